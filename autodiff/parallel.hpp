@@ -1,0 +1,31 @@
+#pragma once
+// The one thread pool is OpenMP's. Work is cut into blocks whose borders depend on the shape alone, never on
+// the number of threads, so a result has the same bits at any number of threads.
+#include <omp.h>
+
+#include "autodiff/real.hpp"
+
+namespace ad {
+
+int threads();            ///< threads that kernels use; at first the number of cores this process may run on
+void set_threads(int n);  ///< throws Error unless n >= 1
+
+/// Calls f(i) once for every i in [0, count), in parallel. f must not throw.
+template <class F>
+void parallel_for(Index count, F&& f) {
+  if (count <= 1 || threads() == 1 || omp_in_parallel()) {
+    for (Index i = 0; i < count; ++i) f(i);
+    return;
+  }
+#pragma omp parallel for num_threads(threads()) schedule(static)
+  for (Index i = 0; i < count; ++i) f(i);
+}
+
+/// Calls f(begin, end) for consecutive blocks of at most `grain` that cover [0, count), in parallel.
+template <class F>
+void parallel_blocks(Index count, Index grain, F&& f) {
+  const Index blocks = (count + grain - 1) / grain;
+  parallel_for(blocks, [&](Index b) { f(b * grain, b + 1 == blocks ? count : (b + 1) * grain); });
+}
+
+}  // namespace ad

@@ -1,0 +1,161 @@
+#pragma once
+// Reverse-mode differentiation. Running a formula records its nodes on a tape; backward() walks them in reverse
+// and each node adds its share of d(loss)/d(node) to the adjoints of its inputs. The tape is rebuilt every step on
+// an arena that is rewound, which costs about a microsecond and lets a model be ordinary C++.
+#include <cstdint>
+#include <initializer_list>
+#include <new>
+#include <span>
+#include <string>
+#include <string_view>
+#include <type_traits>
+#include <vector>
+
+#include "autodiff/arena.hpp"
+#include "autodiff/check.hpp"
+#include "autodiff/shape.hpp"
+
+namespace ad {
+
+class Tape;
+class Parameter;
+
+/// Where a pullback puts the gradient of one input. data == nullptr: nobody wants it. add: there is an earlier
+/// contribution, so add to it; otherwise the memory is uninitialised and must be overwritten in full.
+struct GradSlot {
+  Real* data = nullptr;
+  bool add = false;
+  explicit operator bool() const { return data != nullptr; }
+};
+
+namespace detail {
+struct Node {
+  Real* value;
+  Real* adjoint;        // nullptr until the first contribution
+  bool* touched;        // has the adjoint been written? a parameter shares the flag of its flat gradient
+  void (*pullback)(void*);
+  void* closure;
+  Node* previous;       // recording order
+  Node** inputs;
+  Index input_count;
+  const char* name;
+  const Parameter* parameter;
+  Shape shape;
+  Index size;
+  bool live;            // something upstream wants a gradient
+  bool own_touched;
+};
+}  // namespace detail
+
+/// A handle to a tensor on a tape. Copying copies the handle. Valid until the tape is reset; use after that throws.
+class Var {
+ public:
+  Var() = default;
+
+  const Shape& shape() const { return node().shape; }
+  Index size() const { return node().size; }
+  bool live() const { return node().live; }            ///< does a gradient flow through here?
+  const char* name() const { return node().name; }
+  Tape& tape() const { return *tape_; }
+
+  Real* data() const { return node().value; }
+  std::span<Real> value() const { return {node().value, static_cast<std::size_t>(node().size)}; }
+  Real item() const;                                   ///< the one element; throws ShapeError when there are more
+
+  /// d(loss)/d(this) after backward(); all zeros when the loss does not depend on it. Empty when not live.
+  std::span<const Real> gradient() const;
+
+  explicit operator bool() const { return node_ != nullptr; }
+
+ private:
+  friend class Tape;
+  Var(detail::Node* node, Tape* tape, std::uint64_t epoch) : node_(node), tape_(tape), epoch_(epoch) {}
+  detail::Node& node() const;
+
+  detail::Node* node_ = nullptr;
+  Tape* tape_ = nullptr;
+  std::uint64_t epoch_ = 0;
+};
+
+enum class Grad { off, on };
+
+class Tape {
+ public:
+  /// Grad::off records no pullbacks and keeps no adjoints: the same model code, for evaluation.
+  explicit Tape(Grad grad = Grad::on) : grad_(grad) {}
+  Tape(const Tape&) = delete;
+  Tape& operator=(const Tape&) = delete;
+
+  // ---- leaves
+  Var constant(const Shape& shape, std::span<const Real> data);  ///< borrows data, which must outlive the step
+  Var constant(const Shape& shape, Real value);                  ///< every element the same
+  Var variable(const Shape& shape, std::span<const Real> data);  ///< copies data; has a gradient
+  Var parameter(Parameter& p);                                   ///< its gradient is the parameter's own
+
+  // ---- recording an op: make its node, fill the value, give the pullback
+  /// A node with uninitialised value. live when gradients are on and an input is live.
+  Var node(const char* op, const Shape& shape, std::span<const Var> inputs);
+  Var node(const char* op, const Shape& shape, std::initializer_list<Var> inputs) {
+    return node(op, shape, std::span<const Var>(inputs.begin(), inputs.size()));
+  }
+  /// A node that looks at the value of x under another shape of equal size, or cuts it off from the gradient.
+  Var alias(const char* op, const Shape& shape, Var x, bool live);
+
+  /// The pullback of y: reads adjoint(y), writes grad(input) of each input. Captures must be plain data (they live
+  /// in the arena and are never destroyed).
+  template <class F>
+  void on_backward(Var y, F pullback) {
+    static_assert(std::is_trivially_copyable_v<F> && std::is_trivially_destructible_v<F>,
+                  "a pullback captures plain data only: Vars, numbers, pointers into the arena");
+    detail::Node& n = y.node();
+    n.closure = new (arena_.allocate(sizeof(F))) F(pullback);
+    n.pullback = [](void* f) { (*static_cast<F*>(f))(); };
+  }
+  /// The adjoint that has arrived at y; only inside y's pullback. May be overwritten there, it is not needed again.
+  Real* adjoint(Var y) const { return y.node().adjoint; }
+  /// The place for one contribution to the gradient of x; only inside a pullback. Each call is one contribution.
+  GradSlot grad(Var x);
+
+  /// Scratch memory until reset(), 64-byte aligned, uninitialised.
+  template <class T = Real>
+  T* scratch(Index count) {
+    static_assert(std::is_trivially_destructible_v<T>);
+    return static_cast<T*>(arena_.allocate(static_cast<std::size_t>(count) * sizeof(T)));
+  }
+
+  // ---- running
+  /// Gradients of `loss` (one element) with respect to everything live. Parameters' gradients add up over calls
+  /// until ParameterStore::zero_grad; the gradients of other nodes start anew at each call.
+  void backward(Var loss);
+  /// Forgets every node, keeps the memory. All Vars of this tape become invalid.
+  void reset();
+
+  bool recording() const { return grad_ == Grad::on; }
+  std::uint64_t epoch() const { return epoch_; }
+  const Arena& arena() const { return arena_; }
+  Index node_count() const { return count_; }
+
+  /// "node 12 'linear' (encoder/0/weight)": the first node whose value holds a NaN or an infinity; "" when all are finite.
+  std::string first_nonfinite() const;
+  /// The recorded graph in Graphviz's dot language.
+  std::string dot() const;
+
+ private:
+  friend class Var;
+  std::vector<const detail::Node*> in_order() const;
+
+  Grad grad_;
+  Arena arena_;
+  detail::Node* last_ = nullptr;
+  Index count_ = 0;
+  std::uint64_t epoch_ = 1;
+};
+
+inline detail::Node& Var::node() const {
+  if (node_ == nullptr || tape_->epoch() != epoch_) [[unlikely]]
+    fail("Var", node_ == nullptr ? "this Var is empty: it was never assigned the result of an op"
+                                 : "this Var is from before tape.reset(); values do not live across steps, copy what is needed");
+  return *node_;
+}
+
+}  // namespace ad

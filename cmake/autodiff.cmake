@@ -1,0 +1,24 @@
+# The engine, twice from the same sources: float for the product, double for gradient checks.
+file(GLOB autodiff_sources CONFIGURE_DEPENDS autodiff/*.cpp)
+
+function(add_engine name)
+  add_library(${name} STATIC ${autodiff_sources})
+  add_library(vaezoo::${name} ALIAS ${name})
+  target_include_directories(${name} PUBLIC $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}> $<INSTALL_INTERFACE:include/vaezoo>)
+  # PUBLIC: `map` is compiled into its callers, who must agree on the vector width.
+  target_compile_options(${name} PUBLIC -fno-math-errno -fno-trapping-math $<$<BOOL:${VAEZOO_NATIVE}>:-march=native>)
+  target_link_libraries(${name} PUBLIC OpenMP::OpenMP_CXX xsimd xtensor PRIVATE $<BUILD_INTERFACE:vaezoo_flags>
+    $<BUILD_INTERFACE:nlohmann_json::nlohmann_json> PkgConfig::openblas)
+  if(dnnl_FOUND)
+    target_compile_definitions(${name} PRIVATE VAEZOO_ONEDNN)
+    target_link_libraries(${name} PRIVATE DNNL::dnnl)
+  endif()
+  if(VAEZOO_SANITIZE)
+    target_compile_options(${name} PUBLIC -fsanitize=${VAEZOO_SANITIZE} -fno-omit-frame-pointer)
+    target_link_options(${name} PUBLIC -fsanitize=${VAEZOO_SANITIZE})
+  endif()
+endfunction()
+
+add_engine(autodiff)
+add_engine(autodiff_f64)
+target_compile_definitions(autodiff_f64 PUBLIC VAEZOO_DOUBLE)

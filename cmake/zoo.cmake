@@ -1,0 +1,28 @@
+# config <- models, datasets <- runner <- the vaezoo command. models is built in double too, for gradient checks.
+file(GLOB config_sources CONFIGURE_DEPENDS config/*.cpp)
+file(GLOB model_sources CONFIGURE_DEPENDS models/*.cpp models/parts/*.cpp)
+file(GLOB dataset_sources CONFIGURE_DEPENDS datasets/*.cpp)
+file(GLOB runner_sources CONFIGURE_DEPENDS experiments/runner/*.cpp)
+list(FILTER runner_sources EXCLUDE REGEX "/main\\.cpp$")
+
+add_library(config STATIC ${config_sources})
+target_include_directories(config PUBLIC ${PROJECT_SOURCE_DIR})
+target_link_libraries(config PUBLIC nlohmann_json::nlohmann_json PRIVATE vaezoo_flags)
+
+foreach(suffix "" "_f64")
+  add_library(models${suffix} STATIC ${model_sources})
+  target_link_libraries(models${suffix} PUBLIC autodiff${suffix} config PRIVATE vaezoo_flags)
+endforeach()
+
+add_library(datasets STATIC ${dataset_sources})
+target_link_libraries(datasets PUBLIC autodiff config PRIVATE vaezoo_flags ZLIB::ZLIB PkgConfig::libzip)
+if(CURL_FOUND AND OpenSSL_FOUND)
+  target_compile_definitions(datasets PRIVATE VAEZOO_DOWNLOAD)
+  target_link_libraries(datasets PRIVATE CURL::libcurl OpenSSL::Crypto)
+endif()
+
+add_library(runner STATIC ${runner_sources})
+target_link_libraries(runner PUBLIC models datasets PRIVATE vaezoo_flags fmt::fmt PNG::PNG ZLIB::ZLIB)
+
+add_executable(vaezoo experiments/runner/main.cpp)
+target_link_libraries(vaezoo PRIVATE runner vaezoo_flags fmt::fmt CLI11::CLI11)
