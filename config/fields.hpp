@@ -19,6 +19,7 @@
 #include <stdexcept>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace vaezoo {
@@ -71,8 +72,8 @@ class Fields {
   /// A nested object whose "name" picks one of the alternatives; `name` is the default and receives the choice.
   /// A bare string "adam" stands for {"name": "adam"}.
   virtual void one_of(const char* key, std::string& name, const std::vector<Alternative>& alternatives, const char* doc) = 0;
-  /// Called after an object's fields were read, to check them together; `ok` false throws ConfigError with the sentence,
-  /// which is about `key`. Visitors that do not read ignore it.
+  /// Called after an object's fields were read, to check them together; `ok` false makes the reader throw ConfigError with the
+  /// sentence, which is about `key` ("" for the object itself). Visitors that do not read ignore it.
   virtual void require(const char* key, bool ok, const std::string& sentence) = 0;
 
   template <class Struct>
@@ -81,5 +82,12 @@ class Fields {
     object(key, doc, [&](Fields& f) { value.fields(f); });
   }
 };
+
+/// The alternative `name` whose fields are those of a struct, which must outlive the visit.
+template <class Struct>
+  requires requires(Struct& s, Fields& f) { s.fields(f); }
+Alternative alternative(std::string name, std::string doc, Struct& fields) {
+  return {std::move(name), std::move(doc), [&fields](Fields& f) { fields.fields(f); }};
+}
 
 }  // namespace vaezoo
