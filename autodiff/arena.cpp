@@ -24,11 +24,8 @@ std::byte* system_allocate(std::size_t bytes) {
 
 void system_free(std::byte* data) { std::free(data); }
 
-Arena::~Arena() { release_all(); }
-
-void Arena::release_all() {
+Arena::~Arena() {
   for (const Block& b : blocks_) system_free(b.data);
-  blocks_.clear();
 }
 
 std::size_t Arena::capacity() const {
@@ -37,28 +34,27 @@ std::size_t Arena::capacity() const {
   return n;
 }
 
+void Arena::enter(std::size_t block) {
+  current_ = block;
+  next_ = blocks_[block].data;
+  left_ = blocks_[block].size;
+}
+
 void Arena::grow(std::size_t bytes) {
+  for (std::size_t i = current_ + 1; i < blocks_.size(); ++i)
+    if (blocks_[i].size >= bytes) return enter(i);
   constexpr std::size_t kFirst = std::size_t{1} << 20;
   const std::size_t size = std::max({bytes, kFirst, capacity()});  // doubles, so that few blocks are ever made
   blocks_.push_back({system_allocate(size), size});
   ++system_allocations_;
-  next_ = blocks_.back().data;
-  left_ = size;
+  enter(blocks_.size() - 1);
 }
 
 void Arena::reset() {
-  if (blocks_.size() > 1) {  // the last step did not fit one block: make one that holds it
-    const std::size_t size = used_ + used_ / 8;
-    release_all();
-    grow(size);
-  }
-  if (!blocks_.empty()) {
-    next_ = blocks_.back().data;
-    left_ = blocks_.back().size;
 #ifndef NDEBUG
-    std::memset(next_, 0xff, std::min(used_, left_));  // NaN bits: a stale read shows
+  for (const Block& b : blocks_) std::memset(b.data, 0xff, b.size);  // NaN bits: a stale read shows
 #endif
-  }
+  if (!blocks_.empty()) enter(0);
   used_ = 0;
 }
 

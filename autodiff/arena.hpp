@@ -4,9 +4,8 @@
 
 namespace ad {
 
-/// A bump allocator: allocation moves a pointer, reset() forgets everything at once and keeps the memory.
-/// After the first reset() all memory is one block of the largest size ever needed, so a training loop
-/// allocates from the system in its first step only. Every allocation is aligned and padded to 64 bytes.
+/// A bump allocator: allocation moves a pointer, reset() forgets everything at once and keeps the memory, so a
+/// training loop allocates from the system in its first step only. Every allocation is aligned and padded to 64 bytes.
 class Arena {
  public:
   static constexpr std::size_t kAlign = 64;
@@ -38,9 +37,10 @@ class Arena {
     std::size_t size;
   };
   void grow(std::size_t bytes);
-  void release_all();
+  void enter(std::size_t block);
 
   std::vector<Block> blocks_;
+  std::size_t current_ = 0;  // the block being filled
   std::byte* next_ = nullptr;
   std::size_t left_ = 0;
   std::size_t used_ = 0;

@@ -121,11 +121,17 @@ struct Dual {
   friend const Batch& value_of(const Dual& x) { return x.v; }
 };
 
-// ---- formulas written once for batches and duals -------------------------------------------------------------
-
-namespace math {  // scalar formulas, generic in Batch / Dual; the tensor ops of the same names are one line each
+// ---- formulas written once for batches and duals; the tensor ops of the same names are one line each ---------
 
 template <class T>
+inline constexpr bool kIsDual = false;
+template <int N>
+inline constexpr bool kIsDual<Dual<N>> = true;
+/// What a lambda given to `map` receives.
+template <class T>
+concept Lanes = std::same_as<T, Batch> || kIsDual<T>;
+
+template <Lanes T>
 T square(const T& x) { return x * x; }
 
 /// 1 / (1 + e^-x). Saturates to 0 and 1, never overflows.
@@ -146,19 +152,18 @@ inline Batch softplus(const Batch& x) {
 template <int N>
 Dual<N> softplus(const Dual<N>& x) { return Dual<N>::chain(x, softplus(x.v), sigmoid(x.v)); }
 
-template <class T>
+template <Lanes T>
 T relu(const T& x) { return select(x > T(Real(0)), x, T(Real(0))); }
-template <class T>
+template <Lanes T>
 T leaky_relu(const T& x, Real slope) { return select(x > T(Real(0)), x, x * slope); }
-template <class T>
+template <Lanes T>
 T elu(const T& x, Real alpha) {  // the exponential is taken of min(x, 0): the branch not chosen stays finite
   return select(x > T(Real(0)), x, alpha * expm1(fmin(x, T(Real(0)))));
 }
 /// x Phi(x), the exact form with erf (Hendrycks & Gimpel 2016).
-template <class T>
+template <Lanes T>
 T gelu(const T& x) { return Real(0.5) * x * (Real(1) + erf(x * Real(0.70710678118654752440))); }
-template <class T>
+template <Lanes T>
 T silu(const T& x) { return x * sigmoid(x); }
 
-}  // namespace math
 }  // namespace ad

@@ -11,6 +11,8 @@
 namespace ad {
 namespace {
 
+__extension__ using Wide = unsigned __int128;
+
 constexpr std::uint32_t kM0 = 0xD2511F53, kM1 = 0xCD9E8D57, kW0 = 0x9E3779B9, kW1 = 0xBB67AE85;
 constexpr int kRounds = 10;
 constexpr Index kCounters = 64;             // counters evaluated side by side, so that the compiler vectorises
@@ -130,7 +132,7 @@ std::uint64_t uniform_integer(Key key, std::uint64_t n) {
   AD_CHECK(n > 0, "uniform_integer", "the range [0, 0) is empty");
   const auto w = philox({0, 0, 0, 0}, {static_cast<std::uint32_t>(key.bits()), static_cast<std::uint32_t>(key.bits() >> 32)});
   const std::uint64_t bits = std::uint64_t{w[0]} << 32 | w[1];
-  return static_cast<std::uint64_t>(static_cast<unsigned __int128>(bits) * n >> 64);
+  return static_cast<std::uint64_t>(static_cast<Wide>(bits) * n >> 64);
 }
 
 std::vector<Index> permutation(Key key, Index n) {
@@ -140,7 +142,7 @@ std::vector<Index> permutation(Key key, Index n) {
   fill_bits(key, bits);
   for (std::size_t i = order.size(); i > 1; --i) {
     const std::uint64_t r = std::uint64_t{bits[2 * i - 2]} << 32 | bits[2 * i - 1];
-    std::swap(order[i - 1], order[static_cast<std::size_t>(static_cast<unsigned __int128>(r) * i >> 64)]);
+    std::swap(order[i - 1], order[static_cast<std::size_t>(static_cast<Wide>(r) * i >> 64)]);
   }
   return order;
 }

@@ -1,0 +1,151 @@
+#pragma once
+// map(f, x...) applies a scalar formula to every element. The lambda is evaluated on batches in the forward pass and
+// on duals of batches in the backward pass, so a new elementwise op, or a whole fused formula, is one line:
+//
+//   Var y = map("softplus_minus", [](auto a, auto b) { return softplus(a) - b; }, x1, x2);
+//
+// Write branches with select, fmax and fmin. The lambda captures plain numbers only and must not depend on position.
+#include <algorithm>
+#include <array>
+#include <utility>
+
+#include "autodiff/dual.hpp"
+#include "autodiff/parallel.hpp"
+#include "autodiff/tape.hpp"
+
+namespace ad {
+namespace detail {
+
+inline constexpr Index kMapGrain = 8192;  // elements per parallel task: some microseconds of work
+
+
+void check_equal_shapes(const char* op, std::initializer_list<Var> x);
+
+template <std::size_t N>
+using Pointers = std::array<const Real*, N>;
+template <std::size_t N>
+using Slots = std::array<GradSlot, N>;
+
+/// f on lanes [i, i + count) of each input; count = kLanes but at the end.
+template <std::size_t N, std::size_t... I>
+std::array<Batch, N> load_inputs(const Pointers<N>& x, Index i, Index count, std::index_sequence<I...>) {
+  return {(count == kLanes ? load(x[I] + i) : load_part(x[I] + i, count))...};
+}
+
+template <class F, std::size_t N, std::size_t... I>
+Batch evaluate(const F& f, const std::array<Batch, N>& x, std::index_sequence<I...>) {
+  return Batch(f(x[I]...));
+}
+
+/// f and its N partial derivatives.
+template <class F, std::size_t N, std::size_t... I>
+Dual<static_cast<int>(N)> evaluate_dual(const F& f, const std::array<Batch, N>& x, std::index_sequence<I...>) {
+  using D = Dual<static_cast<int>(N)>;
+  return D(f(D::input(x[I], static_cast<int>(I))...));
+}
+
+/// Adds partial * y_bar into each wanted slot at lanes [i, i + count).
+template <std::size_t N>
+void put_gradients(const Slots<N>& slots, const Dual<static_cast<int>(N)>& y, const Batch& y_bar, Index i, Index count) {
+  for (std::size_t k = 0; k < N; ++k) {
+    if (!slots[k]) continue;
+    Real* g = slots[k].data + i;
+    const Batch share = y.d[k] * y_bar;
+    if (count == kLanes)
+      store(g, slots[k].add ? load(g) + share : share);
+    else
+      store_part(g, slots[k].add ? load_part(g, count) + share : share, count);
+  }
+}
+
+}  // namespace detail
+
+/// y_i = f(x1_i, ..., xN_i).  x: equal shapes   returns: that shape   adjoint: xk_bar_i += y_bar_i df/dxk.
+/// Throws ShapeError when the shapes differ.
+template <class F, class... X>
+  requires(sizeof...(X) > 0 && (std::same_as<X, Var> && ...))
+Var map(const char* op, F f, X... inputs) {
+  constexpr std::size_t N = sizeof...(X);
+  constexpr auto kAll = std::make_index_sequence<N>();
+  const std::array<Var, N> x{inputs...};
+  detail::check_equal_shapes(op, {inputs...});
+  Tape& tape = x[0].tape();
+  const Var y = tape.node(op, x[0].shape(), {inputs...});
+  const detail::Pointers<N> in{inputs.data()...};
+  Real* out = y.data();
+  parallel_blocks(y.size(), detail::kMapGrain, [&](Index begin, Index end) {
+    Index i = begin;
+    for (; i + kLanes <= end; i += kLanes) store(out + i, detail::evaluate(f, detail::load_inputs<N>(in, i, kLanes, kAll), kAll));
+    if (i < end) store_part(out + i, detail::evaluate(f, detail::load_inputs<N>(in, i, end - i, kAll), kAll), end - i);
+  });
+  if (y.live()) {
+    tape.on_backward(y, [=] {
+      Tape& t = y.tape();
+      detail::Slots<N> slots;
+      for (std::size_t k = 0; k < N; ++k) slots[k] = t.grad(x[k]);
+      const Real* y_bar = t.adjoint(y);
+      parallel_blocks(y.size(), detail::kMapGrain, [&](Index begin, Index end) {
+        for (Index i = begin; i < end; i += kLanes) {
+          const Index count = std::min(kLanes, end - i);
+          const auto d = detail::evaluate_dual(f, detail::load_inputs<N>(in, i, count, kAll), kAll);
+          detail::put_gradients<N>(slots, d, count == kLanes ? load(y_bar + i) : load_part(y_bar + i, count), i, count);
+        }
+      });
+    });
+  }
+  return y;
+}
+
+/// y_b = sum_j f(x1_bj, ..., xN_bj): map with the sum over all axes but the first fused in, so no [B, D] result is written.
+///   x: equal shapes [B, ...]   returns: [B]   adjoint: xk_bar_bj += y_bar_b df/dxk.
+template <class F, class... X>
+  requires(sizeof...(X) > 0 && (std::same_as<X, Var> && ...))
+Var map_sum(const char* op, F f, X... inputs) {
+  constexpr std::size_t N = sizeof...(X);
+  constexpr auto kAll = std::make_index_sequence<N>();
+  const std::array<Var, N> x{inputs...};
+  detail::check_equal_shapes(op, {inputs...});
+  AD_CHECK(x[0].shape().rank() >= 1, op, "needs at least one axis, the batch; a scalar came");
+  Tape& tape = x[0].tape();
+  const Index rows = x[0].shape()[0], width = rows == 0 ? 0 : x[0].size() / rows;
+  const Index grain = std::max<Index>(1, detail::kMapGrain / std::max<Index>(width, 1));
+  const Var y = tape.node(op, {rows}, {inputs...});
+  const detail::Pointers<N> in{inputs.data()...};
+  Real* out = y.data();
+  parallel_blocks(rows, grain, [&](Index begin, Index end) {
+    for (Index r = begin; r < end; ++r) {
+      const Index first = r * width, last = first + width;
+      Batch total(Real(0));
+      Index i = first;
+      for (; i + kLanes <= last; i += kLanes) total += detail::evaluate(f, detail::load_inputs<N>(in, i, kLanes, kAll), kAll);
+      Real rest = 0;
+      if (i < last) {
+        std::array<Real, static_cast<std::size_t>(kLanes)> lanes{};
+        store_part(lanes.data(), detail::evaluate(f, detail::load_inputs<N>(in, i, last - i, kAll), kAll), last - i);
+        for (Real v : lanes) rest += v;
+      }
+      out[r] = sum_lanes(total) + rest;
+    }
+  });
+  if (y.live()) {
+    tape.on_backward(y, [=] {
+      Tape& t = y.tape();
+      detail::Slots<N> slots;
+      for (std::size_t k = 0; k < N; ++k) slots[k] = t.grad(x[k]);
+      const Real* y_bar = t.adjoint(y);
+      parallel_blocks(rows, grain, [&](Index begin, Index end) {
+        for (Index r = begin; r < end; ++r) {
+          const Batch row_bar(y_bar[r]);
+          for (Index i = r * width; i < (r + 1) * width; i += kLanes) {
+            const Index count = std::min(kLanes, (r + 1) * width - i);
+            const auto d = detail::evaluate_dual(f, detail::load_inputs<N>(in, i, count, kAll), kAll);
+            detail::put_gradients<N>(slots, d, row_bar, i, count);
+          }
+        }
+      });
+    });
+  }
+  return y;
+}
+
+}  // namespace ad
