@@ -1,0 +1,351 @@
+#include "experiments/output/svg.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <iterator>
+#include <map>
+#include <stdexcept>
+#include <string_view>
+#include <utility>
+
+#include "experiments/output/axis.hpp"
+#include "experiments/output/text.hpp"
+
+namespace vaezoo {
+namespace {
+
+constexpr std::size_t kBandAbove = 2000, kBandIntervals = 400, kDotsUpTo = 60;
+constexpr double kCharWidth = 6.6;  // of the 12 px font; SVG cannot measure text
+constexpr const char* kGrey = "#9aa2ac";
+
+constexpr std::string_view kStyle =
+    "<style>"
+    ".vz{font:12px system-ui,-apple-system,'Segoe UI',Roboto,'DejaVu Sans',sans-serif}"
+    ".vz .bg{fill:#fff}.vz text{fill:#4a525c}.vz .title{font-size:14px;font-weight:600;fill:#1b1f24}"
+    ".vz .grid{stroke:#e6e9ed}.vz .axis,.vz .mark{stroke:#8a929c}.vz .mark{stroke-dasharray:4 4}"
+    ".vz .name{font-weight:700;font-size:14px;fill:#1b1f24;stroke:#fff;stroke-width:4px;stroke-linejoin:round;paint-order:stroke}"
+    "@media screen and (prefers-color-scheme:dark){"
+    ".vz .bg{fill:#1b1f24}.vz text{fill:#b4bcc6}.vz .title{fill:#eef1f4}.vz .grid{stroke:#30363d}.vz .axis,.vz .mark{stroke:#77808a}"
+    ".vz .name{fill:#fff;stroke:#1b1f24}}"
+    "</style>";
+
+/// The smallest interval that holds all finite values (the positive ones for a log axis).
+struct Extent {
+  double low = INFINITY, high = -INFINITY;
+  void add(double value, bool log = false) {
+    if (!std::isfinite(value) || (log && value <= 0)) return;
+    low = std::min(low, value);
+    high = std::max(high, value);
+  }
+};
+
+struct Legend {
+  std::string name, color;
+};
+
+struct Frame {
+  double width, height;                  // of the picture
+  double left, top, right, bottom;       // of the plot area
+};
+
+/// The text of one chart, grown element by element.
+class Canvas {
+ public:
+  Canvas(const Frame& frame, const std::string& title) : frame_(frame) {
+    add("<svg xmlns=\"http://www.w3.org/2000/svg\" class=\"vz\" viewBox=\"0 0 {0:g} {1:g}\" width=\"{0:g}\" height=\"{1:g}\" "
+        "role=\"img\" aria-label=\"{2}\">{3}<rect class=\"bg\" width=\"{0:g}\" height=\"{1:g}\" rx=\"6\"/>",
+        frame.width, frame.height, escape_markup(title), kStyle);
+    text(16, 24, title, "class=\"title\"");
+  }
+
+  template <class... Args>
+  void add(fmt::format_string<Args...> format, Args&&... args) {
+    fmt::format_to(std::back_inserter(svg_), format, std::forward<Args>(args)...);
+  }
+
+  void text(double x, double y, std::string_view content, std::string_view attributes = "") {
+    if (!content.empty()) add("<text x=\"{:.1f}\" y=\"{:.1f}\" {}>{}</text>", x, y, attributes, escape_markup(content));
+  }
+
+  void axes(const Axis& x, const Axis& y, const std::string& x_label, const std::string& y_label) {
+    for (std::size_t i = 0; i < y.ticks().size(); ++i) {
+      const double at = y(y.ticks()[i]);
+      add("<line class=\"grid\" x1=\"{:.1f}\" x2=\"{:.1f}\" y1=\"{:.1f}\" y2=\"{:.1f}\"/>", frame_.left, frame_.right, at, at);
+      text(frame_.left - 8, at + 4, y.labels()[i], "text-anchor=\"end\"");
+    }
+    for (std::size_t i = 0; i < x.ticks().size(); ++i) {
+      const double at = x(x.ticks()[i]);
+      add("<line class=\"axis\" x1=\"{:.1f}\" x2=\"{:.1f}\" y1=\"{:.1f}\" y2=\"{:.1f}\"/>", at, at, frame_.bottom, frame_.bottom + 4);
+      text(at, frame_.bottom + 18, x.labels()[i], "text-anchor=\"middle\"");
+    }
+    add("<line class=\"axis\" x1=\"{:.1f}\" x2=\"{:.1f}\" y1=\"{:.1f}\" y2=\"{:.1f}\"/>", frame_.left, frame_.right, frame_.bottom,
+        frame_.bottom);
+    text((frame_.left + frame_.right) / 2, frame_.height - 10, x_label, "text-anchor=\"middle\"");
+    const double middle = (frame_.top + frame_.bottom) / 2;
+    text(16, middle, y_label, fmt::format("text-anchor=\"middle\" transform=\"rotate(-90 16 {:.1f})\"", middle));
+  }
+
+  void swatch(double x, double y, const Legend& entry) {
+    add("<rect x=\"{:.1f}\" y=\"{:.1f}\" width=\"12\" height=\"12\" rx=\"3\" fill=\"{}\"/>", x, y - 10, entry.color);
+    text(x + 18, y, entry.name);
+  }
+
+  std::string finish() && { return std::move(svg_) + "</svg>"; }
+
+ private:
+  Frame frame_;
+  std::string svg_;
+};
+
+/// Characters, not bytes, of UTF-8 text: continuation bytes do not count.
+double text_width(std::string_view text) {
+  return kCharWidth * static_cast<double>(std::count_if(text.begin(), text.end(), [](char c) { return (c & 0xc0) != 0x80; }));
+}
+
+/// Positions of legend entries in rows under the title, and the y at which the plot may begin.
+std::pair<std::vector<std::pair<double, double>>, double> legend_rows(const std::vector<Legend>& legend, double width) {
+  std::vector<std::pair<double, double>> places;
+  double x = 16, y = 46;
+  for (const Legend& entry : legend) {
+    const double needed = 36 + text_width(entry.name);
+    if (x > 16 && x + needed > width) {
+      x = 16;
+      y += 18;
+    }
+    places.emplace_back(x, y);
+    x += needed;
+  }
+  return {places, legend.empty() ? 42 : y + 16};
+}
+
+Canvas wide_canvas(const std::string& title, const std::vector<Legend>& legend, Frame& frame) {
+  const auto [places, top] = legend_rows(legend, 720);
+  frame = {720, top + 300, 66, top, 702, top + 252};
+  Canvas canvas(frame, title);
+  for (std::size_t i = 0; i < legend.size(); ++i) canvas.swatch(places[i].first, places[i].second, legend[i]);
+  return canvas;
+}
+
+/// "M1 2L3 4..." with a new M after every gap.
+std::string path_of(const std::vector<double>& x, const std::vector<double>& y) {
+  std::string path;
+  bool pen_down = false;
+  for (std::size_t i = 0; i < x.size(); ++i) {
+    const bool finite = std::isfinite(x[i]) && std::isfinite(y[i]);
+    if (finite) fmt::format_to(std::back_inserter(path), "{}{:.1f} {:.1f}", pen_down ? 'L' : 'M', x[i], y[i]);
+    pen_down = finite;
+  }
+  return path;
+}
+
+void draw_curve(Canvas& canvas, const Series& series, const char* color, const Axis& x_axis, const Axis& y_axis) {
+  std::vector<double> x(series.x.size()), y(series.y.size());
+  std::transform(series.x.begin(), series.x.end(), x.begin(), x_axis);
+  std::transform(series.y.begin(), series.y.end(), y.begin(), y_axis);
+  canvas.add("<path d=\"{}\" fill=\"none\" stroke=\"{}\" stroke-width=\"2\" stroke-linejoin=\"round\" stroke-linecap=\"round\"/>",
+             path_of(x, y), color);
+  if (x.size() > kDotsUpTo) return;
+  for (std::size_t i = 0; i < x.size(); ++i) {
+    if (!std::isfinite(x[i]) || !std::isfinite(y[i])) continue;
+    canvas.add("<circle cx=\"{:.1f}\" cy=\"{:.1f}\" r=\"3\" fill=\"{}\"><title>{}: {} at {}</title></circle>", x[i], y[i], color,
+               escape_markup(series.name), format_number(series.y[i], 6), format_number(series.x[i], 6));
+  }
+}
+
+/// A long series becomes its means in kBandIntervals intervals of consecutive points, over a band from minimum to maximum.
+Series draw_band(Canvas& canvas, const Series& series, const char* color, const Axis& x_axis, const Axis& y_axis, bool log) {
+  Series means{series.name, {}, {}};
+  std::string upper, lower;
+  for (std::size_t k = 0; k < kBandIntervals; ++k) {
+    const std::size_t begin = k * series.x.size() / kBandIntervals, end = (k + 1) * series.x.size() / kBandIntervals;
+    Extent extent;
+    double sum = 0, count = 0;
+    for (std::size_t i = begin; i < end; ++i) {
+      if (!std::isfinite(series.y[i]) || (log && series.y[i] <= 0)) continue;
+      extent.add(series.y[i]);
+      sum += series.y[i];
+      ++count;
+    }
+    const double x = series.x[(begin + end) / 2];
+    means.x.push_back(x);
+    means.y.push_back(count > 0 ? sum / count : NAN);
+    if (count == 0 || !std::isfinite(x)) continue;
+    upper += fmt::format("{}{:.1f} {:.1f}", upper.empty() ? 'M' : 'L', x_axis(x), y_axis(extent.high));
+    lower = fmt::format("L{:.1f} {:.1f}", x_axis(x), y_axis(extent.low)) + lower;
+  }
+  if (!upper.empty()) canvas.add("<path class=\"band\" d=\"{}{}Z\" fill=\"{}\" opacity=\"0.25\"/>", upper, lower, color);
+  return means;
+}
+
+bool all_whole(const std::vector<Series>& series) {
+  return std::all_of(series.begin(), series.end(), [](const Series& s) {
+    return std::all_of(s.x.begin(), s.x.end(), [](double v) { return std::floor(v) == v; });
+  });
+}
+
+void draw_marker(Canvas& canvas, double at, const std::string& label, const Frame& frame) {
+  const bool left = at + 8 + text_width(label) > frame.right;  // the label goes where there is room
+  canvas.add("<line class=\"mark\" x1=\"{0:.1f}\" x2=\"{0:.1f}\" y1=\"{1:.1f}\" y2=\"{2:.1f}\"/>", at, frame.top, frame.bottom);
+  canvas.text(at + (left ? -6 : 6), frame.top + 10, label, left ? "text-anchor=\"end\"" : "");
+}
+
+void require_equal(const char* chart, std::size_t a, std::size_t b) {
+  if (a != b) throw std::invalid_argument(fmt::format("[{}] the vectors must be equally long, got {} and {}", chart, a, b));
+}
+
+void say_no_data(Canvas& canvas, const Frame& frame) {
+  canvas.text((frame.left + frame.right) / 2, (frame.top + frame.bottom) / 2, "no data", "text-anchor=\"middle\"");
+}
+
+/// One path of zero-length strokes with round caps: 12 bytes a point, a tenth of circles.
+void draw_points(Canvas& canvas, const ScatterPlot& plot, const std::vector<std::size_t>& points, const char* color, const Axis& x,
+                 const Axis& y) {
+  std::string path;
+  for (const std::size_t i : points) fmt::format_to(std::back_inserter(path), "M{:.1f} {:.1f}h0", x(plot.x[i]), y(plot.y[i]));
+  const double size = plot.x.size() <= 500 ? 6 : plot.x.size() <= 3000 ? 4 : 2.6;
+  canvas.add("<path d=\"{}\" fill=\"none\" stroke=\"{}\" stroke-width=\"{}\" stroke-linecap=\"round\" opacity=\"0.8\"/>", path, color, size);
+}
+
+double median(std::vector<double> values) {
+  const auto middle = values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2);
+  std::nth_element(values.begin(), middle, values.end());
+  return *middle;
+}
+
+/// Finite points by label; without labels all are 0.
+std::map<int, std::vector<std::size_t>> classes_of(const ScatterPlot& plot) {
+  std::map<int, std::vector<std::size_t>> classes;
+  for (std::size_t i = 0; i < plot.x.size(); ++i) {
+    if (std::isfinite(plot.x[i]) && std::isfinite(plot.y[i])) classes[plot.labels.empty() ? 0 : plot.labels[i]].push_back(i);
+  }
+  return classes;
+}
+
+std::string label_name(const ScatterPlot& plot, int label) {
+  const bool named = label >= 0 && static_cast<std::size_t>(label) < plot.label_names.size();
+  return named ? plot.label_names[static_cast<std::size_t>(label)] : std::to_string(label);
+}
+
+/// The names beside the plot, as many as fit, and at the median of each class.
+void draw_classes(Canvas& canvas, const ScatterPlot& plot, const std::map<int, std::vector<std::size_t>>& classes, const Axis& x,
+                  const Axis& y, const Frame& frame) {
+  const std::size_t room = 25;
+  double at = frame.top + 10;
+  std::size_t listed = 0;
+  for (const auto& [label, points] : classes) {
+    if (listed++ >= room) continue;
+    canvas.swatch(frame.right + 16, at, {label_name(plot, label), palette_color(static_cast<std::size_t>(std::max(0, label)))});
+    at += 18;
+  }
+  if (listed > room) canvas.text(frame.right + 16, at, fmt::format("and {} more", listed - room));
+  for (const auto& [label, points] : classes) {
+    std::vector<double> xs, ys;
+    for (const std::size_t i : points) {
+      xs.push_back(plot.x[i]);
+      ys.push_back(plot.y[i]);
+    }
+    canvas.text(x(median(xs)), y(median(ys)) + 5, label_name(plot, label), "class=\"name\" text-anchor=\"middle\"");
+  }
+}
+
+}  // namespace
+
+const char* palette_color(std::size_t i) {
+  static constexpr std::array<const char*, 10> kColors = {"#3f90da", "#ffa90e", "#bd1f01", "#94a4a2", "#832db6",
+                                                          "#a96b59", "#e76300", "#b9ac70", "#717581", "#92dadd"};
+  return kColors[i % kColors.size()];
+}
+
+std::string to_svg(const LineChart& chart) {
+  Extent x_extent, y_extent;
+  std::vector<Legend> legend;
+  for (const Series& series : chart.series) {
+    require_equal("LineChart", series.x.size(), series.y.size());
+    for (const double x : series.x) x_extent.add(x);
+    for (const double y : series.y) y_extent.add(y, chart.log_y);
+    legend.push_back({series.name, palette_color(legend.size())});
+  }
+  if (chart.marker_x && y_extent.low <= y_extent.high) x_extent.add(*chart.marker_x);
+  const double margin = chart.log_y || !(y_extent.low < y_extent.high) ? 0 : 0.04 * (y_extent.high - y_extent.low);
+
+  Frame frame;
+  Canvas canvas = wide_canvas(chart.title, legend, frame);
+  const Axis x(x_extent.low, x_extent.high, frame.left, frame.right, {.integers = all_whole(chart.series), .ticks = 8});
+  const Axis y(y_extent.low - margin, y_extent.high + margin, frame.bottom, frame.top, {.log = chart.log_y});
+  canvas.axes(x, y, chart.x_label, chart.y_label);
+  if (!(y_extent.low <= y_extent.high)) say_no_data(canvas, frame);
+  if (chart.marker_x && std::isfinite(*chart.marker_x)) draw_marker(canvas, x(*chart.marker_x), chart.marker_label, frame);
+  for (std::size_t i = 0; i < chart.series.size(); ++i) {
+    const Series& series = chart.series[i];
+    const bool band = series.x.size() > kBandAbove;
+    draw_curve(canvas, band ? draw_band(canvas, series, palette_color(i), x, y, chart.log_y) : series, palette_color(i), x, y);
+  }
+  return std::move(canvas).finish();
+}
+
+std::string to_svg(const ScatterPlot& plot) {
+  require_equal("ScatterPlot", plot.x.size(), plot.y.size());
+  if (!plot.labels.empty()) require_equal("ScatterPlot", plot.x.size(), plot.labels.size());
+  const auto classes = classes_of(plot);
+  Extent x_extent, y_extent;
+  for (const auto& [label, points] : classes) {
+    for (const std::size_t i : points) {
+      x_extent.add(plot.x[i]);
+      y_extent.add(plot.y[i]);
+    }
+  }
+  const double half = classes.empty() ? 1 : 0.52 * std::max({x_extent.high - x_extent.low, y_extent.high - y_extent.low, 1e-9});
+  const double x_middle = classes.empty() ? 0 : (x_extent.low + x_extent.high) / 2;
+  const double y_middle = classes.empty() ? 0 : (y_extent.low + y_extent.high) / 2;
+
+  const Frame frame{720, 566, 66, 42, 542, 518};
+  Canvas canvas(frame, plot.title);
+  const AxisOptions ticks{.ticks = 8};
+  const Axis x(x_middle - half, x_middle + half, frame.left, frame.right, ticks);
+  const Axis y(y_middle - half, y_middle + half, frame.bottom, frame.top, ticks);
+  canvas.axes(x, y, plot.x_label, plot.y_label);
+  if (classes.empty()) say_no_data(canvas, frame);
+  // In eight layers, so that no class hides all of another.
+  for (std::size_t layer = 0; layer < 8; ++layer) {
+    for (const auto& [label, points] : classes) {
+      std::vector<std::size_t> some;
+      for (std::size_t k = layer; k < points.size(); k += 8) some.push_back(points[k]);
+      if (!some.empty()) draw_points(canvas, plot, some, palette_color(static_cast<std::size_t>(std::max(0, label))), x, y);
+    }
+  }
+  if (!plot.labels.empty()) draw_classes(canvas, plot, classes, x, y, frame);
+  return std::move(canvas).finish();
+}
+
+std::string to_svg(const BarChart& chart) {
+  if (!chart.faded.empty()) require_equal("BarChart", chart.values.size(), chart.faded.size());
+  Extent extent;
+  extent.add(0);
+  for (const double value : chart.values) extent.add(value);
+  std::vector<Legend> legend;
+  if (!chart.name.empty()) legend.push_back({chart.name, palette_color(0)});
+  if (!chart.faded_name.empty()) legend.push_back({chart.faded_name, kGrey});
+
+  Frame frame;
+  Canvas canvas = wide_canvas(chart.title, legend, frame);
+  const auto count = static_cast<double>(std::max<std::size_t>(1, chart.values.size()));
+  const Axis x(-0.5, count - 0.5, frame.left, frame.right, {.integers = true, .ticks = 16});
+  const Axis y(extent.low, extent.high * 1.04, frame.bottom, frame.top);
+  canvas.axes(x, y, chart.x_label, chart.y_label);
+  if (chart.values.empty()) say_no_data(canvas, frame);
+  const double pitch = (frame.right - frame.left) / count, width = pitch > 4 ? 0.8 * pitch : pitch;
+  for (std::size_t i = 0; i < chart.values.size(); ++i) {
+    const double value = chart.values[i];
+    if (!std::isfinite(value)) continue;
+    const double top = std::min(y(value), y(0)), height = std::max(0.5, std::abs(y(value) - y(0)));  // a zero still shows as a hair
+    const bool faded = !chart.faded.empty() && chart.faded[i];
+    canvas.add("<rect x=\"{:.2f}\" y=\"{:.2f}\" width=\"{:.2f}\" height=\"{:.2f}\" fill=\"{}\"><title>{}: {}</title></rect>",
+               x(static_cast<double>(i)) - width / 2, top, width, height, faded ? kGrey : palette_color(0), i, format_number(value, 6));
+  }
+  return std::move(canvas).finish();
+}
+
+}  // namespace vaezoo
