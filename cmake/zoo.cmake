@@ -21,6 +21,14 @@ if(CURL_FOUND AND OpenSSL_FOUND)
   target_link_libraries(datasets PRIVATE CURL::libcurl OpenSSL::Crypto)
 endif()
 
+string(TOUPPER "${CMAKE_BUILD_TYPE}" build_type)
+string(STRIP "${CMAKE_CXX_FLAGS} ${CMAKE_CXX_FLAGS_${build_type}}" build_flags)
+if(VAEZOO_NATIVE)
+  string(APPEND build_flags " -march=native")
+endif()
+set_property(SOURCE experiments/output/environment.cpp APPEND PROPERTY COMPILE_DEFINITIONS
+  "VAEZOO_VERSION=\"${PROJECT_VERSION}\"" "VAEZOO_FLAGS=\"${build_flags}\"")
+
 add_library(runner STATIC ${runner_sources})
 target_link_libraries(runner PUBLIC models datasets PRIVATE vaezoo_flags fmt::fmt PNG::PNG ZLIB::ZLIB)
 

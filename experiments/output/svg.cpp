@@ -100,10 +100,7 @@ class Canvas {
   std::string svg_;
 };
 
-/// Characters, not bytes, of UTF-8 text: continuation bytes do not count.
-double text_width(std::string_view text) {
-  return kCharWidth * static_cast<double>(std::count_if(text.begin(), text.end(), [](char c) { return (c & 0xc0) != 0x80; }));
-}
+double text_width(std::string_view text) { return kCharWidth * static_cast<double>(display_width(text)); }
 
 /// Positions of legend entries in rows under the title, and the y at which the plot may begin.
 std::pair<std::vector<std::pair<double, double>>, double> legend_rows(const std::vector<Legend>& legend, double width) {

@@ -6,6 +6,11 @@
 #include <cmath>
 
 namespace vaezoo {
+namespace {
+
+bool starts_character(char c) { return (c & 0xc0) != 0x80; }  // UTF-8 continuation bytes are 10xxxxxx
+
+}  // namespace
 
 std::string escape_markup(std::string_view text) {
   std::string out;
@@ -69,6 +74,18 @@ std::string format_count(double value) {
     ++suffix;
   }
   return format_number(value, 3) + std::string(kSuffixes[suffix]);
+}
+
+std::size_t display_width(std::string_view text) {
+  return static_cast<std::size_t>(std::count_if(text.begin(), text.end(), starts_character));
+}
+
+std::string cut_to_width(std::string_view text, std::size_t columns) {
+  std::size_t i = 0;
+  for (std::size_t seen = 0; i < text.size(); ++i) {
+    if (starts_character(text[i]) && ++seen > columns) break;
+  }
+  return std::string(text.substr(0, i));
 }
 
 }  // namespace vaezoo

@@ -26,4 +26,9 @@ std::string format_duration(double seconds);
 /// "950", "45.1k", "1.2M": three or four characters' worth of a count or a rate.
 std::string format_count(double value);
 
+/// Characters of UTF-8 text, each taken as one column wide.
+std::size_t display_width(std::string_view text);
+/// The first `columns` characters.
+std::string cut_to_width(std::string_view text, std::size_t columns);
+
 }  // namespace vaezoo
