@@ -1,0 +1,252 @@
+#include "autodiff/normalization.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+
+#include "autodiff/parallel.hpp"
+#include "autodiff/simd.hpp"
+
+namespace ad {
+namespace {
+
+constexpr Index kBlockSize = 16384;  // numbers of x per parallel task
+
+Batch load_some(const Real* p, Index count) { return count == kLanes ? load(p) : load_part(p, count); }
+void store_some(Real* p, const Batch& b, Index count) { count == kLanes ? store(p, b) : store_part(p, b, count); }
+void put(const GradSlot& slot, Index i, const Batch& b, Index count) {
+  store_some(slot.data + i, slot.add ? load_some(slot.data + i, count) + b : b, count);
+}
+
+/// A matrix [rows, columns], cut into blocks of rows by its shape alone.
+struct Rows {
+  Index rows, columns, block = std::clamp<Index>(kBlockSize / std::max<Index>(columns, 1), 1, 256);
+  Index blocks() const { return (rows + block - 1) / block; }
+};
+
+/// sums[n][j] = sum_r f(r * columns + j, j, lanes)[n]: each block of rows by itself, then the blocks in order.
+template <std::size_t N, class F>
+void column_sums(Tape& tape, const Rows& m, const F& f, std::array<Real*, N> sums) {
+  const Index width = m.columns;
+  Real* partial = tape.scratch(m.blocks() * static_cast<Index>(N) * width);
+  parallel_for(m.blocks(), [&](Index b) {
+    const Index first = b * m.block, last = std::min(m.rows, first + m.block);
+    for (Index j = 0; j < width; j += kLanes) {
+      const Index count = std::min(kLanes, width - j);
+      std::array<Batch, N> total;
+      total.fill(Batch(Real(0)));
+      for (Index r = first; r < last; ++r) {
+        const std::array<Batch, N> share = f(r * width + j, j, count);
+        for (std::size_t n = 0; n < N; ++n) total[n] += share[n];
+      }
+      for (std::size_t n = 0; n < N; ++n) store_some(partial + (b * static_cast<Index>(N) + static_cast<Index>(n)) * width + j, total[n], count);
+    }
+  });
+  for (std::size_t n = 0; n < N; ++n) {
+    std::fill_n(sums[n], width, Real(0));
+    for (Index b = 0; b < m.blocks(); ++b)
+      for (Index j = 0; j < width; ++j) sums[n][j] += partial[(b * static_cast<Index>(N) + static_cast<Index>(n)) * width + j];
+  }
+}
+
+/// Calls f(i, j, lanes) for all elements, i = r * columns + j.
+template <class F>
+void each_element(const Rows& m, const F& f) {
+  parallel_blocks(m.rows, m.block, [&](Index first, Index last) {
+    for (Index r = first; r < last; ++r)
+      for (Index j = 0; j < m.columns; j += kLanes) f(r * m.columns + j, j, std::min(kLanes, m.columns - j));
+  });
+}
+
+Rows checked_rows(const char* op, Var x, Var weight, Var bias) {
+  AD_CHECK(x.shape().rank() >= 1, op, "x needs at least one axis, the features; a scalar came");
+  const Index columns = x.shape().back();
+  AD_CHECK(static_cast<bool>(weight) == static_cast<bool>(bias), op, "weight and bias come together or not at all");
+  for (const Var& v : {weight, bias})
+    AD_CHECK(!v || v.shape() == Shape{columns}, op, cat("x is ", x.shape(), ", so weight and bias must be [", columns, "]; one is ", v.shape()));
+  return {columns == 0 ? 0 : x.size() / columns, columns};
+}
+
+Var make_node(const char* op, Var x, Var weight, Var bias) {
+  return weight ? x.tape().node(op, x.shape(), {x, weight, bias}) : x.tape().node(op, x.shape(), {x});
+}
+
+/// Into the gradients of weight and bias, from the sums of y_bar x_hat and of y_bar over the rows.
+void put_affine(Tape& t, Var weight, Var bias, const Real* sum_scaled, const Real* sum, Index columns) {
+  if (!weight) return;
+  const GradSlot w = t.grad(weight), b = t.grad(bias);
+  for (Index j = 0; j < columns; ++j) {
+    if (w) w.data[j] = w.add ? w.data[j] + sum_scaled[j] : sum_scaled[j];
+    if (b) b.data[j] = b.add ? b.data[j] + sum[j] : sum[j];
+  }
+}
+
+/// What a batch norm keeps for its pullback.
+struct Standard {
+  Rows m;
+  const Real *mean, *inverse;  // [columns]; 1 / sqrt(variance + epsilon)
+  bool of_batch;               // do mean and variance depend on x?
+};
+
+/// y and its pullback. With x_hat = (x - mean) inverse and <.> the mean over rows,
+///   x_bar = weight inverse (y_bar - <y_bar> - x_hat <y_bar x_hat>), without the two means when the moments are constants.
+Var normalize_columns(Var y, Var x, Var weight, Var bias, const Standard& s) {
+  const Real *px = x.data(), *w = weight ? weight.data() : nullptr, *b = weight ? bias.data() : nullptr;
+  Real* py = y.data();
+  each_element(s.m, [&](Index i, Index j, Index count) {
+    Batch v = (load_some(px + i, count) - load_some(s.mean + j, count)) * load_some(s.inverse + j, count);
+    if (w != nullptr) v = v * load_some(w + j, count) + load_some(b + j, count);
+    store_some(py + i, v, count);
+  });
+  if (!y.live()) return y;
+  y.tape().on_backward(y, [=] {
+    Tape& t = y.tape();
+    const Real* y_bar = t.adjoint(y);
+    Real *sum = t.scratch(s.m.columns), *sum_scaled = t.scratch(s.m.columns);
+    const auto x_hat = [&](Index i, Index j, Index count) {
+      return (load_some(px + i, count) - load_some(s.mean + j, count)) * load_some(s.inverse + j, count);
+    };
+    if (s.of_batch || weight)
+      column_sums<2>(t, s.m, [&](Index i, Index j, Index count) {
+        const Batch g = load_some(y_bar + i, count);
+        return std::array<Batch, 2>{g, g * x_hat(i, j, count)};
+      }, {sum, sum_scaled});
+    put_affine(t, weight, bias, sum_scaled, sum, s.m.columns);
+    const GradSlot slot = t.grad(x);
+    if (!slot) return;
+    const Real share = Real(1) / static_cast<Real>(std::max<Index>(s.m.rows, 1));
+    each_element(s.m, [&](Index i, Index j, Index count) {
+      Batch g = load_some(y_bar + i, count);
+      if (s.of_batch) g -= share * (load_some(sum + j, count) + x_hat(i, j, count) * load_some(sum_scaled + j, count));
+      g *= load_some(s.inverse + j, count);
+      put(slot, i, w == nullptr ? g : g * load_some(w + j, count), count);
+    });
+  });
+  return y;
+}
+
+void invert(const Real* variance, Real epsilon, Real* inverse, Index columns) {
+  for (Index j = 0; j < columns; ++j) inverse[j] = Real(1) / std::sqrt(variance[j] + epsilon);
+}
+
+}  // namespace
+
+Normalized batch_norm(Var x, Var weight, Var bias, Real epsilon) {
+  const Rows m = checked_rows("batch_norm", x, weight, bias);
+  AD_CHECK(m.rows >= 2, "batch_norm", cat("needs at least two rows to have a variance, x is ", x.shape(),
+                                          "; in evaluation set Context::training to false"));
+  Tape& t = x.tape();
+  const Var y = make_node("batch_norm", x, weight, bias);
+  Real *mean = t.scratch(m.columns), *variance = t.scratch(m.columns), *inverse = t.scratch(m.columns);
+  const Real *px = x.data(), share = Real(1) / static_cast<Real>(m.rows);
+  column_sums<1>(t, m, [&](Index i, Index, Index count) { return std::array<Batch, 1>{load_some(px + i, count)}; }, {mean});
+  for (Index j = 0; j < m.columns; ++j) mean[j] *= share;
+  column_sums<1>(t, m, [&](Index i, Index j, Index count) {  // a second pass: E x^2 - (E x)^2 would cancel
+    const Batch d = load_some(px + i, count) - load_some(mean + j, count);
+    return std::array<Batch, 1>{d * d};
+  }, {variance});
+  for (Index j = 0; j < m.columns; ++j) variance[j] *= share;
+  invert(variance, epsilon, inverse, m.columns);
+  const auto size = static_cast<std::size_t>(m.columns);
+  return {normalize_columns(y, x, weight, bias, {m, mean, inverse, true}), {{mean, size}, {variance, size}}};
+}
+
+Var batch_norm(Var x, Var weight, Var bias, const Moments& moments, Real epsilon) {
+  const Rows m = checked_rows("batch_norm", x, weight, bias);
+  AD_CHECK(std::ssize(moments.mean) == m.columns && std::ssize(moments.variance) == m.columns, "batch_norm",
+           cat("x is ", x.shape(), " but there are moments of ", moments.mean.size(), " features"));
+  Tape& t = x.tape();
+  const Var y = make_node("batch_norm", x, weight, bias);
+  Real *mean = t.scratch(m.columns), *inverse = t.scratch(m.columns);
+  std::copy(moments.mean.begin(), moments.mean.end(), mean);
+  invert(moments.variance.data(), epsilon, inverse, m.columns);
+  return normalize_columns(y, x, weight, bias, {m, mean, inverse, false});
+}
+
+namespace {
+
+/// sum_j f(j, lanes) over one row, in a fixed order.
+template <class F>
+Real row_sum(Index columns, const F& f) {
+  Batch total(Real(0));
+  Index j = 0;
+  for (; j + kLanes <= columns; j += kLanes) total += f(j, kLanes);
+  Real rest = 0;
+  if (j < columns) {
+    std::array<Real, static_cast<std::size_t>(kLanes)> lanes{};
+    store_part(lanes.data(), f(j, columns - j), columns - j);
+    for (Real v : lanes) rest += v;
+  }
+  return sum_lanes(total) + rest;
+}
+
+/// Calls f(r) for every row, rows in parallel.
+template <class F>
+void each_row(const Rows& m, const F& f) {
+  parallel_blocks(m.rows, m.block, [&](Index first, Index last) {
+    for (Index r = first; r < last; ++r) f(r);
+  });
+}
+
+template <class F>
+void each_lane(Index columns, const F& f) {
+  for (Index j = 0; j < columns; j += kLanes) f(j, std::min(kLanes, columns - j));
+}
+
+}  // namespace
+
+Var layer_norm(Var x, Var weight, Var bias, Real epsilon) {
+  const Rows m = checked_rows("layer_norm", x, weight, bias);
+  const Var y = make_node("layer_norm", x, weight, bias);
+  Tape& tape = x.tape();
+  Real *mean = tape.scratch(m.rows), *inverse = tape.scratch(m.rows), *py = y.data();
+  const Real *px = x.data(), *w = weight ? weight.data() : nullptr, *b = weight ? bias.data() : nullptr;
+  const Index columns = m.columns;
+  const Real share = Real(1) / static_cast<Real>(std::max<Index>(columns, 1));
+  each_row(m, [&](Index r) {
+    const Real* v = px + r * columns;
+    const Real mu = share * row_sum(columns, [&](Index j, Index count) { return load_some(v + j, count); });
+    const Real variance = share * row_sum(columns, [&](Index j, Index count) {
+      const Batch d = load_some(v + j, count) - Batch(mu);
+      return d * d;
+    });
+    mean[r] = mu;
+    inverse[r] = Real(1) / std::sqrt(variance + epsilon);
+    each_lane(columns, [&](Index j, Index count) {
+      const Batch h = (load_some(v + j, count) - Batch(mu)) * Batch(inverse[r]);
+      store_some(py + r * columns + j, w == nullptr ? h : h * load_some(w + j, count) + load_some(b + j, count), count);
+    });
+  });
+  if (!y.live()) return y;
+  tape.on_backward(y, [=] {  // as in normalize_columns, with the means <.> over the row, and of g = weight y_bar
+    Tape& t = y.tape();
+    const Real* y_bar = t.adjoint(y);
+    if (weight) {
+      Real *sum = t.scratch(columns), *sum_scaled = t.scratch(columns);
+      column_sums<2>(t, m, [&](Index i, Index, Index count) {
+        const Index r = i / columns;
+        const Batch g = load_some(y_bar + i, count);
+        return std::array<Batch, 2>{g, g * (load_some(px + i, count) - Batch(mean[r])) * Batch(inverse[r])};
+      }, {sum, sum_scaled});
+      put_affine(t, weight, bias, sum_scaled, sum, columns);
+    }
+    const GradSlot slot = t.grad(x);
+    if (!slot) return;
+    each_row(m, [&](Index r) {
+      const Index row = r * columns;
+      const auto g = [&](Index j, Index count) {
+        const Batch v = load_some(y_bar + row + j, count);
+        return w == nullptr ? v : v * load_some(w + j, count);
+      };
+      const auto x_hat = [&](Index j, Index count) { return (load_some(px + row + j, count) - Batch(mean[r])) * Batch(inverse[r]); };
+      const Real mean_g = share * row_sum(columns, g);
+      const Real mean_gx = share * row_sum(columns, [&](Index j, Index count) { return g(j, count) * x_hat(j, count); });
+      each_lane(columns, [&](Index j, Index count) {
+        put(slot, row + j, (g(j, count) - Batch(mean_g) - x_hat(j, count) * Batch(mean_gx)) * Batch(inverse[r]), count);
+      });
+    });
+  });
+  return y;
+}
+
+}  // namespace ad

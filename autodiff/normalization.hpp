@@ -1,0 +1,31 @@
+#pragma once
+// Normalisation of features: one fused kernel each way, the same bits for any number of threads.
+#include <span>
+
+#include "autodiff/tape.hpp"
+
+namespace ad {
+
+/// Statistics of a batch per feature, in the tape's memory.
+struct Moments {
+  std::span<const Real> mean, variance;  ///< [D]; the variance is the biased one, divided by the number of rows
+};
+
+/// y = (x - mean) / sqrt(variance + epsilon) * weight + bias, with mean and variance of each feature over all rows
+/// (Ioffe & Szegedy 2015).
+///   x: [..., D]   weight, bias: [D], both or neither (empty Vars)   returns: [..., D] and the moments.
+/// Throws ShapeError when the sizes differ or when there are fewer than two rows.
+struct Normalized {
+  Var y;
+  Moments moments;
+};
+Normalized batch_norm(Var x, Var weight, Var bias, Real epsilon);
+
+/// The same by given moments, which are taken as constants: for evaluation. Copies them.
+Var batch_norm(Var x, Var weight, Var bias, const Moments& moments, Real epsilon);
+
+/// y = (x - mean) / sqrt(variance + epsilon) * weight + bias, with mean and biased variance of each row (Ba et al. 2016).
+///   x: [..., D]   weight, bias: [D], both or neither   returns: [..., D].
+Var layer_norm(Var x, Var weight, Var bias, Real epsilon);
+
+}  // namespace ad
