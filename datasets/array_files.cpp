@@ -1,0 +1,257 @@
+// Data sets of a user's own: NumPy arrays and tables of text.
+#include <algorithm>
+#include <charconv>
+#include <cmath>
+#include <optional>
+
+#include "autodiff/check.hpp"
+#include "datasets/csv.hpp"
+#include "datasets/input_file.hpp"
+#include "datasets/npy.hpp"
+#include "datasets/sources.hpp"
+
+namespace vaezoo {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr int kMostClasses = 1 << 20;  // a larger label is a column of something else
+
+void shape_field(Fields& f, std::vector<std::int64_t>& shape) {
+  f("shape", shape, "[height, width] or [height, width, channels] makes each row an image; empty: as the file has it", at_least(1));
+  f.require("shape", shape.size() != 1 && shape.size() <= 3, "expected [height, width] or [height, width, channels]");
+}
+
+void file_fields(Fields& f, std::string& train, std::string& validation, std::string& test) {
+  f("train_file", train, "the training examples; looked for in the data directory, then in the current one");
+  f("validation_file", validation, "the validation examples; empty: cut from the training examples");
+  f("test_file", test, "the test examples; empty: drawn from the training examples");
+  f.require("train_file", !train.empty(), "names no file; give the file with the training examples");
+}
+
+/// Bytes when the values are whole numbers 0 .. top and divide_by is that top; real numbers else.
+Examples make_examples(std::vector<Real> numbers, Index width, double divide_by, std::vector<int> labels) {
+  const bool whole_top = divide_by >= 1 && divide_by <= 255 && divide_by == std::floor(divide_by);
+  const Real top = static_cast<Real>(divide_by);
+  const auto is_level = [=](Real x) { return x >= 0 && x <= top && x == std::floor(x); };
+  if (whole_top && std::all_of(numbers.begin(), numbers.end(), is_level)) {
+    std::vector<std::uint8_t> bytes(numbers.size());
+    std::transform(numbers.begin(), numbers.end(), bytes.begin(), [](Real x) { return static_cast<std::uint8_t>(x); });
+    return Examples(std::move(bytes), width, static_cast<int>(divide_by), std::move(labels));
+  }
+  if (divide_by != 1) {
+    for (Real& x : numbers) x = static_cast<Real>(x / divide_by);
+  }
+  return Examples(std::move(numbers), width, std::move(labels));
+}
+
+/// Runs `make`, whose DataError says where in the data, and puts the file's name before it.
+template <class Make>
+Examples from_file(const std::string& source, Make make) {
+  try {
+    return make();
+  } catch (const DataError& error) {
+    throw DataError(source + ": " + error.what());
+  }
+}
+
+/// Checks that the splits agree, and that an image shape given by the user fits.
+void settle_shape(Dataset& data, const std::string& source, const std::vector<std::int64_t>& wanted, ItemShape found) {
+  if (data.shape.size() > 1 && data.train.size() > 0 && data.train.item_size() != found.size()) {
+    throw DataError(ad::cat(source, ": its examples have ", found.size(), " numbers where the training examples have ", data.train.item_size()));
+  }
+  if (!wanted.empty()) {
+    const ItemShape shape = item_shape(std::vector<Index>(wanted.begin(), wanted.end()));
+    if (shape.size() != found.size()) {
+      throw DataError(ad::cat(source, ": its examples have ", found.size(), " numbers, which is not ", shape.height, " x ", shape.width,
+                              " x ", shape.channels, " as 'shape' says"));
+    }
+    found = shape;
+  }
+  data.shape = found;
+  data.is_image = found.height > 1 || found.channels > 1;
+}
+
+int count_classes(std::initializer_list<const Examples*> splits) {
+  int most = -1;
+  for (const Examples* split : splits) {
+    for (int label : split->labels()) most = std::max(most, label);
+  }
+  return most + 1;
+}
+
+// ---- .npy and .npz
+
+template <class T>
+void move_channels_last(std::vector<T>& values, Index count, Index channels, Index pixels) {
+  if (values.empty()) return;
+  std::vector<T> moved(values.size());
+  for (Index n = 0; n < count; ++n) {
+    const Index base = n * channels * pixels;
+    for (Index c = 0; c < channels; ++c) {
+      for (Index p = 0; p < pixels; ++p) moved[static_cast<std::size_t>(base + p * channels + c)] = values[static_cast<std::size_t>(base + c * pixels + p)];
+    }
+  }
+  values = std::move(moved);
+}
+
+/// [N, C, H, W] -> [N, H, W, C].
+void channels_last(NpyArray& array) {
+  if (array.shape.size() != 4) {
+    throw DataError(ad::cat(array.source, ": has ", array.shape.size(), " axes; layout channels_first needs [N, C, H, W]"));
+  }
+  const Index pixels = array.shape[2] * array.shape[3];
+  move_channels_last(array.bytes, array.shape[0], array.shape[1], pixels);
+  move_channels_last(array.numbers, array.shape[0], array.shape[1], pixels);
+  std::rotate(array.shape.begin() + 1, array.shape.begin() + 2, array.shape.end());
+}
+
+std::vector<int> npy_labels(const NpyArray& array, Index count) {
+  if (array.size() != count) throw DataError(ad::cat(array.source, ": has ", array.size(), " labels for ", count, " examples"));
+  std::vector<int> labels(array.bytes.begin(), array.bytes.end());
+  for (Real x : array.numbers) {
+    if (!(x >= 0 && x < kMostClasses && x == std::floor(x))) {
+      throw DataError(ad::cat(array.source, ": has label ", static_cast<double>(x), "; expected whole numbers from 0"));
+    }
+    labels.push_back(static_cast<int>(x));
+  }
+  return labels;
+}
+
+Examples load_npy_split(Dataset& data, const NpyConfig& config, const fs::path& data_dir, const std::string& name, const std::string& labels_name) {
+  const fs::path path = find_data_file(name, data_dir);
+  NpyArray array = read_npy(path, config.key);
+  if (array.shape.size() < 2 || array.shape.size() > 4 || array.size() == 0) {
+    throw DataError(ad::cat(array.source, ": has shape ", ad::to_text(ad::Shape(std::span(array.shape).first(std::min<std::size_t>(array.shape.size(), 6)))),
+                            "; expected [N, D], [N, H, W] or [N, H, W, C] with N above 0"));
+  }
+  if (config.layout == "channels_first") channels_last(array);
+  const Index count = array.shape[0];
+  const ItemShape shape = item_shape({array.shape.begin() + 1, array.shape.end()});
+  settle_shape(data, array.source, config.shape, shape);
+  std::vector<int> labels;
+  if (!labels_name.empty()) labels = npy_labels(read_npy(find_data_file(labels_name, data_dir)), count);
+  else if (npz_has(path, config.label_key)) labels = npy_labels(read_npy(path, config.label_key), count);
+
+  const double divide_by = config.divide_by.value_or(array.bytes.empty() || array.boolean ? 1 : 255);
+  return from_file(array.source, [&] {
+    if (!array.bytes.empty() && divide_by == 255) return Examples(std::move(array.bytes), shape.size(), 255, std::move(labels));
+    if (!array.bytes.empty()) array.numbers.assign(array.bytes.begin(), array.bytes.end());
+    return make_examples(std::move(array.numbers), shape.size(), divide_by, std::move(labels));
+  });
+}
+
+// ---- text
+
+/// Class numbers from labels as written: numbers when all of them are whole, else the sorted distinct texts, numbered.
+class LabelCode {
+ public:
+  explicit LabelCode(const std::vector<std::vector<std::string>>& splits) {
+    for (const auto& labels : splits) {
+      for (const std::string& label : labels) {
+        numeric_ = numeric_ && number(label).has_value();
+        names_.push_back(label);
+      }
+      std::sort(names_.begin(), names_.end());  // after each split, so that the list stays short
+      names_.erase(std::unique(names_.begin(), names_.end()), names_.end());
+    }
+  }
+  std::vector<std::string> names() const { return numeric_ ? std::vector<std::string>() : names_; }
+  int code(const std::string& label) const {
+    return numeric_ ? *number(label) : static_cast<int>(std::lower_bound(names_.begin(), names_.end(), label) - names_.begin());
+  }
+
+ private:
+  static std::optional<int> number(const std::string& text) {
+    int n = 0;
+    const auto [stop, error] = std::from_chars(text.data(), text.data() + text.size(), n);
+    const bool whole = error == std::errc() && stop == text.data() + text.size() && n >= 0 && n < kMostClasses;
+    return whole ? std::optional(n) : std::nullopt;
+  }
+  bool numeric_ = true;
+  std::vector<std::string> names_;
+};
+
+}  // namespace
+
+fs::path find_data_file(const std::string& file, const fs::path& data_dir) {
+  const fs::path path = file;
+  if (is_file(data_dir / path)) return data_dir / path;  // an absolute path replaces data_dir
+  if (is_file(path)) return path;
+  if (path.is_absolute()) throw DataError(ad::cat(file, ": no such file"));
+  throw DataError(ad::cat(file, ": no such file in the data directory ", data_dir.string(), " nor in the current directory; ",
+                          "put it there, or name the directory with --data-dir or VAEZOO_DATA"));
+}
+
+ItemShape item_shape(const std::vector<Index>& sizes) {
+  AD_CHECK(sizes.size() >= 1 && sizes.size() <= 3, "item_shape", ad::cat(sizes.size(), " axes; expected 1 to 3"));
+  if (sizes.size() == 1) return {1, sizes[0], 1};
+  return {sizes[0], sizes[1], sizes.size() == 3 ? sizes[2] : 1};
+}
+
+void NpyConfig::fields(Fields& f) {
+  file_fields(f, train_file, validation_file, test_file);
+  f("key", key, "the array with the examples, in .npz files; empty: the only one");
+  f("label_key", label_key, "the array with the labels, in .npz files that have it");
+  f("train_labels", train_labels, "a file with the labels of the training examples");
+  f("validation_labels", validation_labels, "a file with the labels of the validation examples");
+  f("test_labels", test_labels, "a file with the labels of the test examples");
+  f.choice("layout", layout, {"channels_last", "channels_first"}, "[N, H, W, C], or [N, C, H, W] as PyTorch has it");
+  shape_field(f, shape);
+  f("divide_by", divide_by, "values are divided by this; null: 255 for unsigned bytes, 1 for all others", more_than(0));
+  f("standardize", standardize, "give every column of the training examples mean 0 and standard deviation 1");
+  f.require("validation_labels", validation_labels.empty() || !validation_file.empty(), "there is no validation_file that these labels belong to");
+  f.require("test_labels", test_labels.empty() || !test_file.empty(), "there is no test_file that these labels belong to");
+}
+
+Dataset load_npy(const NpyConfig& config, const fs::path& data_dir) {
+  Dataset data;
+  data.provenance = config.train_file;
+  data.train = load_npy_split(data, config, data_dir, config.train_file, config.train_labels);
+  if (!config.validation_file.empty()) {
+    data.validation = load_npy_split(data, config, data_dir, config.validation_file, config.validation_labels);
+  }
+  if (!config.test_file.empty()) data.test = load_npy_split(data, config, data_dir, config.test_file, config.test_labels);
+  data.classes = count_classes({&data.train, &data.validation, &data.test});
+  return data;
+}
+
+void CsvConfig::fields(Fields& f) {
+  file_fields(f, train_file, validation_file, test_file);
+  f("delimiter", delimiter, "one character between cells; a blank stands for any run of blanks and tabs");
+  f("header", header, "the first line names the columns");
+  f("columns", columns, "names or numbers (from 0) of the columns to use; empty: all but the label");
+  f("label", label, "name or number of the column with the class; empty: none");
+  shape_field(f, shape);
+  f("divide_by", divide_by, "values are divided by this", more_than(0));
+  f("standardize", standardize, "give every column of the training examples mean 0 and standard deviation 1");
+  f.require("delimiter", delimiter.size() == 1 && delimiter != "\"", "expected one character, not a quote");
+}
+
+Dataset load_csv(const CsvConfig& config, const fs::path& data_dir) {
+  const CsvFormat format{config.delimiter, config.header, config.columns, config.label};
+  std::vector<CsvTable> tables;
+  std::vector<std::vector<std::string>> labels;
+  for (const std::string* name : {&config.train_file, &config.validation_file, &config.test_file}) {
+    tables.push_back(name->empty() ? CsvTable() : read_csv(find_data_file(*name, data_dir), format));
+    labels.push_back(std::move(tables.back().labels));
+  }
+  const LabelCode code(labels);
+  Dataset data;
+  data.provenance = config.train_file;
+  Examples* const splits[] = {&data.train, &data.validation, &data.test};
+  for (std::size_t i = 0; i < tables.size(); ++i) {
+    if (tables[i].numbers.empty()) continue;
+    settle_shape(data, tables[i].source, config.shape, item_shape({tables[i].columns}));
+    std::vector<int> codes;
+    for (const std::string& label : labels[i]) codes.push_back(code.code(label));
+    *splits[i] = from_file(tables[i].source, [&] {
+      return make_examples(std::move(tables[i].numbers), data.shape.size(), config.divide_by, std::move(codes));
+    });
+  }
+  data.class_names = code.names();
+  data.classes = count_classes({&data.train, &data.validation, &data.test});
+  return data;
+}
+
+}  // namespace vaezoo

@@ -1,0 +1,57 @@
+#pragma once
+// Feeding a split to a model, batch by batch.
+#include <span>
+#include <vector>
+
+#include "datasets/dataset.hpp"
+
+namespace vaezoo {
+
+struct BatchOptions {
+  Index batch_size = 100;
+  bool shuffle = false;    ///< a new order each epoch; else the order of the file
+  bool drop_last = false;  ///< leave out the last batch of an epoch when it is short
+};
+
+/// Iterates over one split of a data set, which must outlive it:
+///
+///   Batches batches(data, Split::train, {.batch_size = 128, .shuffle = true}, Key(seed));
+///   for (Index epoch = 0; epoch < epochs; ++epoch) {
+///     batches.start(epoch);
+///     while (Index n = batches.next(x, labels)) ...   // x [n, D] is filled
+///   }
+///
+/// The order depends on key and epoch alone, and a dynamic binarisation on key, epoch and the example, so neither
+/// depends on batch size, threads or what ran before; resuming needs `start(epoch); seek(batch)`. Only `start` of a
+/// shuffled split allocates.
+class Batches {
+ public:
+  /// Throws ad::Error when batch_size is below 1.
+  Batches(const Dataset& data, Split split, BatchOptions options, Key key);
+
+  Index examples() const { return examples_->size(); }
+  Index item_size() const { return examples_->item_size(); }
+  Index batch_size() const { return options_.batch_size; }
+  Index per_epoch() const;  ///< number of batches in an epoch; 0 when the split is empty
+
+  void start(Index epoch);  ///< goes to the first batch of the epoch; a new object stands at epoch 0
+  void seek(Index batch);   ///< goes to a batch of the current epoch, 0 <= batch <= per_epoch()
+
+  /// Fills x (at least [batch_size, D]) and, when given, labels (at least [batch_size]; -1 when the data have none) with
+  /// the next batch and returns its number of examples: 0 at the end of the epoch.
+  Index next(std::span<Real> x, std::span<int> labels = {});
+  /// Which examples the last batch held, counted within the split.
+  std::span<const Index> rows() const { return rows_; }
+
+ private:
+  const Examples* examples_;
+  BatchOptions options_;
+  bool dynamic_;
+  Key key_;
+  Key draws_;  // of this epoch's binarisation
+  Index batch_ = 0;
+  std::vector<Index> order_;
+  std::span<const Index> rows_;
+};
+
+}  // namespace vaezoo

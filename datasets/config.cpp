@@ -1,0 +1,156 @@
+#include "datasets/config.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cstdlib>
+#include <functional>
+
+#include "autodiff/check.hpp"
+#include "datasets/download.hpp"
+
+namespace vaezoo {
+namespace {
+
+/// One data set: what people and the configuration call it, and how it is loaded.
+struct Entry {
+  const char* name;
+  const char* doc;
+  bool can_binarize;
+  Index held_out;  ///< examples in the validation and in the test split, where the source has no test split; 0: a tenth
+  void (*fields)(DatasetConfig&, Fields&);
+  Dataset (*load)(const DatasetConfig&, const std::filesystem::path&, Key);
+};
+
+using Path = std::filesystem::path;
+
+void no_fields(DatasetConfig&, Fields&) {}
+
+constexpr std::array kEntries = {
+    Entry{"digits", "1797 handwritten digits, 8 x 8 pixels, embedded in the program", true, 180, no_fields,
+          [](const DatasetConfig&, const Path&, Key) { return load_digits(); }},
+    Entry{"mnist", "handwritten digits, 28 x 28 pixels, 60000 + 10000", true, 0, no_fields,
+          [](const DatasetConfig&, const Path& dir, Key) { return load_mnist_like("mnist", dir); }},
+    Entry{"fashion_mnist", "pictures of clothes, 28 x 28 pixels, 60000 + 10000", true, 0, no_fields,
+          [](const DatasetConfig&, const Path& dir, Key) { return load_mnist_like("fashion_mnist", dir); }},
+    Entry{"kmnist", "cursive Japanese characters, 28 x 28 pixels, 60000 + 10000", true, 0, no_fields,
+          [](const DatasetConfig&, const Path& dir, Key) { return load_mnist_like("kmnist", dir); }},
+    Entry{"emnist", "handwritten letters and digits, 28 x 28 pixels, six subsets", true, 0,
+          [](DatasetConfig& c, Fields& f) { c.emnist.fields(f); },
+          [](const DatasetConfig& c, const Path& dir, Key) { return load_emnist(c.emnist, dir); }},
+    Entry{"frey_faces", "1965 frames of one face, 28 x 20 pixels", true, 200, no_fields,
+          [](const DatasetConfig&, const Path& dir, Key) { return load_frey_faces(dir); }},
+    Entry{"npy", "arrays in .npy or .npz files", true, 0, [](DatasetConfig& c, Fields& f) { c.npy.fields(f); },
+          [](const DatasetConfig& c, const Path& dir, Key) { return load_npy(c.npy, dir); }},
+    Entry{"csv", "tables of numbers in text files", true, 0, [](DatasetConfig& c, Fields& f) { c.csv.fields(f); },
+          [](const DatasetConfig& c, const Path& dir, Key) { return load_csv(c.csv, dir); }},
+    Entry{"linear_gaussian", "synthetic: x = W z + b + noise, with exact log p(x)", false, 0,
+          [](DatasetConfig& c, Fields& f) { c.linear_gaussian.fields(f); },
+          [](const DatasetConfig& c, const Path&, Key key) { return load_linear_gaussian(c.linear_gaussian, key); }},
+    Entry{"gaussian_mixture", "synthetic: Gaussians in the plane, with exact log p(x)", false, 0,
+          [](DatasetConfig& c, Fields& f) { c.gaussian_mixture.fields(f); },
+          [](const DatasetConfig& c, const Path&, Key key) { return load_gaussian_mixture(c.gaussian_mixture, key); }},
+    Entry{"two_moons", "synthetic: two interleaving half circles", false, 0,
+          [](DatasetConfig& c, Fields& f) { c.two_moons.fields(f); },
+          [](const DatasetConfig& c, const Path&, Key key) { return load_two_moons(c.two_moons, key); }},
+};
+
+void common_fields(DatasetConfig& config, const Entry& entry, Fields& f) {
+  if (entry.can_binarize) {
+    f.choice("binarize", config.binarize, {"none", "static", "dynamic"},
+             "numbers in [0, 1] become draws of 0 or 1: static draws each example once, dynamic draws the training split anew "
+             "each epoch, and validation and test once");
+  }
+  f("validation", config.validation,
+    "number of examples cut from the end of the training split for validation; null: none where the source has a test split, "
+    "else a tenth (digits 180, frey_faces 200)", at_least(0));
+  f("test", config.test,
+    "number of examples drawn for the test split, where the source has none; null: a tenth (digits 180, frey_faces 200)", at_least(0));
+  f("limit", config.limit, "keep only the first so many training examples", at_least(1));
+  f("seed", config.seed, "draws splits, binarisation and synthetic data; not the seed of the run", at_least(0));
+}
+
+Binarize binarize_from(const std::string& word) {
+  return word == "static" ? Binarize::fixed : word == "dynamic" ? Binarize::dynamic : Binarize::none;
+}
+
+void refuse(bool bad, const char* key, const std::string& sentence) {
+  if (bad) throw ConfigError(ad::cat("dataset.", key, ": ", sentence));
+}
+
+/// Draws `count` examples of the training split for the test split; the rest stays for training, in drawn order.
+void draw_test_split(Dataset& data, Index count, Key key) {
+  const std::vector<Index> order = ad::permutation(key, data.train.size());
+  const std::span<const Index> rows(order);
+  data.test = data.train.subset(rows.first(static_cast<std::size_t>(count)));
+  data.train = data.train.subset(rows.subspan(static_cast<std::size_t>(count)));
+}
+
+void cut_splits(Dataset& data, const DatasetConfig& config, const Entry& entry, Key key) {
+  const Index total = data.train.size();
+  const Index held_out = entry.held_out > 0 ? entry.held_out : total / 10;
+  const bool has_test = data.test.size() > 0, has_validation = data.validation.size() > 0;
+  refuse(has_test && config.test.has_value(), "test", "this data set brings its own test split; leave the key out");
+  refuse(has_validation && config.validation.has_value(), "validation", "this data set brings its own validation split; leave the key out");
+  const Index test = has_test ? 0 : config.test.value_or(held_out);
+  const Index validation = has_validation ? 0 : config.validation.value_or(has_test ? 0 : held_out);
+  refuse(test >= total, "test", ad::cat(test, " of ", total, " examples leave none for training"));
+  refuse(validation >= total - test, "validation", ad::cat(validation, " of ", total - test, " examples leave none for training"));
+  if (!has_test) draw_test_split(data, test, key);
+  if (!has_validation) data.validation = data.train.cut_last(validation);
+  if (config.limit) data.train.keep_first(*config.limit);
+}
+
+/// Sets what the numbers are known to be.
+void describe(Dataset& data) {
+  data.unit_range = true;
+  data.levels = data.train.is_bytes() ? data.train.top() + 1 : 0;
+  for (const Examples* split : {&data.train, &data.validation, &data.test}) {
+    if (split->size() == 0) continue;
+    data.unit_range = data.unit_range && split->in_unit_range();
+    if (split->top() + 1 != data.levels) data.levels = 0;
+  }
+}
+
+}  // namespace
+
+std::vector<Alternative> DatasetConfig::alternatives() {
+  std::vector<Alternative> all;
+  for (const Entry& entry : kEntries) {
+    all.push_back({entry.name, entry.doc, [this, &entry](Fields& f) {
+                     entry.fields(*this, f);
+                     common_fields(*this, entry, f);
+                   }});
+  }
+  return all;
+}
+
+std::vector<DatasetInfo> dataset_list() {
+  std::vector<DatasetInfo> all;
+  for (const Entry& entry : kEntries) all.push_back({entry.name, entry.doc, !remote_files(entry.name).empty()});
+  return all;
+}
+
+Dataset load_dataset(const DatasetConfig& config, const std::filesystem::path& data_dir) {
+  const auto entry = std::find_if(kEntries.begin(), kEntries.end(), [&](const Entry& e) { return e.name == config.name; });
+  refuse(entry == kEntries.end(), "name", "there is no data set '" + config.name + "'");
+  const Key key = Key(static_cast<std::uint64_t>(config.seed)).fold("dataset").fold(config.name);
+  Dataset data = entry->load(config, data_dir, key.fold("source"));
+  data.name = config.name;
+  cut_splits(data, config, *entry, key.fold("split"));
+  const bool standardized = (config.name == "npy" && config.npy.standardize) || (config.name == "csv" && config.csv.standardize);
+  if (standardized) standardize(data);
+  describe(data);
+  const Binarize how = binarize_from(config.binarize);
+  refuse(how != Binarize::none && !data.unit_range, "binarize",
+         "only numbers in [0, 1] can be binarised, and '" + config.name + "' has others here");
+  binarize(data, how, key.fold("binarize"));
+  return data;
+}
+
+std::filesystem::path data_directory(const std::optional<std::string>& flag) {
+  if (flag) return *flag;
+  const char* environment = std::getenv("VAEZOO_DATA");
+  return environment != nullptr && *environment != '\0' ? environment : "data";
+}
+
+}  // namespace vaezoo

@@ -1,0 +1,50 @@
+#pragma once
+// "dataset" in an experiment: which data, cut and binarised how.
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "config/fields.hpp"
+#include "datasets/dataset.hpp"
+#include "datasets/sources.hpp"
+#include "datasets/synthetic.hpp"
+
+namespace vaezoo {
+
+/// Use in the experiment's field list as f.one_of("dataset", dataset.name, dataset.alternatives(), "the data").
+struct DatasetConfig {
+  std::string name = "digits";
+  std::string binarize = "none";            ///< none, static or dynamic
+  std::optional<std::int64_t> validation;   ///< examples cut from the end of the training split
+  std::optional<std::int64_t> test;         ///< examples drawn for the test split, where the source has none
+  std::optional<std::int64_t> limit;        ///< keep only the first so many training examples
+  /// Draws splits, binarisation and synthetic data. It is not the run's seed, so that runs of any seed see the same data.
+  std::int64_t seed = 0;
+
+  EmnistConfig emnist;
+  NpyConfig npy;
+  CsvConfig csv;
+  LinearGaussianConfig linear_gaussian;
+  GaussianMixtureConfig gaussian_mixture;
+  TwoMoonsConfig two_moons;
+
+  std::vector<Alternative> alternatives();
+};
+
+struct DatasetInfo {
+  std::string name;
+  std::string doc;
+  bool downloadable = false;  ///< `vaezoo download NAME` fetches it
+};
+std::vector<DatasetInfo> dataset_list();
+
+/// Loads, splits, limits, standardises and binarises. Throws DataError for files that are missing or damaged and ConfigError
+/// for a configuration that the data cannot fulfil.
+Dataset load_dataset(const DatasetConfig& config, const std::filesystem::path& data_dir);
+
+/// Where data files are looked for: the flag (--data-dir) when given, else the environment's VAEZOO_DATA, else "data".
+std::filesystem::path data_directory(const std::optional<std::string>& flag = std::nullopt);
+
+}  // namespace vaezoo

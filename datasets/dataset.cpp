@@ -1,0 +1,183 @@
+#include "datasets/dataset.hpp"
+
+#include <algorithm>
+#include <cmath>
+
+#include "autodiff/check.hpp"
+#include "autodiff/parallel.hpp"
+
+namespace vaezoo {
+namespace {
+
+constexpr Index kRowGrain = 16;  // rows per parallel task: a task of 16 MNIST images takes a few microseconds
+
+std::size_t at(Index i) { return static_cast<std::size_t>(i); }
+
+Index rows_in(std::size_t values, Index item_size, std::size_t labels) {
+  AD_CHECK(item_size > 0 && values % at(item_size) == 0, "Examples",
+           ad::cat(static_cast<Index>(values), " values do not fill rows of ", item_size));
+  const Index count = static_cast<Index>(values) / item_size;
+  AD_CHECK(labels == 0 || labels == at(count), "Examples", ad::cat(static_cast<Index>(labels), " labels for ", count, " examples"));
+  return count;
+}
+
+}  // namespace
+
+std::string_view to_text(Split split) {
+  return split == Split::train ? "train" : split == Split::validation ? "validation" : "test";
+}
+
+Examples::Examples(std::vector<std::uint8_t> bytes, Index item_size, int top, std::vector<int> labels)
+    : bytes_(std::move(bytes)), labels_(std::move(labels)), item_size_(item_size), top_(top) {
+  count_ = rows_in(bytes_.size(), item_size, labels_.size());
+  AD_CHECK(top >= 1 && top <= 255, "Examples", ad::cat("top is ", top, ", which no byte can reach"));
+}
+
+Examples::Examples(std::vector<Real> numbers, Index item_size, std::vector<int> labels)
+    : numbers_(std::move(numbers)), labels_(std::move(labels)), item_size_(item_size) {
+  count_ = rows_in(numbers_.size(), item_size, labels_.size());
+  const auto bad = std::find_if(numbers_.begin(), numbers_.end(), [](Real x) { return !std::isfinite(x); });
+  if (bad != numbers_.end()) {
+    const Index i = bad - numbers_.begin();
+    throw DataError(ad::cat("example ", i / item_size, ", value ", i % item_size, " is ", std::isnan(*bad) ? "NaN" : "infinite",
+                            " (both counted from 0)"));
+  }
+}
+
+void Examples::read(Index row, std::span<Real> out) const {
+  const Index begin = row * item_size_;
+  if (is_bytes()) {
+    const std::uint8_t* from = bytes_.data() + begin;
+    const Real top = static_cast<Real>(top_);
+    for (Index i = 0; i < item_size_; ++i) out[at(i)] = static_cast<Real>(from[i]) / top;
+  } else {
+    std::copy_n(numbers_.data() + begin, item_size_, out.data());
+  }
+}
+
+void Examples::check_rows(std::span<const Index> rows, std::span<const Real> out) const {
+  AD_CHECK(std::ssize(out) == std::ssize(rows) * item_size_, "gather",
+           ad::cat("room for ", std::ssize(out), " numbers, but ", std::ssize(rows), " examples of ", item_size_, " were asked for"));
+  for (Index row : rows) AD_CHECK(row >= 0 && row < count_, "gather", ad::cat("example ", row, " of ", count_));
+}
+
+void Examples::gather(std::span<const Index> rows, std::span<Real> out) const {
+  check_rows(rows, out);
+  ad::parallel_blocks(std::ssize(rows), kRowGrain, [&](Index begin, Index end) {
+    for (Index i = begin; i < end; ++i) read(rows[at(i)], out.subspan(at(i * item_size_), at(item_size_)));
+  });
+}
+
+template <class Values>
+void Examples::take_rows(Values& to, const Values& from, std::span<const Index> rows) const {
+  if (from.empty()) return;
+  const Index width = static_cast<Index>(from.size()) / count_;
+  to.reserve(at(std::ssize(rows) * width));
+  for (Index row : rows) to.insert(to.end(), from.begin() + row * width, from.begin() + (row + 1) * width);
+}
+
+Examples Examples::subset(std::span<const Index> rows) const {
+  Examples part;
+  part.item_size_ = item_size_;
+  part.top_ = top_;
+  part.count_ = std::ssize(rows);
+  take_rows(part.bytes_, bytes_, rows);
+  take_rows(part.numbers_, numbers_, rows);
+  take_rows(part.labels_, labels_, rows);
+  return part;
+}
+
+Examples Examples::cut_last(Index count) {
+  AD_CHECK(count >= 0 && count <= count_, "cut_last", ad::cat(count, " of ", count_, " examples"));
+  std::vector<Index> rows(at(count));
+  for (Index i = 0; i < count; ++i) rows[at(i)] = count_ - count + i;
+  Examples part = subset(rows);
+  keep_first(count_ - count);
+  return part;
+}
+
+void Examples::keep_first(Index count) {
+  if (count >= count_) return;
+  count_ = count;
+  const auto shorten = [](auto& values, Index size) {
+    if (values.empty()) return;
+    const bool worth_a_copy = at(size) < values.size() / 2;  // else the copy's peak costs more than it gives back
+    values.resize(at(size));
+    if (worth_a_copy) values.shrink_to_fit();
+  };
+  shorten(bytes_, count * item_size_);
+  shorten(numbers_, count * item_size_);
+  shorten(labels_, count);
+}
+
+bool Examples::in_unit_range() const {
+  if (is_bytes()) return std::all_of(bytes_.begin(), bytes_.end(), [this](std::uint8_t b) { return b <= top_; });
+  return std::all_of(numbers_.begin(), numbers_.end(), [](Real x) { return x >= 0 && x <= 1; });
+}
+
+void Examples::binarize(Key key) {
+  std::vector<std::uint8_t> drawn(at(count_ * item_size_));
+  ad::parallel_blocks(count_, kRowGrain, [&](Index begin, Index end) {
+    std::vector<Real> p(at(item_size_));
+    for (Index i = begin; i < end; ++i) {
+      read(i, p);
+      ad::fill_bernoulli(key.fold(static_cast<std::uint64_t>(i)), p, p);
+      std::transform(p.begin(), p.end(), drawn.begin() + i * item_size_, [](Real x) { return static_cast<std::uint8_t>(x); });
+    }
+  });
+  bytes_ = std::move(drawn);
+  numbers_ = {};
+  top_ = 1;
+}
+
+void Examples::standardize(std::span<const Real> mean, std::span<const Real> stddev) {
+  std::vector<Real> numbers(at(count_ * item_size_));
+  for (Index i = 0; i < count_; ++i) {
+    const std::span row = std::span(numbers).subspan(at(i * item_size_), at(item_size_));
+    read(i, row);
+    for (std::size_t d = 0; d < row.size(); ++d) row[d] = (row[d] - mean[d]) / stddev[d];
+  }
+  numbers_ = std::move(numbers);
+  bytes_ = {};
+  top_ = 0;
+}
+
+const Examples& Dataset::split(Split which) const {
+  return which == Split::train ? train : which == Split::validation ? validation : test;
+}
+
+void binarize(Dataset& data, Binarize how, Key key) {
+  data.binarize = how;
+  if (how == Binarize::none) return;
+  if (!data.unit_range) throw DataError(ad::cat(data.name, ": only numbers in [0, 1] can be binarised, and this data set has others"));
+  if (how == Binarize::fixed) data.train.binarize(key.fold("train"));
+  data.validation.binarize(key.fold("validation"));
+  data.test.binarize(key.fold("test"));
+  data.levels = 2;
+}
+
+void standardize(Dataset& data) {
+  const std::size_t width = at(data.shape.size());
+  const double n = static_cast<double>(data.train.size());
+  std::vector<Real> x(width);
+  std::vector<double> sum(width), squares(width);
+  for (Index i = 0; i < data.train.size(); ++i) {
+    data.train.read(i, x);
+    for (std::size_t d = 0; d < width; ++d) sum[d] += static_cast<double>(x[d]) / n;
+  }
+  for (Index i = 0; i < data.train.size(); ++i) {  // a second pass: the sum of squares would cancel for a large mean
+    data.train.read(i, x);
+    for (std::size_t d = 0; d < width; ++d) squares[d] += (static_cast<double>(x[d]) - sum[d]) * (static_cast<double>(x[d]) - sum[d]) / n;
+  }
+  data.mean.resize(width);
+  data.stddev.resize(width);
+  for (std::size_t d = 0; d < width; ++d) {
+    data.mean[d] = static_cast<Real>(sum[d]);
+    data.stddev[d] = squares[d] > 0 ? static_cast<Real>(std::sqrt(squares[d])) : Real(1);
+  }
+  for (Examples* part : {&data.train, &data.validation, &data.test}) part->standardize(data.mean, data.stddev);
+  data.unit_range = false;
+  data.levels = 0;
+}
+
+}  // namespace vaezoo

@@ -1,0 +1,41 @@
+#include "datasets/idx.hpp"
+
+#include <array>
+
+#include "autodiff/check.hpp"
+#include "datasets/input_file.hpp"
+
+namespace vaezoo {
+namespace {
+
+constexpr int kUnsignedByte = 0x08;
+
+}  // namespace
+
+IdxArray read_idx(const std::filesystem::path& path, int axes) {
+  const auto file = open_file(path);
+  std::array<std::uint8_t, 4> magic;
+  file->read(magic, "the IDX header");
+  if (magic[0] != 0 || magic[1] != 0) {
+    file->fail("is not an IDX file: it starts with bytes other than 0 0 (a web page saved in its place?)");
+  }
+  if (magic[2] != kUnsignedByte) file->fail(ad::cat("holds values of IDX type ", int{magic[2]}, "; only unsigned bytes (type 8) are read"));
+  if (magic[3] != axes) {
+    file->fail(ad::cat("has ", int{magic[3]}, " axes instead of ", axes, "; ", axes == 3 ? "images" : "labels", " were expected here"));
+  }
+  std::vector<std::uint64_t> sizes(static_cast<std::size_t>(axes));
+  for (std::uint64_t& size : sizes) {
+    std::array<std::uint8_t, 4> b;
+    file->read(b, "the IDX header");
+    size = std::uint64_t{b[0]} << 24 | std::uint64_t{b[1]} << 16 | std::uint64_t{b[2]} << 8 | b[3];
+    if (size == 0) file->fail("has an axis of size 0 and holds no values");
+  }
+  IdxArray array;
+  array.shape.assign(sizes.begin(), sizes.end());
+  array.bytes.resize(checked_bytes(*file, sizes, 1));
+  file->read(array.bytes, "the values");
+  file->expect_end();
+  return array;
+}
+
+}  // namespace vaezoo
