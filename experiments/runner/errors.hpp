@@ -1,0 +1,28 @@
+#pragma once
+// Exit codes, and the errors that stand for them. 0: done, early stop too.
+#include <stdexcept>
+
+namespace vaezoo {
+
+enum ExitCode {
+  kDone = 0,
+  kFailure = 1,
+  kUsage = 2,
+  kConfig = 3,        ///< ConfigError
+  kData = 4,          ///< DataError
+  kDiverged = 5,      ///< DivergedError; the last good checkpoint is kept
+  kInterrupted = 130, ///< SIGINT, after saving
+  kTerminated = 143,  ///< SIGTERM, after saving
+};
+
+/// A loss, a term of it, an activation or a gradient that is NaN or infinite: names the first.
+struct DivergedError : std::runtime_error {
+  using std::runtime_error::runtime_error;
+};
+
+/// A command line that asks for something impossible.
+struct UsageError : std::runtime_error {
+  using std::runtime_error::runtime_error;
+};
+
+}  // namespace vaezoo

@@ -1,0 +1,195 @@
+#include "experiments/runner/evaluate.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "datasets/batches.hpp"
+#include "experiments/runner/errors.hpp"
+
+namespace vaezoo {
+namespace {
+
+/// A mean that is built up one number at a time, and the variance about it (Welford 1962).
+struct Running {
+  double count = 0, mean = 0, squares = 0;
+  void add(double x) {
+    count += 1;
+    const double d = x - mean;
+    mean += d / count;
+    squares += d * (x - mean);
+  }
+  double variance() const { return count > 0 ? squares / count : 0; }
+  double standard_error() const { return count > 1 ? std::sqrt(squares / (count - 1) / count) : 0; }
+};
+
+struct Sums {
+  Running loss, reconstruction, kl, elbo, elbo_mean_code, nll, squared_error, exact;
+  std::vector<Running> code, kl_per_dimension;
+  std::vector<std::pair<std::string, Running>> terms;
+};
+
+/// Adds the numbers of x, [B, Z], to one running mean per column.
+void add_columns(Var x, std::vector<Running>& columns) {
+  const Index width = x.shape().back();
+  columns.resize(static_cast<std::size_t>(width));
+  for (Index i = 0; i < x.size(); ++i) columns[static_cast<std::size_t>(i % width)].add(double(x.data()[i]));
+}
+
+void add_objective(const Model& model, const Context& c, const Progress& progress, const Minibatch& batch, Sums& sums) {
+  const Objective objective = model.objective(c, progress, batch);
+  const Index count = batch.x.shape()[0];
+  sums.terms.resize(objective.term_count);
+  for (Index i = 0; i < count; ++i) {  // a batch's mean counts once for each of its examples
+    sums.loss.add(double(objective.loss.item()));
+    for (std::size_t t = 0; t < objective.term_count; ++t) {
+      sums.terms[t].first = objective.terms[t].name;
+      sums.terms[t].second.add(double(objective.terms[t].value.item()));
+    }
+  }
+}
+
+void add_elbo(const Model& model, const Context& c, const Minibatch& batch, Sums& sums) {
+  const ElboTerms sampled = model.elbo(c, batch, Code::sample), at_mean = model.elbo(c, batch, Code::mean);
+  for (Index i = 0; i < batch.x.shape()[0]; ++i) {
+    const double r = double(sampled.reconstruction.data()[i]), k = double(sampled.kl.data()[i]);
+    sums.reconstruction.add(r);
+    sums.kl.add(k);
+    sums.elbo.add(r - k);
+    sums.elbo_mean_code.add(double(at_mean.reconstruction.data()[i]) - double(at_mean.kl.data()[i]));
+  }
+  add_columns(sampled.kl_per_dimension, sums.kl_per_dimension);
+}
+
+void add_reconstruction(const Model& model, const Context& c, const Minibatch& batch, Sums& sums) {
+  const Var code = model.encode(c, batch), mean = model.decode(c, code);
+  add_columns(code, sums.code);
+  const Index size = batch.x.shape()[1];
+  for (Index b = 0; b < batch.x.shape()[0]; ++b) {
+    double error = 0;
+    for (Index i = b * size; i < (b + 1) * size; ++i) error += std::pow(double(mean.data()[i]) - double(batch.x.data()[i]), 2);
+    sums.squared_error.add(error / static_cast<double>(size));
+  }
+}
+
+Evaluation summarise(const Model& model, const Sums& s, const Dataset& data, const EvaluationOptions& options) {
+  Evaluation e;
+  e.examples = static_cast<std::int64_t>(s.loss.count);
+  e.loss = s.loss.mean;
+  e.reconstruction = s.reconstruction.mean;
+  e.mse = s.squared_error.mean;
+  for (const auto& [name, value] : s.terms) e.terms.push_back({name, value.mean});
+  for (const Running& r : s.code) e.code_variance.push_back(r.variance());
+  if (data.log_density) e.exact_nll = -s.exact.mean;
+  if (!model.has_density()) return e;
+
+  e.kl = s.kl.mean;
+  e.elbo = s.elbo.mean;
+  e.elbo_stderr = s.elbo.standard_error();
+  e.loss_mean_code = -s.elbo_mean_code.mean;
+  for (const Running& r : s.kl_per_dimension) e.kl_per_dimension.push_back(r.mean);
+  e.active_units = std::count_if(e.code_variance.begin(), e.code_variance.end(), [&](double v) { return v > options.active_threshold; });
+  if (s.nll.count > 0) {
+    e.nll = s.nll.mean;
+    e.nll_stderr = s.nll.standard_error();
+  }
+  // Grey values as targets of a Bernoulli are no discrete data: their cross-entropy is not a code length.
+  if (model.discrete() && data.levels > 0 && (data.levels == 2 || !model.binary()))
+    e.bits_per_dim = e.nll.value_or(-*e.elbo) / (static_cast<double>(data.shape.size()) * std::log(2.0));
+  return e;
+}
+
+}  // namespace
+
+std::vector<double> importance_log_likelihood(const Model& model, std::span<const Real> x, std::span<const int> labels, Index size, Index samples,
+                                              Index chunk, Key key) {
+  const Index count = std::ssize(x) / size;
+  // log sum_k w_k as a running maximum and the sum of exp(log w_k - maximum).
+  std::vector<double> top(static_cast<std::size_t>(count), -std::numeric_limits<double>::infinity()), sum(static_cast<std::size_t>(count), 0);
+  Tape tape(ad::Grad::off);
+  for (Index done = 0; done < samples; done += chunk) {
+    const Index k = std::min(chunk, samples - done);
+    tape.reset();
+    const Context c{tape, false, key.fold(static_cast<std::uint64_t>(done))};
+    const Var log_w = model.log_weights(c, {tape.constant({count, size}, x), labels}, k);
+    for (Index b = 0; b < count; ++b) {
+      for (Index i = 0; i < k; ++i) {
+        const double w = double(log_w.data()[b * k + i]);
+        double &m = top[static_cast<std::size_t>(b)], &s = sum[static_cast<std::size_t>(b)];
+        if (w > m) {
+          s = s * std::exp(m - w) + 1;
+          m = w;
+        } else if (w > -std::numeric_limits<double>::infinity()) {
+          s += std::exp(w - m);
+        }
+      }
+    }
+  }
+  std::vector<double> log_p(static_cast<std::size_t>(count));
+  for (std::size_t b = 0; b < log_p.size(); ++b) log_p[b] = top[b] + std::log(sum[b]) - std::log(static_cast<double>(samples));
+  return log_p;
+}
+
+std::optional<Evaluation> evaluate(const Model& model, const Dataset& data, Split split, const EvaluationOptions& options, Key key,
+                                   const std::function<bool()>& interrupted) {
+  Batches batches(data, split, {.batch_size = options.batch_size}, key);
+  const Index size = batches.item_size();
+  std::vector<Real> x(static_cast<std::size_t>(options.batch_size * size));
+  std::vector<int> labels(data.classes > 0 ? static_cast<std::size_t>(options.batch_size) : 0);
+  Tape tape(ad::Grad::off);
+  Sums sums;
+  std::uint64_t number = 0;
+  while (const Index count = batches.next(x, labels)) {
+    tape.reset();
+    const Key batch_key = key.fold(number++);
+    const std::span<const Real> values(x.data(), static_cast<std::size_t>(count * size));
+    const std::span<const int> batch_labels = std::span<const int>(labels).first(labels.empty() ? 0 : static_cast<std::size_t>(count));
+    const Context c{tape, false, batch_key.fold("elbo")};
+    const Minibatch batch{tape.constant({count, size}, values), batch_labels};
+    add_objective(model, c, options.progress, batch, sums);
+    add_elbo(model, c, batch, sums);
+    add_reconstruction(model, c, batch, sums);
+    if (!std::isfinite(sums.loss.mean) || !std::isfinite(sums.elbo.mean))
+      throw DivergedError(ad::cat("evaluation on the ", to_text(split), " split gives a number that is not finite, first in ", tape.first_nonfinite()));
+    if (model.has_density() && options.importance_samples > 0)
+      for (const double log_p : importance_log_likelihood(model, values, batch_labels, size, options.importance_samples, options.chunk, batch_key.fold("nll")))
+        sums.nll.add(-log_p);
+    if (data.log_density)
+      for (Index i = 0; i < count; ++i) sums.exact.add(data.log_density(values.subspan(static_cast<std::size_t>(i * size), static_cast<std::size_t>(size))));
+    if (interrupted()) return std::nullopt;
+  }
+  return summarise(model, sums, data, options);
+}
+
+std::vector<Metric> Evaluation::metrics() const {
+  std::vector<Metric> m{{"loss", loss}};
+  const auto add = [&m](const char* name, const auto& value) {
+    if (value) m.push_back({name, static_cast<double>(*value)});
+  };
+  add("loss_mean_code", loss_mean_code);
+  m.push_back({"reconstruction", reconstruction});
+  add("kl", kl);
+  add("elbo", elbo);
+  add("elbo_stderr", elbo_stderr);
+  add("nll", nll);
+  add("nll_stderr", nll_stderr);
+  add("exact_nll", exact_nll);
+  add("bits_per_dim", bits_per_dim);
+  m.push_back({"mse", mse});
+  add("active_units", active_units);
+  for (const Metric& t : terms)  // the family's own, unless the evaluation has its own estimate of the same name
+    if (std::ranges::none_of(m, [&](const Metric& known) { return known.name == t.name; })) m.push_back(t);
+  return m;
+}
+
+std::vector<std::string> Evaluation::warnings() const {
+  std::vector<std::string> w;
+  if (kl && *kl < 0.1)
+    w.push_back(ad::cat("the posterior has collapsed: KL(q(z|x) || p(z)) is ", std::round(*kl * 1000) / 1000,
+                        " nats, so z says nothing of x; try a KL warm-up, free bits or a smaller beta"));
+  else if (active_units && *active_units < std::ssize(code_variance))
+    w.push_back(ad::cat(*active_units, " of ", std::ssize(code_variance), " latent units are active (variance of the posterior mean above the threshold)"));
+  return w;
+}
+
+}  // namespace vaezoo

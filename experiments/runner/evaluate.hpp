@@ -1,0 +1,54 @@
+#pragma once
+// What is said of a trained model, the same for every model.
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "datasets/dataset.hpp"
+#include "experiments/output/metric.hpp"
+#include "models/model.hpp"
+
+namespace vaezoo {
+
+struct EvaluationOptions {
+  Index batch_size = 100;
+  Index importance_samples = 100;  ///< K of the log-likelihood; 0 leaves it out
+  Index chunk = 50;                ///< of the K, how many side by side (memory)
+  double active_threshold = 0.01;  ///< a unit is active when the variance of its posterior mean over the data exceeds this
+  Progress progress;               ///< where training stands: the objective's weights depend on it
+};
+
+/// Means over the examples of a split; nats per example unless said otherwise. What a model cannot answer is empty.
+struct Evaluation {
+  std::int64_t examples = 0;
+  double loss = 0;                              ///< the model's own objective, z sampled
+  std::optional<double> loss_mean_code;         ///< -ELBO with z = E[z | x] instead of a sample
+  double reconstruction = 0;                    ///< E_q log p(x | z), one sample
+  std::optional<double> kl;                     ///< KL(q(z | x) || p(z))
+  std::optional<double> elbo, elbo_stderr;      ///< reconstruction - kl; its standard error over the examples
+  std::optional<double> nll, nll_stderr;        ///< -log p(x), by importance sampling: an upper bound that falls as K grows
+  std::optional<double> bits_per_dim;           ///< nll (or -elbo) / (D log 2); for discrete data
+  double mse = 0;                               ///< squared error per data dimension of the reconstruction from the mean code
+  std::optional<std::int64_t> active_units;     ///< Burda et al. 2016, section 5
+  std::vector<double> kl_per_dimension;         ///< [Z]
+  std::vector<double> code_variance;            ///< Var_x E_q[z_d], [Z]
+  std::vector<Metric> terms;                    ///< what the objective reports
+  std::optional<double> exact_nll;              ///< -log p(x) of the true distribution, where the data set knows it
+
+  /// All of it by name, in the order above, for logs and summary.json.
+  std::vector<Metric> metrics() const;
+  /// Sentences about what looks wrong: a collapsed posterior, idle units.
+  std::vector<std::string> warnings() const;
+};
+
+/// Runs over the split once in order. The noise of example i depends on key, the batch size and i. `interrupted` is asked
+/// after each batch and ends the run early with std::nullopt. Throws DivergedError when a number is not finite.
+std::optional<Evaluation> evaluate(const Model& model, const Dataset& data, Split split, const EvaluationOptions& options, Key key,
+                                   const std::function<bool()>& interrupted = [] { return false; });
+
+/// log p(x) of each example, estimated with K samples in chunks: logsumexp_k log w_k - log K. [B]
+std::vector<double> importance_log_likelihood(const Model& model, std::span<const Real> x, std::span<const int> labels, Index size, Index samples,
+                                              Index chunk, Key key);
+
+}  // namespace vaezoo

@@ -1,0 +1,59 @@
+#include "models/parts/distributions.hpp"
+
+#include "autodiff/map.hpp"
+
+namespace vaezoo {
+namespace {
+
+using namespace ad;
+
+constexpr Real kHalfLog2Pi = Real(0.91893853320467274178);  // log(2 pi) / 2
+
+/// KL(N(m, e^l) || N(0, 1)) of one dimension. e^l - 1 - l is taken as expm1(l) - l: exact when the variance is near 1.
+constexpr auto kl_to_standard = [](auto m, auto l) { return Real(0.5) * (m * m + (expm1(l) - l)); };
+
+}  // namespace
+
+Var StandardNormal::log_prob(Var z) const {
+  return map_sum("standard_normal_log_prob", [](auto v) { return Real(-0.5) * v * v - kHalfLog2Pi; }, z);
+}
+
+Var StandardNormal::sample(Tape& tape, Index count, Index dimensions, Key key) const {
+  const Var z = tape.node("standard_normal", {count, dimensions}, {});
+  fill_normal(key, z.value());
+  return z;
+}
+
+Var DiagonalNormal::rsample(Key key) const {
+  const Var eps = mean.tape().node("noise", mean.shape(), {});
+  fill_normal(key, eps.value());
+  return map("rsample", [](auto m, auto l, auto e) { return m + exp(Real(0.5) * l) * e; }, mean, log_variance, eps);
+}
+
+Var DiagonalNormal::log_prob(Var z) const {
+  return map_sum("normal_log_prob",
+                 [](auto v, auto m, auto l) {
+                   const auto d = v - m;
+                   return Real(-0.5) * (d * d * exp(-l) + l) - kHalfLog2Pi;
+                 },
+                 z, mean, log_variance);
+}
+
+Var DiagonalNormal::entropy() const {
+  return map_sum("normal_entropy", [](auto l) { return Real(0.5) * l + (kHalfLog2Pi + Real(0.5)); }, log_variance);
+}
+
+Var kl_per_dimension(const DiagonalNormal& q, StandardNormal) { return map("kl_per_dimension", kl_to_standard, q.mean, q.log_variance); }
+
+Var kl(const DiagonalNormal& q, StandardNormal) { return map_sum("kl", kl_to_standard, q.mean, q.log_variance); }
+
+Var kl(const DiagonalNormal& q, const DiagonalNormal& p) {
+  return map_sum("kl",
+                 [](auto mq, auto lq, auto mp, auto lp) {
+                   const auto d = mq - mp;
+                   return Real(0.5) * (lp - lq + (exp(lq) + d * d) * exp(-lp) - Real(1));
+                 },
+                 q.mean, q.log_variance, p.mean, p.log_variance);
+}
+
+}  // namespace vaezoo

@@ -1,0 +1,32 @@
+#pragma once
+// How the weight of the KL term moves over training.
+#include <cstdint>
+#include <string>
+
+#include "config/fields.hpp"
+
+namespace vaezoo {
+
+/// Where training stands.
+struct Progress {
+  std::int64_t step = 0;  ///< updates done before this one
+  double epoch = 0;       ///< the same in epochs, with its fraction
+};
+
+/// "kl_weight": "constant" or {"name": "linear", "length": 100, "unit": "epochs", "start": 0}. The weight is a factor in [0, 1] on
+/// the model's own weight of the KL.
+///   constant: 1 always
+///   linear:   from `start` to 1 over `length`                         (Bowman et al. 2016; Sonderby et al. 2016, "warm-up")
+///   cyclical: cycles of `length`, each rising over its first `ratio` part and then 1       (Fu et al. 2019)
+struct KlSchedule {
+  std::string name = "constant";
+  double length = 10;
+  std::string unit = "epochs";
+  double start = 0;
+  double ratio = 0.5;
+
+  void visit(Fields& f, const char* key, const char* doc);
+  double at(const Progress& progress) const;
+};
+
+}  // namespace vaezoo
