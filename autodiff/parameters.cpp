@@ -1,9 +1,8 @@
 #include "autodiff/parameters.hpp"
 
 #include <algorithm>
-#include <cstring>
+#include <cmath>
 
-#include "autodiff/arena.hpp"
 #include "autodiff/check.hpp"
 
 namespace ad {
@@ -24,24 +23,8 @@ std::span<const Real> Parameter::gradient() {
   return {gradient_data(), static_cast<std::size_t>(size())};
 }
 
-void ParameterStore::Flat::Free::operator()(Real* p) const { system_free(reinterpret_cast<std::byte*>(p)); }
-
-Index ParameterStore::Flat::append(Index count) {
-  constexpr Index kPad = static_cast<Index>(Arena::kAlign / sizeof(Real));
-  const Index begin = size_, end = size_ + (count + kPad - 1) / kPad * kPad;
-  if (end > capacity_) {
-    const Index capacity = std::max(end, 2 * capacity_);
-    std::unique_ptr<Real, Free> grown(reinterpret_cast<Real*>(system_allocate(static_cast<std::size_t>(capacity) * sizeof(Real))));
-    if (size_ > 0) std::memcpy(grown.get(), data_.get(), static_cast<std::size_t>(size_) * sizeof(Real));
-    data_ = std::move(grown);
-    capacity_ = capacity;
-  }
-  std::fill(data_.get() + begin, data_.get() + end, Real(0));
-  size_ = end;
-  return begin;
-}
-
 Parameter& ParameterStore::insert(std::string_view path, const Shape& shape, bool is_buffer) {
+  AD_CHECK(!path.empty() && path.find('.') == path.npos, "ParameterStore", cat("\"", path, "\" is no path: it must be like encoder/0/weight, without '.'"));
   AD_CHECK(find(path) == nullptr, "ParameterStore", cat("there is already a parameter named ", path));
   Parameter& p = parameters_.emplace_back();
   p.store_ = this;
@@ -85,6 +68,24 @@ std::span<Real> ParameterStore::gradients() {
 
 void ParameterStore::zero_grad() {
   for (Parameter& p : parameters_) p.touched_ = false;
+}
+
+namespace {
+bool finite(std::span<const Real> values) {
+  return std::ranges::all_of(values, [](Real v) { return std::isfinite(v); });
+}
+}  // namespace
+
+std::string ParameterStore::first_nonfinite_gradient() {
+  for (Parameter& p : parameters_)
+    if (!p.is_buffer() && !finite(p.gradient())) return p.path();
+  return "";
+}
+
+std::string ParameterStore::first_nonfinite_value() {
+  for (Parameter& p : parameters_)
+    if (!finite(p.value())) return p.path();
+  return "";
 }
 
 }  // namespace ad

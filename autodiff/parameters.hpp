@@ -2,13 +2,12 @@
 // The trained numbers of a model. All values are one flat buffer and all gradients another with equal offsets, so
 // zero_grad, optimisers, clipping, averaging and checkpoints are single passes. A parameter is named by its path.
 #include <deque>
-#include <functional>
-#include <memory>
 #include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "autodiff/flat_buffer.hpp"
 #include "autodiff/initializers.hpp"
 #include "autodiff/random.hpp"
 #include "autodiff/shape.hpp"
@@ -54,7 +53,8 @@ class ParameterStore {
   ParameterStore(const ParameterStore&) = delete;
   ParameterStore& operator=(const ParameterStore&) = delete;
 
-  /// A new trained tensor. Throws Error when the path is taken. References stay valid.
+  /// A new trained tensor. Throws Error when the path is taken, empty or has a '.' (files put it between the parts, for '/').
+  /// References stay valid.
   Parameter& add(std::string_view path, const Shape& shape, const Initializer& initializer);
   Parameter& add_buffer(std::string_view path, const Shape& shape, Real value);
 
@@ -71,26 +71,18 @@ class ParameterStore {
   /// Forgets the gradients. No memory is written: the first contribution of the next step overwrites.
   void zero_grad();
 
+  /// The path of the first weight whose gradient, or of the first tensor whose value, holds a NaN or an infinity; "" when
+  /// there is none.
+  std::string first_nonfinite_gradient();
+  std::string first_nonfinite_value();
+
  private:
   friend class Parameter;
-  class Flat {  // grows by whole tensors, zero-filled, 64-byte aligned
-   public:
-    Index append(Index count);
-    Real* data() { return data_.get(); }
-    std::span<Real> span() { return {data_.get(), static_cast<std::size_t>(size_)}; }
-
-   private:
-    struct Free {
-      void operator()(Real* p) const;
-    };
-    std::unique_ptr<Real, Free> data_;
-    Index size_ = 0, capacity_ = 0;
-  };
   Parameter& insert(std::string_view path, const Shape& shape, bool is_buffer);
 
   Key key_;
   std::deque<Parameter> parameters_;
-  Flat values_, gradients_, buffers_;
+  FlatBuffer values_, gradients_, buffers_;
 };
 
 /// A place in the tree of names: Parameters p; p / "encoder" / "0" names its tensors "encoder/0/weight" and so on.
