@@ -1,8 +1,7 @@
 #include "autodiff/layers.hpp"
 
-#include <array>
-
 #include "autodiff/elementwise.hpp"
+#include "autodiff/indexing.hpp"
 #include "autodiff/normalization.hpp"
 
 namespace ad {
@@ -76,6 +75,10 @@ Var LayerNorm::operator()(const Context& context, Var x) const {
   return layer_norm(x, on_tape(context, weight_), on_tape(context, bias_), epsilon_);
 }
 
+Dropout::Dropout(const Parameters& p, Real probability) : path_(p.prefix()), probability_(probability) {
+  AD_CHECK(probability >= 0 && probability < 1, "Dropout", cat(p.prefix(), ": the probability must be in [0, 1), got ", probability));
+}
+
 Var Sequential::operator()(const Context& context, Var x) const {
   for (const auto& layer : layers_) x = (*layer)(context, x);
   return x;
@@ -85,6 +88,13 @@ Var Residual::operator()(const Context& context, Var x) const {
   const Var y = body_(context, x);
   AD_CHECK(y.shape() == x.shape(), "Residual", cat("the body must keep the shape ", x.shape(), ", it returns ", y.shape()));
   return x + y;
+}
+
+Embedding::Embedding(const Parameters& p, Index count, Index width)
+    : weight_(&p.add("weight", {checked(count, p, "Embedding", "count"), checked(width, p, "Embedding", "width")}, init::normal(0, 1))) {}
+
+Var Embedding::operator()(const Context& context, std::span<const Index> indices) const {
+  return embedding(context.tape.parameter(*weight_), indices);
 }
 
 }  // namespace ad
