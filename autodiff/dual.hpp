@@ -81,9 +81,9 @@ struct Dual {
     for (std::size_t i = 0; i < N; ++i) y.d[i] = xsimd::select(m, a.d[i], b.d[i]);
     return y;
   }
-  /// The larger; at a tie the first one's derivative.
-  friend Dual fmax(const Dual& a, const Dual& b) { return select(a.v >= b.v, a, b); }
-  friend Dual fmin(const Dual& a, const Dual& b) { return select(a.v <= b.v, a, b); }
+  /// The larger; at a tie the first one's derivative; NaN when either is.
+  friend Dual fmax(const Dual& a, const Dual& b) { return select((a.v >= b.v) || (a.v != a.v), a, b); }
+  friend Dual fmin(const Dual& a, const Dual& b) { return select((a.v <= b.v) || (a.v != a.v), a, b); }
 
   friend Dual exp(const Dual& x) {
     const Batch e = xsimd::exp(x.v);
@@ -147,13 +147,13 @@ Dual<N> sigmoid(const Dual<N>& x) {
 
 /// log(1 + e^x), linear for large x.
 inline Batch softplus(const Batch& x) {
-  return xsimd::max(x, Batch(Real(0))) + xsimd::log1p(xsimd::exp(-xsimd::abs(x)));
+  return fmax(x, Batch(Real(0))) + xsimd::log1p(xsimd::exp(-xsimd::abs(x)));
 }
 template <int N>
 Dual<N> softplus(const Dual<N>& x) { return Dual<N>::chain(x, softplus(x.v), sigmoid(x.v)); }
 
 template <Lanes T>
-T relu(const T& x) { return select(x > T(Real(0)), x, T(Real(0))); }
+T relu(const T& x) { return select(x <= T(Real(0)), T(Real(0)), x); }  // this way round a NaN stays one
 template <Lanes T>
 T leaky_relu(const T& x, Real slope) { return select(x > T(Real(0)), x, x * slope); }
 template <Lanes T>

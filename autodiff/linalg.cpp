@@ -20,7 +20,7 @@ void with_fused(Activation a, Visit visit) {
   const Batch zero(Real(0)), one(Real(1));
   switch (a) {
     case Activation::relu:
-      return visit([](auto x) { return relu(x); }, [=](auto y) { return select(y > zero, one, zero); });
+      return visit([](auto x) { return relu(x); }, [=](auto y) { return select(y <= zero, zero, one); });
     case Activation::leaky_relu:
       return visit([](auto x) { return leaky_relu(x, kLeakySlope); }, [=](auto y) { return select(y > zero, one, Batch(kLeakySlope)); });
     case Activation::elu:

@@ -29,9 +29,18 @@ inline void store(Real* p, const Batch& b) { b.store_unaligned(p); }
 
 /// The first `count` lanes from p; the others repeat the last of them, so that they cannot raise anything new.
 inline Batch load_part(const Real* p, Index count) {
+#if defined(__AVX512F__) && XSIMD_VERSION_MAJOR >= 8
+  const auto wanted = (1u << count) - 1;
+#ifdef VAEZOO_DOUBLE
+  return Batch(_mm512_mask_loadu_pd(_mm512_set1_pd(p[count - 1]), static_cast<__mmask8>(wanted), p));
+#else
+  return Batch(_mm512_mask_loadu_ps(_mm512_set1_ps(p[count - 1]), static_cast<__mmask16>(wanted), p));
+#endif
+#else
   alignas(64) std::array<Real, static_cast<std::size_t>(kLanes)> lanes;
   for (Index i = 0; i < kLanes; ++i) lanes[static_cast<std::size_t>(i)] = p[i < count ? i : count - 1];
   return load(lanes.data());
+#endif
 }
 inline void store_part(Real* p, const Batch& b, Index count) {
   alignas(64) std::array<Real, static_cast<std::size_t>(kLanes)> lanes;
@@ -39,18 +48,33 @@ inline void store_part(Real* p, const Batch& b, Index count) {
   for (Index i = 0; i < count; ++i) p[i] = lanes[static_cast<std::size_t>(i)];
 }
 
-/// Sum of the lanes in a fixed order (halves, quarters, ...), so that it is the same on every call.
-inline Real sum_lanes(const Batch& b) {
+/// True in the first `count` lanes.
+inline Mask first_lanes(Index count) {
+  alignas(64) static constexpr auto kNumbers = [] {
+    std::array<Real, static_cast<std::size_t>(kLanes)> n{};
+    for (std::size_t i = 0; i < n.size(); ++i) n[i] = static_cast<Real>(i);
+    return n;
+  }();
+  return load(kNumbers.data()) < Batch(static_cast<Real>(count));
+}
+
+/// op over the lanes in a fixed order (halves, quarters, ...), so that it is the same on every call.
+template <class Op>
+Real reduce_lanes(Op op, const Batch& b) {
   alignas(64) std::array<Real, static_cast<std::size_t>(kLanes)> v;
   store(v.data(), b);
   for (std::size_t half = v.size() / 2; half > 0; half /= 2)
-    for (std::size_t i = 0; i < half; ++i) v[i] += v[i + half];
+    for (std::size_t i = 0; i < half; ++i) v[i] = op(v[i], v[i + half]);
   return v[0];
+}
+inline Real sum_lanes(const Batch& b) {
+  return reduce_lanes([](Real x, Real y) { return x + y; }, b);
 }
 
 inline Batch select(const Mask& m, const Batch& a, const Batch& b) { return xsimd::select(m, a, b); }
-inline Batch fmax(const Batch& a, const Batch& b) { return xsimd::max(a, b); }
-inline Batch fmin(const Batch& a, const Batch& b) { return xsimd::min(a, b); }
+// A NaN on either side is the result, as in PyTorch: it must not get lost before the check for non-finite numbers.
+inline Batch fmax(const Batch& a, const Batch& b) { return xsimd::select((a >= b) || (a != a), a, b); }
+inline Batch fmin(const Batch& a, const Batch& b) { return xsimd::select((a <= b) || (a != a), a, b); }
 
 /// The value part; of a Dual, the value without its derivatives. Lets a formula branch on, or freeze, a quantity.
 inline const Batch& value_of(const Batch& x) { return x; }
