@@ -35,8 +35,12 @@ class Describer final : public Fields {
   void operator()(const char* key, std::int64_t& value, const char* doc, Range range) override {
     add(key, "integer", integer_text(value), in_symbols(range), doc);
   }
-  void operator()(const char* key, bool& value, const char* doc) override { add(key, "boolean", value ? "true" : "false", "", doc); }
-  void operator()(const char* key, std::string& value, const char* doc) override { add(key, "string", in_quotes(value), "", doc); }
+  void operator()(const char* key, bool& value, const char* doc) override {
+    add(key, "boolean", value ? "true" : "false", "", doc);
+  }
+  void operator()(const char* key, std::string& value, const char* doc) override {
+    add(key, "string", in_quotes(value), "", doc);
+  }
   void operator()(const char* key, std::vector<std::int64_t>& value, const char* doc, Range each) override {
     add(key, "integers", list_text(value, integer_text), in_symbols(each), doc);
   }
@@ -76,7 +80,8 @@ class Describer final : public Fields {
     const std::string symbols = in_symbols(range);
     return symbols.empty() ? "or null" : symbols + ", or null";
   }
-  void add(const std::string& key, const char* type, const std::string& value, const std::string& allowed, const std::string& doc) {
+  void add(const std::string& key, const char* type, const std::string& value, const std::string& allowed,
+           const std::string& doc) {
     rows_.push_back({std::string(indent_, ' ') + key, type, value, allowed, doc});
   }
   void nest(const std::function<void(Fields&)>& fields) {
@@ -101,7 +106,8 @@ std::string describe_config(const std::function<void(Fields&)>& fields, std::siz
   std::string text;
   for (const Row& row : rows) {
     std::string line;
-    for (std::size_t i = 0; i < kColumns; ++i) line += row[i] + std::string(widths[i] - std::min(widths[i], row[i].size()) + 2, ' ');
+    for (std::size_t i = 0; i < kColumns; ++i)
+      line += row[i] + std::string(widths[i] - std::min(widths[i], row[i].size()) + 2, ' ');
     text += line.substr(0, line.find_last_not_of(' ') + 1) + "\n";
   }
   return text;

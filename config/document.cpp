@@ -55,8 +55,7 @@ json override_value(const std::string& text, const std::string& source) {
 json override_layer(const json& config, const std::string& assignment) {
   const std::string source = "--set " + assignment;
   const std::size_t equals = assignment.find('=');
-  if (equals == std::string::npos || equals == 0)
-    throw ConfigError(source + ": expected KEY=VALUE, for example model.beta=8");
+  if (equals == std::string::npos || equals == 0) throw ConfigError(source + ": expected KEY=VALUE, for example model.beta=8");
   const std::vector<std::string> keys = split_path(assignment.substr(0, equals));
   if (std::find(keys.begin(), keys.end(), "") != keys.end())
     throw ConfigError(source + ": a key is empty; write for example model.beta=8");
@@ -66,7 +65,10 @@ json override_layer(const json& config, const std::string& assignment) {
   std::string path;
   for (const std::string& key : keys) {
     const bool has_keys = at->is_object() || (at->is_string() && !path.empty());  // a bare string stands for {"name": string}
-    if (!has_keys) throw ConfigError(source + ": " + (path.empty() ? "the configuration" : path) + " is " + shown(*at) + " and has no key " + key);
+    if (!has_keys) {
+      const std::string where = path.empty() ? "the configuration" : path;
+      throw ConfigError(source + ": " + where + " is " + shown(*at) + " and has no key " + key);
+    }
     const auto found = at->find(key);
     if (!at->is_object() || found == at->end()) break;
     at = &*found;

@@ -6,6 +6,7 @@
 #include <cstring>
 #include <fstream>
 #include <nlohmann/json.hpp>
+#include <utility>
 #include <vector>
 
 #include "config/fields.hpp"
@@ -67,8 +68,8 @@ Token token_at(std::string_view text, std::size_t last, bool in_string, bool in_
 std::string about_word(const std::string& word, bool is_key) {
   if (word[0] == '\'') return "strings and keys need double quotes";
   if (is_key) return "expected a key in double quotes, found " + word;
-  if (word == "True" || word == "False" || word == "None")
-    return "expected a value, found " + word + "; did you mean " + (word == "True" ? "true" : word == "False" ? "false" : "null") + "?";
+  for (const auto& [python, meant] : {std::pair("True", "true"), std::pair("False", "false"), std::pair("None", "null")})
+    if (word == python) return "expected a value, found " + word + "; did you mean " + meant + "?";
   if (std::isdigit(static_cast<unsigned char>(word[0])) || word[0] == '+' || word[0] == '-' || word[0] == '.')
     return word + " is not a number as JSON writes it";
   return word + " is not a JSON value; strings need double quotes, and there is no NaN or Infinity";
@@ -172,7 +173,7 @@ class Builder final : public nlohmann::json_sax<json> {
 json parse_json(std::string_view text, const std::string& source) {
   Builder builder(text, source);
   constexpr bool kStrict = true, kIgnoreComments = true;
-  json::sax_parse(text.begin(), text.end(), &builder, nlohmann::detail::input_format_t::json, kStrict, kIgnoreComments);
+  json::sax_parse(text.begin(), text.end(), &builder, json::input_format_t::json, kStrict, kIgnoreComments);
   return std::move(builder.result);
 }
 

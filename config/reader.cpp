@@ -38,10 +38,12 @@ class Reader final : public Fields {
     if (const json* given = take(key)) value = text(*given, key);
   }
   void operator()(const char* key, std::vector<std::int64_t>& value, const char*, Range each) override {
-    read_list(key, value, "a list of integers", [&](const json& element, const std::string& k) { return integer(element, k, each); });
+    read_list(key, value, "a list of integers",
+              [&](const json& element, const std::string& k) { return integer(element, k, each); });
   }
   void operator()(const char* key, std::vector<double>& value, const char*, Range each) override {
-    read_list(key, value, "a list of numbers", [&](const json& element, const std::string& k) { return number(element, k, each); });
+    read_list(key, value, "a list of numbers",
+              [&](const json& element, const std::string& k) { return number(element, k, each); });
   }
   void operator()(const char* key, std::vector<std::string>& value, const char*) override {
     read_list(key, value, "a list of strings", [&](const json& element, const std::string& k) { return text(element, k); });
@@ -162,7 +164,8 @@ class Reader final : public Fields {
     if (!given) return;
     if (!given->is_array()) fail(key, std::string("expected ") + expected + ", got " + shown(*given));
     std::vector<T> read;
-    for (const json& element : *given) read.push_back(read_element(element, std::string(key) + "[" + std::to_string(read.size()) + "]"));
+    for (const json& element : *given)
+      read.push_back(read_element(element, std::string(key) + "[" + std::to_string(read.size()) + "]"));
     value = std::move(read);
   }
 
@@ -174,7 +177,8 @@ class Reader final : public Fields {
     if (std::find(choices.begin(), choices.end(), word) != choices.end()) return;
     const auto near = nearest(word, choices);
     const std::string hint = near ? "did you mean \"" + *near + "\"? " : "";
-    fail(key, "unknown " + json(word).dump(-1, ' ', false, json::error_handler_t::replace) + "; " + hint + "choices: " + joined(choices));
+    fail(key, "unknown " + json(word).dump(-1, ' ', false, json::error_handler_t::replace) + "; " + hint +
+                  "choices: " + joined(choices));
   }
 
   [[noreturn]] void fail_unknown(const std::string& key) {
@@ -207,7 +211,9 @@ class Reader final : public Fields {
     return document_.source_of(path) + ": " + (shown_path.empty() ? "" : shown_path + ": ") + sentence;
   }
 
-  [[noreturn]] void fail(const std::string& key, const std::string& sentence) const { throw ConfigError(error_text(key, sentence)); }
+  [[noreturn]] void fail(const std::string& key, const std::string& sentence) const {
+    throw ConfigError(error_text(key, sentence));
+  }
 
   inline static const json kNothing = json::object();
   const Document& document_;

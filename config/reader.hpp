@@ -10,8 +10,8 @@
 namespace vaezoo {
 
 /// Runs `fields` over the document's root object. Fields that the document does not give keep their values. Throws ConfigError
-/// "SOURCE: PATH: sentence" for the first of: wrong types, numbers out of range, unknown names and choices, unknown keys (with the
-/// nearest valid one), and then failed `require`s; what has been read until then stays read.
+/// "SOURCE: PATH: sentence" for the first of: wrong types, numbers out of range, unknown names and choices, unknown keys
+/// (with the nearest valid one), and then failed `require`s; what has been read until then stays read.
 /// An integer may be written 1e5; 2.5 is an error. A `one_of` or `choice` whose value is "" from the start must be given.
 void read_config(const Document& document, const std::function<void(Fields&)>& fields);
 
@@ -20,7 +20,7 @@ void read_config(const nlohmann::json& value, const std::string& source, const s
 
 /// A whole struct: its defaults overlaid with what the document says.
 template <class Struct>
-  requires requires(Struct& s, Fields& f) { s.fields(f); }
+requires requires(Struct& s, Fields& f) { s.fields(f); }
 Struct read_config(const Document& document) {
   Struct result;
   read_config(document, [&](Fields& f) { result.fields(f); });

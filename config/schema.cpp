@@ -21,8 +21,12 @@ class SchemaWriter final : public Fields {
  public:
   explicit SchemaWriter(Json& properties) : properties_(properties) {}
 
-  void operator()(const char* key, double& value, const char* doc, Range range) override { add(key, "number", doc, value, range); }
-  void operator()(const char* key, std::int64_t& value, const char* doc, Range range) override { add(key, "integer", doc, value, range); }
+  void operator()(const char* key, double& value, const char* doc, Range range) override {
+    add(key, "number", doc, value, range);
+  }
+  void operator()(const char* key, std::int64_t& value, const char* doc, Range range) override {
+    add(key, "integer", doc, value, range);
+  }
   void operator()(const char* key, bool& value, const char* doc) override { add(key, "boolean", doc, value); }
   void operator()(const char* key, std::string& value, const char* doc) override { add(key, "string", doc, value); }
   void operator()(const char* key, std::vector<std::int64_t>& value, const char* doc, Range each) override {
@@ -31,7 +35,9 @@ class SchemaWriter final : public Fields {
   void operator()(const char* key, std::vector<double>& value, const char* doc, Range each) override {
     add_list(key, "number", doc, value, each);
   }
-  void operator()(const char* key, std::vector<std::string>& value, const char* doc) override { add_list(key, "string", doc, value, {}); }
+  void operator()(const char* key, std::vector<std::string>& value, const char* doc) override {
+    add_list(key, "string", doc, value, {});
+  }
   void operator()(const char* key, std::optional<double>& value, const char* doc, Range range) override {
     add(key, Json::array({"number", "null"}), doc, value ? Json(*value) : Json(nullptr), range);
   }

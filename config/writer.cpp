@@ -28,7 +28,9 @@ class Writer final : public Fields {
   void operator()(const char* key, std::optional<std::int64_t>& value, const char*, Range) override {
     object_[key] = value ? Json(*value) : Json(nullptr);
   }
-  void choice(const char* key, std::string& value, const std::vector<std::string>&, const char*) override { object_[key] = value; }
+  void choice(const char* key, std::string& value, const std::vector<std::string>&, const char*) override {
+    object_[key] = value;
+  }
 
   void object(const char* key, const char*, const std::function<void(Fields&)>& fields) override {
     Writer nested(object_[key] = Json::object());

@@ -81,7 +81,8 @@ void CosineScheduleConfig::fields(Fields& f) {
 }
 
 void OneCycleScheduleConfig::fields(Fields& f) {
-  f("rise", rise, "share of the steps in which the learning rate rises", Range{.low = 0, .high = 1, .low_open = true, .high_open = true});
+  f("rise", rise, "share of the steps in which the learning rate rises",
+    Range{.low = 0, .high = 1, .low_open = true, .high_open = true});
   f("start_divisor", start_divisor, "training starts with learning_rate / start_divisor", at_least(1));
   f("final_divisor", final_divisor, "and ends with that divided by final_divisor", at_least(1));
 }

@@ -1,5 +1,6 @@
 #pragma once
-// What an experiment's "train", "evaluate" and "output" objects say. The field lists, with ranges and docs, are in train_config.cpp.
+// What an experiment's "train", "evaluate" and "output" objects say. The field lists, with ranges and docs, are in
+// train_config.cpp.
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -119,9 +120,9 @@ struct TrainConfig {
   std::optional<double> clip_norm, clip_value;
   std::optional<double> ema_decay;
   EarlyStoppingConfig early_stopping;
-  std::int64_t validate_every = 1;                   ///< epochs
-  std::int64_t log_every = 50;                       ///< steps
-  std::int64_t checkpoint_every = 1;                 ///< epochs
+  std::int64_t validate_every = 1;                     ///< epochs
+  std::int64_t log_every = 50;                         ///< steps
+  std::int64_t checkpoint_every = 1;                   ///< epochs
   std::optional<std::int64_t> checkpoint_every_steps;  ///< besides those after epochs
   void fields(Fields& f);
 };
