@@ -119,6 +119,10 @@ struct Dual {
     return chain(x, y, p, y.v * xsimd::pow(x.v, y.v - Batch(Real(1))), p * log_x);
   }
   friend const Batch& value_of(const Dual& x) { return x.v; }
+  friend Dual with_value(Dual x, const Batch& value) {
+    x.v = value;
+    return x;
+  }
 };
 
 // ---- formulas written once for batches and duals; the tensor ops of the same names are one line each ---------

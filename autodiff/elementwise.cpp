@@ -88,4 +88,8 @@ Var select(Var condition, Var a, Var b) {
 
 Var stop_gradient(Var x) { return x.tape().alias("stop_gradient", x.shape(), x, false); }
 
+Var straight_through(Var forward, Var through) {
+  return map("straight_through", [](auto f, auto t) { return with_value(t, value_of(f)); }, stop_gradient(forward), through);
+}
+
 }  // namespace ad

@@ -62,4 +62,8 @@ Var select(Var condition, Var a, Var b);
 /// The value of x without its history: the gradient stops here.
 Var stop_gradient(Var x);
 
+/// The value of `forward` with the gradient of `through`, equal shapes: how a rounding or a sampled one-hot is trained (Bengio et
+/// al. 2013). No gradient to `forward`.
+Var straight_through(Var forward, Var through);
+
 }  // namespace ad

@@ -78,6 +78,8 @@ inline Batch fmin(const Batch& a, const Batch& b) { return xsimd::select((a <= b
 
 /// The value part; of a Dual, the value without its derivatives. Lets a formula branch on, or freeze, a quantity.
 inline const Batch& value_of(const Batch& x) { return x; }
+/// x with another value; a Dual keeps its derivatives.
+inline Batch with_value(const Batch&, const Batch& value) { return value; }
 
 // ---- functions that xsimd lacks or gets wrong ----------------------------------------------------------------
 
