@@ -3,6 +3,7 @@
 #include "autodiff/elementwise.hpp"
 #include "autodiff/indexing.hpp"
 #include "autodiff/normalization.hpp"
+#include "autodiff/random_ops.hpp"
 
 namespace ad {
 namespace {
@@ -77,6 +78,10 @@ Var LayerNorm::operator()(const Context& context, Var x) const {
 
 Dropout::Dropout(const Parameters& p, Real probability) : path_(p.prefix()), probability_(probability) {
   AD_CHECK(probability >= 0 && probability < 1, "Dropout", cat(p.prefix(), ": the probability must be in [0, 1), got ", probability));
+}
+
+Var Dropout::operator()(const Context& context, Var x) const {
+  return dropout(x, probability_, context.key.fold(path_), context.training);
 }
 
 Var Sequential::operator()(const Context& context, Var x) const {
