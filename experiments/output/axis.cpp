@@ -21,9 +21,12 @@ double nice_step(double range, int count) {
   return 10 * power;
 }
 
-/// An interval of width 0 becomes one around it; one that is not finite becomes [0, 1], or [0.1, 1] for logs.
+/// An interval of width 0 becomes one around it; one that is not finite becomes [0, 1], or [0.1, 1] for logs. Ends stay
+/// within what can be subtracted and doubled without overflow.
 std::pair<double, double> drawable(double low, double high, bool log) {
   if (!std::isfinite(low) || !std::isfinite(high) || low > high || (log && low <= 0)) return {log ? 0.1 : 0.0, 1.0};
+  low = std::clamp(low, log ? 1e-300 : -1e300, 1e300);
+  high = std::clamp(high, log ? 1e-300 : -1e300, 1e300);
   if (high - low > 1e-12 * std::max(std::abs(low), std::abs(high))) return {low, high};
   if (log) return {low / 2, high * 2};
   const double margin = low == 0 ? 1 : 0.5 * std::abs(low);
@@ -57,20 +60,19 @@ std::vector<double> log_ticks(double low, double high, int count) {
 }
 
 std::vector<std::string> tick_labels(const std::vector<double>& ticks) {
-  double largest = 0, gap = INFINITY, smallest = INFINITY;
-  for (std::size_t i = 0; i < ticks.size(); ++i) {
-    largest = std::max(largest, std::abs(ticks[i]));
-    if (ticks[i] != 0) smallest = std::min(smallest, std::abs(ticks[i]));
-    if (i > 0) gap = std::min(gap, ticks[i] - ticks[i - 1]);
-  }
-  if (!std::isfinite(gap)) gap = largest;
   std::vector<std::string> labels;
-  const bool extreme = largest >= 1e10 || (largest > 0 && largest < 1e-3) || (smallest < 1e-3 && smallest < gap);
+  if (ticks.empty()) return labels;
+  const double largest = std::max(std::abs(ticks.front()), std::abs(ticks.back()));
+  const double gap = ticks.size() > 1 ? ticks[1] - ticks[0] : largest;
+  const bool even = ticks.size() < 2 || ticks.back() - ticks[ticks.size() - 2] < 1.5 * gap;
   const double unit = largest >= 1e6 ? 1e6 : largest >= 1e4 ? 1e3 : 1;
-  const int decimals = gap > 0 ? std::clamp(-static_cast<int>(std::floor(std::log10(gap / unit) + 1e-9)), 0, 9) : 0;
+  const char* suffix = unit == 1e6 ? "M" : unit == 1e3 ? "k" : "";
+  // Decades, extremes, and a step that is tiny beside the values have no common number of decimals.
+  const bool separate = !even || largest >= 1e10 || largest < 1e-3 || gap < unit / 100;
+  const int decimals = separate ? 0 : std::max(0, -static_cast<int>(std::floor(std::log10(gap / unit) + 1e-9)));
   for (const double tick : ticks) {
-    if (extreme || (unit > 1 && gap < unit / 1000)) labels.push_back(format_number(tick, 6));
-    else labels.push_back(fmt::format("{:.{}f}{}", tick / unit, decimals, tick == 0 || unit == 1 ? "" : unit == 1e3 ? "k" : "M"));
+    if (separate) labels.push_back(!even && tick >= 1e4 && tick < 1e13 ? format_count(tick) : format_number(tick, 6));
+    else labels.push_back(fmt::format("{:.{}f}{}", tick / unit, decimals, tick == 0 ? "" : suffix));
   }
   return labels;
 }

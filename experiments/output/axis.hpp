@@ -34,7 +34,7 @@ class Axis {
 std::vector<double> linear_ticks(double low, double high, int count, bool integers = false);
 /// Powers of ten inside [low, high], with 2 and 5 between them when there are few; linear ticks within less than a decade.
 std::vector<double> log_ticks(double low, double high, int count);
-/// One notation and number of decimals for all ticks: "0.5", "100", "20k", "1e-05".
+/// One notation and number of decimals for ticks at equal steps of 1, 2 or 5 times a power of ten: "0.5", "100", "20k", "1e-05".
 std::vector<std::string> tick_labels(const std::vector<double>& ticks);
 
 }  // namespace vaezoo
