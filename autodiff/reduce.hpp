@@ -1,6 +1,7 @@
 #pragma once
 // Reductions. Results have the same bits at any number of threads; float sums are blocked, so that a long one keeps its digits.
 #include <array>
+#include <concepts>
 #include <initializer_list>
 #include <span>
 
@@ -15,7 +16,8 @@ class Axes {
   Axes(Index axis) : Axes({axis}) {}  // NOLINT: sum(x, 1) reads as in NumPy
   Axes(std::initializer_list<Index> axes) : Axes(std::span<const Index>(axes.begin(), axes.size())) {}
   explicit Axes(std::span<const Index> axes);  ///< throws ShapeError above Shape::kMaxRank of them
-  Axes(bool) = delete;                         ///< sum(x, true) forgets the axes
+  template <std::same_as<bool> B>
+  Axes(B) = delete;                            ///< sum(x, true) forgets the axes
 
   /// One flag per axis of a tensor of this rank. Throws ShapeError naming op for an axis out of range or named twice.
   std::array<bool, Shape::kMaxRank> marked(Index rank, const char* op) const;
