@@ -81,7 +81,6 @@ std::string plain_sentence(const std::string& what, const std::string& token, st
   const std::size_t last = before.find_last_not_of(" \t\r\n");
   const char previous = last == std::string_view::npos ? '\0' : before[last];
   if (says("unexpected")) {
-    if (previous == '\0' && token.empty()) return "the file is empty; the shortest configuration is {}";
     if (previous == ',' && (token == "}" || token == "]")) return "the comma before '" + token + "' must go";
     const char* expected = says("; expected string literal") ? "a key in double quotes"
                            : says("; expected ':'")          ? "':'"
@@ -171,6 +170,8 @@ class Builder final : public nlohmann::json_sax<json> {
 }  // namespace
 
 json parse_json(std::string_view text, const std::string& source) {
+  if (text.find_first_not_of(" \t\r\n") == std::string_view::npos)
+    throw ConfigError(source + ":1:1: the file is empty; the shortest configuration is {}");
   Builder builder(text, source);
   constexpr bool kStrict = true, kIgnoreComments = true;
   json::sax_parse(text.begin(), text.end(), &builder, json::input_format_t::json, kStrict, kIgnoreComments);
