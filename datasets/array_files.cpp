@@ -18,7 +18,8 @@ namespace fs = std::filesystem;
 constexpr int kMostClasses = 1 << 20;  // a larger label is a column of something else
 
 void shape_field(Fields& f, std::vector<std::int64_t>& shape) {
-  f("shape", shape, "[height, width] or [height, width, channels] makes each row an image; empty: as the file has it", at_least(1));
+  f("shape", shape, "[height, width] or [height, width, channels] makes each row an image; empty: as the file has it",
+    at_least(1));
   f.require("shape", shape.size() != 1 && shape.size() <= 3, "expected [height, width] or [height, width, channels]");
 }
 
@@ -58,13 +59,14 @@ Examples from_file(const std::string& source, Make make) {
 /// Checks that the splits agree, and that an image shape given by the user fits.
 void settle_shape(Dataset& data, const std::string& source, const std::vector<std::int64_t>& wanted, ItemShape found) {
   if (data.shape.size() > 1 && data.train.size() > 0 && data.train.item_size() != found.size()) {
-    throw DataError(ad::cat(source, ": its examples have ", found.size(), " numbers where the training examples have ", data.train.item_size()));
+    throw DataError(ad::cat(source, ": its examples have ", found.size(), " numbers where the training examples have ",
+                            data.train.item_size()));
   }
   if (!wanted.empty()) {
     const ItemShape shape = item_shape(std::vector<Index>(wanted.begin(), wanted.end()));
     if (shape.size() != found.size()) {
-      throw DataError(ad::cat(source, ": its examples have ", found.size(), " numbers, which is not ", shape.height, " x ", shape.width,
-                              " x ", shape.channels, " as 'shape' says"));
+      throw DataError(ad::cat(source, ": its examples have ", found.size(), " numbers, which is not ", shape.height, " x ",
+                              shape.width, " x ", shape.channels, " as 'shape' says"));
     }
     found = shape;
   }
@@ -89,7 +91,9 @@ void move_channels_last(std::vector<T>& values, Index count, Index channels, Ind
   for (Index n = 0; n < count; ++n) {
     const Index base = n * channels * pixels;
     for (Index c = 0; c < channels; ++c) {
-      for (Index p = 0; p < pixels; ++p) moved[static_cast<std::size_t>(base + p * channels + c)] = values[static_cast<std::size_t>(base + c * pixels + p)];
+      for (Index p = 0; p < pixels; ++p) {
+        moved[static_cast<std::size_t>(base + p * channels + c)] = values[static_cast<std::size_t>(base + c * pixels + p)];
+      }
     }
   }
   values = std::move(moved);
@@ -118,12 +122,13 @@ std::vector<int> npy_labels(const NpyArray& array, Index count) {
   return labels;
 }
 
-Examples load_npy_split(Dataset& data, const NpyConfig& config, const fs::path& data_dir, const std::string& name, const std::string& labels_name) {
+Examples load_npy_split(Dataset& data, const NpyConfig& config, const fs::path& data_dir, const std::string& name,
+                        const std::string& labels_name) {
   const fs::path path = find_data_file(name, data_dir);
   NpyArray array = read_npy(path, config.key);
   if (array.shape.size() < 2 || array.shape.size() > 4 || array.size() == 0) {
-    throw DataError(ad::cat(array.source, ": has shape ", ad::to_text(ad::Shape(std::span(array.shape).first(std::min<std::size_t>(array.shape.size(), 6)))),
-                            "; expected [N, D], [N, H, W] or [N, H, W, C] with N above 0"));
+    throw DataError(ad::cat(array.source, ": has ", array.shape.size(), " axes and ", array.size(),
+                            " values; expected [N, D], [N, H, W] or [N, H, W, C] with N above 0"));
   }
   if (config.layout == "channels_first") channels_last(array);
   const Index count = array.shape[0];
@@ -200,7 +205,8 @@ void NpyConfig::fields(Fields& f) {
   shape_field(f, shape);
   f("divide_by", divide_by, "values are divided by this; null: 255 for unsigned bytes, 1 for all others", more_than(0));
   f("standardize", standardize, "give every column of the training examples mean 0 and standard deviation 1");
-  f.require("validation_labels", validation_labels.empty() || !validation_file.empty(), "there is no validation_file that these labels belong to");
+  f.require("validation_labels", validation_labels.empty() || !validation_file.empty(),
+            "there is no validation_file that these labels belong to");
   f.require("test_labels", test_labels.empty() || !test_file.empty(), "there is no test_file that these labels belong to");
 }
 

@@ -44,7 +44,8 @@ Index Batches::next(std::span<Real> x, std::span<int> labels) {
   const Index begin = batch_ * options_.batch_size;
   const Index count = std::min(options_.batch_size, examples() - begin);
   const Index width = item_size();
-  AD_CHECK(std::ssize(x) >= count * width, "Batches", ad::cat("x has room for ", std::ssize(x), " numbers; a batch holds ", count * width));
+  AD_CHECK(std::ssize(x) >= count * width, "Batches",
+           ad::cat("x has room for ", std::ssize(x), " numbers; a batch holds ", count * width));
   rows_ = std::span(order_).subspan(static_cast<std::size_t>(begin), static_cast<std::size_t>(count));
   ++batch_;
 

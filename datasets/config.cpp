@@ -62,9 +62,11 @@ void common_fields(DatasetConfig& config, const Entry& entry, Fields& f) {
   }
   f("validation", config.validation,
     "number of examples cut from the end of the training split for validation; null: none where the source has a test split, "
-    "else a tenth (digits 180, frey_faces 200)", at_least(0));
+    "else a tenth (digits 180, frey_faces 200)",
+    at_least(0));
   f("test", config.test,
-    "number of examples drawn for the test split, where the source has none; null: a tenth (digits 180, frey_faces 200)", at_least(0));
+    "number of examples drawn for the test split, where the source has none; null: a tenth (digits 180, frey_faces 200)",
+    at_least(0));
   f("limit", config.limit, "keep only the first so many training examples", at_least(1));
   f("seed", config.seed, "draws splits, binarisation and synthetic data; not the seed of the run", at_least(0));
 }
@@ -90,11 +92,13 @@ void cut_splits(Dataset& data, const DatasetConfig& config, const Entry& entry, 
   const Index held_out = entry.held_out > 0 ? entry.held_out : total / 10;
   const bool has_test = data.test.size() > 0, has_validation = data.validation.size() > 0;
   refuse(has_test && config.test.has_value(), "test", "this data set brings its own test split; leave the key out");
-  refuse(has_validation && config.validation.has_value(), "validation", "this data set brings its own validation split; leave the key out");
+  refuse(has_validation && config.validation.has_value(), "validation",
+         "this data set brings its own validation split; leave the key out");
   const Index test = has_test ? 0 : config.test.value_or(held_out);
   const Index validation = has_validation ? 0 : config.validation.value_or(has_test ? 0 : held_out);
   refuse(test >= total, "test", ad::cat(test, " of ", total, " examples leave none for training"));
-  refuse(validation >= total - test, "validation", ad::cat(validation, " of ", total - test, " examples leave none for training"));
+  refuse(validation >= total - test, "validation",
+         ad::cat(validation, " of ", total - test, " examples leave none for training"));
   if (!has_test) draw_test_split(data, test, key);
   if (!has_validation) data.validation = data.train.cut_last(validation);
   if (config.limit) data.train.keep_first(*config.limit);

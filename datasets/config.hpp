@@ -17,18 +17,18 @@ namespace vaezoo {
 struct DatasetConfig {
   std::string name = "digits";
   std::string binarize = "none";            ///< none, static or dynamic
-  std::optional<std::int64_t> validation;   ///< examples cut from the end of the training split
-  std::optional<std::int64_t> test;         ///< examples drawn for the test split, where the source has none
-  std::optional<std::int64_t> limit;        ///< keep only the first so many training examples
+  std::optional<std::int64_t> validation = {};   ///< examples cut from the end of the training split
+  std::optional<std::int64_t> test = {};         ///< examples drawn for the test split, where the source has none
+  std::optional<std::int64_t> limit = {};        ///< keep only the first so many training examples
   /// Draws splits, binarisation and synthetic data. It is not the run's seed, so that runs of any seed see the same data.
   std::int64_t seed = 0;
 
-  EmnistConfig emnist;
-  NpyConfig npy;
-  CsvConfig csv;
-  LinearGaussianConfig linear_gaussian;
-  GaussianMixtureConfig gaussian_mixture;
-  TwoMoonsConfig two_moons;
+  EmnistConfig emnist = {};
+  NpyConfig npy = {};
+  CsvConfig csv = {};
+  LinearGaussianConfig linear_gaussian = {};
+  GaussianMixtureConfig gaussian_mixture = {};
+  TwoMoonsConfig two_moons = {};
 
   std::vector<Alternative> alternatives();
 };

@@ -11,8 +11,8 @@ namespace vaezoo {
 struct CsvFormat {
   std::string delimiter = ",";  ///< one character; " " stands for any run of blanks and tabs
   bool header = false;          ///< the first line names the columns
-  std::vector<std::string> columns;  ///< names, or numbers from 0; empty: all but the label
-  std::string label;                 ///< name or number of the column with the class; empty: none
+  std::vector<std::string> columns = {};  ///< names, or numbers from 0; empty: all but the label
+  std::string label = {};                 ///< name or number of the column with the class; empty: none
 };
 
 struct CsvTable {

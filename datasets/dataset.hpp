@@ -66,6 +66,7 @@ class Examples {
  private:
   template <class Values>
   void take_rows(Values& to, const Values& from, std::span<const Index> rows) const;
+  void prefetch(Index row) const;
   void check_rows(std::span<const Index> rows, std::span<const Real> out) const;
 
   std::vector<std::uint8_t> bytes_;

@@ -1,5 +1,7 @@
 #include "datasets/download.hpp"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <array>
 #include <cstdio>
@@ -14,7 +16,6 @@
 #ifdef VAEZOO_DOWNLOAD
 #include <curl/curl.h>
 #include <openssl/evp.h>
-#include <unistd.h>
 #endif
 
 namespace vaezoo {
@@ -74,9 +75,41 @@ std::string by_hand(const RemoteFile& file, const fs::path& directory) {
                  is_archive(file) ? "unpack its files into " : "put it into ", directory.string());
 }
 
+constexpr std::size_t kChunk = std::size_t{1} << 20;
+
+/// Removes a partial file however the scope is left.
+struct Temporary {
+  fs::path path;
+  ~Temporary() {
+    std::error_code ignored;
+    fs::remove(path, ignored);
+  }
+};
+
+/// Of files on their way, different for programs that fetch the same one at the same time.
+std::string partial_ending() { return ".part" + std::to_string(getpid()); }
+
+void give_name(const fs::path& part, const fs::path& path) {
+  std::error_code error;
+  fs::rename(part, path, error);
+  if (error) throw DataError(ad::cat(path.string(), ": cannot be written (", error.message(), ")"));
+}
+
+/// The IDX files of all subsets of EMNIST.
+std::vector<std::string> emnist_files() {
+  std::vector<std::string> names;
+  for (const char* subset : {"balanced", "byclass", "bymerge", "digits", "letters", "mnist"}) {
+    for (const char* part : {"train", "test"}) {
+      for (const char* kind : {"images-idx3", "labels-idx1"}) {
+        names.push_back(ad::cat("emnist-", subset, "-", part, "-", kind, "-ubyte.gz"));
+      }
+    }
+  }
+  return names;
+}
+
 #ifdef VAEZOO_DOWNLOAD
 
-constexpr std::size_t kChunk = std::size_t{1} << 20;
 constexpr long kConnectSeconds = 20, kStallSeconds = 30, kMostRedirects = 10;
 
 class Sha256 {
@@ -144,6 +177,10 @@ int report(void* pointer, curl_off_t total, curl_off_t done, curl_off_t, curl_of
   return 0;
 }
 
+bool has_all(const fs::path& directory, const std::vector<std::string>& names) {
+  return std::all_of(names.begin(), names.end(), [&](const std::string& name) { return is_file(directory / name); });
+}
+
 /// Returns "" or what went wrong.
 std::string transfer_url(const std::string& url, const RemoteFile& file, const fs::path& path, const Progress& progress) {
   const std::unique_ptr<std::FILE, int (*)(std::FILE*)> out(std::fopen(path.c_str(), "wb"), std::fclose);
@@ -174,49 +211,6 @@ std::string transfer_url(const std::string& url, const RemoteFile& file, const f
   return std::fflush(out.get()) == 0 ? "" : "the disk is full";
 }
 
-/// Removes a partial file however the scope is left.
-struct Temporary {
-  fs::path path;
-  ~Temporary() {
-    std::error_code ignored;
-    fs::remove(path, ignored);
-  }
-};
-
-void give_name(const fs::path& part, const fs::path& path) {
-  std::error_code error;
-  fs::rename(part, path, error);
-  if (error) throw DataError(ad::cat(path.string(), ": cannot be written (", error.message(), ")"));
-}
-
-/// The IDX files of all subsets of EMNIST.
-std::vector<std::string> emnist_files() {
-  std::vector<std::string> names;
-  for (const char* subset : {"balanced", "byclass", "bymerge", "digits", "letters", "mnist"}) {
-    for (const char* part : {"train", "test"}) {
-      for (const char* kind : {"images-idx3", "labels-idx1"}) names.push_back(ad::cat("emnist-", subset, "-", part, "-", kind, "-ubyte.gz"));
-    }
-  }
-  return names;
-}
-
-bool has_all(const fs::path& directory, const std::vector<std::string>& names) {
-  return std::all_of(names.begin(), names.end(), [&](const std::string& name) { return is_file(directory / name); });
-}
-
-void unpack(const fs::path& archive, const fs::path& directory) {
-  std::vector<std::uint8_t> chunk(kChunk);
-  for (const std::string& name : emnist_files()) {
-    const auto from = open_zip_member(archive, "gzip/" + name);
-    const Temporary part{directory / (name + ".part" + std::to_string(getpid()))};
-    std::ofstream to(part.path, std::ios::binary);
-    while (const std::size_t n = from->read_up_to(chunk)) to.write(reinterpret_cast<const char*>(chunk.data()), static_cast<std::streamsize>(n));
-    to.close();
-    if (!to) throw DataError(ad::cat(part.path.string(), ": cannot be written; is the disk full?"));
-    give_name(part.path, directory / name);
-  }
-}
-
 #endif
 
 }  // namespace
@@ -234,14 +228,31 @@ std::vector<RemoteFile> remote_files(const std::string& set) {
   return {};
 }
 
+void unpack_emnist(const fs::path& archive, const fs::path& directory) {
+  std::vector<std::uint8_t> chunk(kChunk);
+  for (const std::string& name : emnist_files()) {
+    const auto from = open_zip_member(archive, "gzip/" + name);
+    const Temporary part{directory / (name + partial_ending())};
+    std::ofstream to(part.path, std::ios::binary);
+    while (const std::size_t n = from->read_up_to(chunk)) {
+      to.write(reinterpret_cast<const char*>(chunk.data()), static_cast<std::streamsize>(n));
+    }
+    to.close();
+    if (!to) throw DataError(ad::cat(part.path.string(), ": cannot be written; is the disk full?"));
+    give_name(part.path, directory / name);
+  }
+}
+
 std::string download_hint(const std::string& set, const fs::path& directory) {
   const std::vector<RemoteFile> files = remote_files(set);
-  if (files.empty()) return ad::cat("put the file there (see datasets/README.md), or name another directory with --data-dir or VAEZOO_DATA");
+  if (files.empty()) return "put it there (see datasets/README.md), or name another directory with --data-dir or VAEZOO_DATA";
   return ad::cat("run 'vaezoo download ", set, "', name another directory with --data-dir or VAEZOO_DATA, or put the files from ",
                  files.front().urls.front(), files.size() > 1 ? " and its neighbours" : "", " into ", directory.string());
 }
 
 #ifdef VAEZOO_DOWNLOAD
+
+bool can_download() { return true; }
 
 bool fetch(const RemoteFile& file, const fs::path& directory, const Progress& progress) {
   const fs::path path = directory / file.name;
@@ -249,7 +260,7 @@ bool fetch(const RemoteFile& file, const fs::path& directory, const Progress& pr
   std::error_code error;
   fs::create_directories(directory, error);
   if (error) throw DataError(ad::cat(directory.string(), ": cannot be made (", error.message(), ")"));
-  const Temporary part{path.string() + ".part" + std::to_string(getpid())};
+  const Temporary part{path.string() + partial_ending()};
   std::string failures;
   for (const std::string& url : file.urls) {
     std::string failure = transfer_url(url, file, part.path, progress);
@@ -265,14 +276,14 @@ bool fetch(const RemoteFile& file, const fs::path& directory, const Progress& pr
 
 std::vector<std::string> download(const std::string& set, const fs::path& data_dir, const Progress& progress) {
   const std::vector<RemoteFile> files = remote_files(set);
-  if (files.empty()) throw DataError(ad::cat("'", set, "' is not among the data sets that can be downloaded: mnist, fashion_mnist, kmnist, emnist"));
+  if (files.empty()) throw DataError("'" + set + "' is not one that can be downloaded: mnist, fashion_mnist, kmnist, emnist");
   const fs::path directory = data_dir / set;
   std::vector<std::string> fetched;
   for (const RemoteFile& file : files) {
     if (is_archive(file) && has_all(directory, emnist_files())) continue;  // the archive itself is not kept
     if (fetch(file, directory, progress)) fetched.push_back(file.name);
     if (!is_archive(file)) continue;
-    unpack(directory / file.name, directory);
+    unpack_emnist(directory / file.name, directory);
     fs::remove(directory / file.name);
   }
   return fetched;
@@ -280,13 +291,16 @@ std::vector<std::string> download(const std::string& set, const fs::path& data_d
 
 #else
 
+bool can_download() { return false; }
+
 bool fetch(const RemoteFile& file, const fs::path& directory, const Progress&) {
-  throw DataError(ad::cat(file.name, ": this program was built without libcurl and OpenSSL and cannot download; ", by_hand(file, directory)));
+  throw DataError(ad::cat(file.name, ": this program was built without libcurl and OpenSSL and cannot download; ",
+                          by_hand(file, directory)));
 }
 
 std::vector<std::string> download(const std::string& set, const fs::path& data_dir, const Progress& progress) {
   const std::vector<RemoteFile> files = remote_files(set);
-  if (files.empty()) throw DataError(ad::cat("'", set, "' is not among the data sets that can be downloaded: mnist, fashion_mnist, kmnist, emnist"));
+  if (files.empty()) throw DataError("'" + set + "' is not one that can be downloaded: mnist, fashion_mnist, kmnist, emnist");
   for (const RemoteFile& file : files) fetch(file, data_dir / set, progress);
   return {};
 }

@@ -11,12 +11,15 @@ namespace vaezoo {
 
 /// A file that a data set consists of.
 struct RemoteFile {
-  std::string name;                ///< in DATA_DIR/SET
-  std::vector<std::string> urls;   ///< tried in this order
+  std::string name = {};                ///< in DATA_DIR/SET
+  std::vector<std::string> urls = {};   ///< tried in this order
   std::uint64_t bytes = 0;
-  std::string sha256;              ///< of the file as it is served
+  std::string sha256 = {};              ///< of the file as it is served
   std::string content_sha256 = {}; ///< of what it decompresses to, where known: accepts a copy that was compressed anew
 };
+
+/// Whether this program was built with libcurl and OpenSSL.
+bool can_download();
 
 /// The files of a data set; empty when it cannot be downloaded.
 std::vector<RemoteFile> remote_files(const std::string& set);
@@ -31,6 +34,9 @@ std::vector<std::string> download(const std::string& set, const std::filesystem:
 
 /// Fetches one file into a directory, as download does. Returns false when it was there already.
 bool fetch(const RemoteFile& file, const std::filesystem::path& directory, const Progress& progress = {});
+
+/// Takes the IDX files out of the archive in which EMNIST is published, into a directory. Throws DataError.
+void unpack_emnist(const std::filesystem::path& archive, const std::filesystem::path& directory);
 
 /// "run 'vaezoo download SET', or put FILE, ... from URL into DIRECTORY yourself", for a data set whose files are missing.
 std::string download_hint(const std::string& set, const std::filesystem::path& directory);

@@ -19,9 +19,12 @@ IdxArray read_idx(const std::filesystem::path& path, int axes) {
   if (magic[0] != 0 || magic[1] != 0) {
     file->fail("is not an IDX file: it starts with bytes other than 0 0 (a web page saved in its place?)");
   }
-  if (magic[2] != kUnsignedByte) file->fail(ad::cat("holds values of IDX type ", int{magic[2]}, "; only unsigned bytes (type 8) are read"));
+  if (magic[2] != kUnsignedByte) {
+    file->fail(ad::cat("holds values of IDX type ", int{magic[2]}, "; only unsigned bytes (type 8) are read"));
+  }
   if (magic[3] != axes) {
-    file->fail(ad::cat("has ", int{magic[3]}, " axes instead of ", axes, "; ", axes == 3 ? "images" : "labels", " were expected here"));
+    const char* expected = axes == 3 ? "images" : "labels";
+    file->fail(ad::cat("has ", int{magic[3]}, " axes instead of ", axes, "; ", expected, " were expected here"));
   }
   std::vector<std::uint64_t> sizes(static_cast<std::size_t>(axes));
   for (std::uint64_t& size : sizes) {

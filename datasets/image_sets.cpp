@@ -31,7 +31,7 @@ const Family& family(const std::string& name) {
        {"T-shirt", "trouser", "pullover", "dress", "coat", "sandal", "shirt", "sneaker", "bag", "ankle boot"}},
       {"kmnist",
        "KMNIST",
-       "KMNIST, created by ROIS-DS Center for Open Data in the Humanities (2018), adapted from the Kuzushiji dataset, CC BY-SA 4.0",
+       "KMNIST, ROIS-DS Center for Open Data in the Humanities (2018), adapted from the Kuzushiji dataset, CC BY-SA 4.0",
        {"o", "ki", "su", "tsu", "na", "ha", "ma", "ya", "re", "wo"}},
   }};
   const auto found = std::find_if(kFamilies.begin(), kFamilies.end(), [&](const Family& f) { return f.name == name; });
@@ -135,14 +135,15 @@ Dataset load_emnist(const EmnistConfig& config, const fs::path& data_dir) {
   const bool letters = subset == "letters";
   const int classes = subset == "byclass" ? 62 : letters ? 26 : subset == "digits" || subset == "mnist" ? 10 : 47;
   const Layout layout{.shape = {28, 28, 1}, .classes = classes, .first_label = letters ? 1 : 0, .transposed = true};
-  const std::vector<fs::path> places = {data_dir / "emnist", data_dir / "EMNIST" / "raw", data_dir};
+  const std::vector<fs::path> places = {data_dir / "emnist", data_dir / "emnist" / "gzip", data_dir / "EMNIST" / "raw", data_dir};
   const auto load = [&](const std::string& part) {
     const std::string prefix = "emnist-" + subset + "-" + part;
     const fs::path images = find_idx("emnist", prefix + "-images-idx3-ubyte", places);
     return read_split(images, find_idx("emnist", prefix + "-labels-idx1-ubyte", places), layout);
   };
   Dataset data = image_set(
-      "EMNIST, G. Cohen, S. Afshar, J. Tapson and A. van Schaik (2017), from NIST Special Database 19, published by NIST", layout);
+      "EMNIST, G. Cohen, S. Afshar, J. Tapson and A. van Schaik (2017), from NIST Special Database 19, published by NIST",
+      layout);
   data.train = load("train");
   data.test = load("test");
   return data;

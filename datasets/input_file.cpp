@@ -15,6 +15,7 @@ namespace {
 
 constexpr std::uint64_t kMostExpansion = 1032;        // of deflate: 258 bytes from 2 bits
 constexpr std::size_t kChunk = std::size_t{1} << 20;  // bytes per call of a library that counts in int
+constexpr unsigned kBuffer = 1 << 18;                 // of zlib, whose default of 8 kB costs many system calls
 
 std::uint64_t saturating_product(std::uint64_t a, std::uint64_t b) {
   std::uint64_t product = 0;
@@ -24,7 +25,7 @@ std::uint64_t saturating_product(std::uint64_t a, std::uint64_t b) {
 /// zlib reads .gz files and passes others through.
 class GzFile final : public InputFile {
  public:
-  GzFile(const std::string& path, gzFile file, std::uint64_t most) : InputFile(path, most), file_(file) { gzbuffer(file_, 1 << 18); }
+  GzFile(const std::string& path, gzFile file, std::uint64_t most) : InputFile(path, most), file_(file) {}
   ~GzFile() override { gzclose_r(file_); }
   GzFile(const GzFile&) = delete;
   GzFile& operator=(const GzFile&) = delete;
@@ -104,7 +105,9 @@ void InputFile::read(std::span<std::uint8_t> out, const char* what) {
   std::size_t done = 0;
   while (done < out.size()) {
     const std::size_t n = read_some(out.data() + done, out.size() - done);
-    if (n == 0) fail(ad::cat("ends after ", position_, " bytes, inside ", what, " (", out.size() - done, " bytes more were expected)"));
+    if (n == 0) {
+      fail(ad::cat("ends after ", position_, " bytes, inside ", what, " (", out.size() - done, " bytes more were expected)"));
+    }
     done += n;
     position_ += n;
   }
@@ -144,6 +147,7 @@ std::unique_ptr<InputFile> open_file(const std::filesystem::path& path) {
   if (error) throw DataError(ad::cat(path.string(), ": cannot be read (", error.message(), ")"));
   gzFile file = gzopen(path.c_str(), "rb");
   if (file == nullptr) throw DataError(ad::cat(path.string(), ": cannot be read (", std::strerror(errno), ")"));
+  gzbuffer(file, kBuffer);
   const bool compressed = gzdirect(file) == 0;
   return std::make_unique<GzFile>(path.string(), file, compressed ? saturating_product(size, kMostExpansion) : size);
 }

@@ -81,8 +81,11 @@ Header read_header(InputFile& file) {
   if (version < 1 || version > 3) file.fail(ad::cat("is of npy version ", version, "; versions 1 to 3 are read"));
   std::array<std::uint8_t, 4> length{};
   file.read(std::span(length).first(version == 1 ? 2 : 4), "the npy header");
-  const std::uint64_t size = length[0] | std::uint64_t{length[1]} << 8 | std::uint64_t{length[2]} << 16 | std::uint64_t{length[3]} << 24;
-  if (size > std::min(kMostHeader, file.most_left())) file.fail(ad::cat("announces an npy header of ", size, " bytes: it is cut off or damaged"));
+  std::uint64_t size = 0;
+  for (std::size_t i = length.size(); i-- > 0;) size = size << 8 | length[i];  // little-endian
+  if (size > std::min(kMostHeader, file.most_left())) {
+    file.fail(ad::cat("announces an npy header of ", size, " bytes: it is cut off or damaged"));
+  }
   std::vector<std::uint8_t> text(size);
   file.read(text, "the npy header");
   const std::string_view dictionary(reinterpret_cast<const char*>(text.data()), text.size());
@@ -118,10 +121,12 @@ Real decode_half(const std::uint8_t* from, bool swap_bytes) {
 using Decode = Real (*)(const std::uint8_t*, bool);
 
 Decode decoder(const Header& header) {
-  const std::size_t n = header.item_size;
-  if (header.kind == 'f') return n == 2 ? decode_half : n == 4 ? decode<float> : decode<double>;
-  if (header.kind == 'i') return n == 1 ? decode<std::int8_t> : n == 2 ? decode<std::int16_t> : n == 4 ? decode<std::int32_t> : decode<std::int64_t>;
-  return n == 2 ? decode<std::uint16_t> : n == 4 ? decode<std::uint32_t> : decode<std::uint64_t>;
+  const auto of_size = [n = header.item_size](Decode one, Decode two, Decode four, Decode eight) {
+    return n == 1 ? one : n == 2 ? two : n == 4 ? four : eight;
+  };
+  if (header.kind == 'f') return of_size(nullptr, decode_half, decode<float>, decode<double>);
+  if (header.kind == 'i') return of_size(decode<std::int8_t>, decode<std::int16_t>, decode<std::int32_t>, decode<std::int64_t>);
+  return of_size(decode<std::uint8_t>, decode<std::uint16_t>, decode<std::uint32_t>, decode<std::uint64_t>);
 }
 
 void read_numbers(InputFile& file, const Header& header, std::vector<Real>& numbers) {

@@ -30,12 +30,12 @@ Dataset load_frey_faces(const std::filesystem::path& data_dir);
 /// Arrays [N, D], [N, H, W] or [N, H, W, C] in .npy files, or in .npz archives as `np.savez(file, data=x, labels=y)` makes them.
 /// Unsigned bytes stay bytes and mean k / 255.
 struct NpyConfig {
-  std::string train_file, validation_file, test_file;
+  std::string train_file = {}, validation_file = {}, test_file = {};
   std::string key = "data", label_key = "labels";
-  std::string train_labels, validation_labels, test_labels;
+  std::string train_labels = {}, validation_labels = {}, test_labels = {};
   std::string layout = "channels_last";
-  std::vector<std::int64_t> shape;
-  std::optional<double> divide_by;
+  std::vector<std::int64_t> shape = {};
+  std::optional<double> divide_by = {};
   bool standardize = false;
   void fields(Fields& f);
 };
@@ -43,12 +43,12 @@ Dataset load_npy(const NpyConfig& config, const std::filesystem::path& data_dir)
 
 /// Tables of numbers as text.
 struct CsvConfig {
-  std::string train_file, validation_file, test_file;
+  std::string train_file = {}, validation_file = {}, test_file = {};
   std::string delimiter = ",";
   bool header = false;
-  std::vector<std::string> columns;
-  std::string label;
-  std::vector<std::int64_t> shape;
+  std::vector<std::string> columns = {};
+  std::string label = {};
+  std::vector<std::int64_t> shape = {};
   double divide_by = 1;
   bool standardize = false;
   void fields(Fields& f);

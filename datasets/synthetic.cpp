@@ -113,14 +113,16 @@ void GaussianMixtureConfig::fields(Fields& f) {
 
 GaussianMixture::GaussianMixture(const GaussianMixtureConfig& config) : sigma(config.sigma) {
   const auto side = std::lround(std::sqrt(static_cast<double>(config.components)));
-  AD_CHECK(config.layout != "grid" || side * side == config.components, "GaussianMixture", "a grid needs a square number of components");
+  AD_CHECK(config.layout != "grid" || side * side == config.components, "GaussianMixture",
+           "a grid needs a square number of components");
   for (Index k = 0; k < config.components; ++k) {
     if (config.layout == "ring") {
       const double angle = 2 * std::numbers::pi * static_cast<double>(k) / static_cast<double>(config.components);
       means.insert(means.end(), {config.spread * std::cos(angle), config.spread * std::sin(angle)});
     } else {
       const double middle = static_cast<double>(side - 1) / 2;
-      means.insert(means.end(), {config.spread * (static_cast<double>(k % side) - middle), config.spread * (static_cast<double>(k / side) - middle)});
+      const double column = static_cast<double>(k % side), row = static_cast<double>(k / side);
+      means.insert(means.end(), {config.spread * (column - middle), config.spread * (row - middle)});
     }
   }
 }

@@ -1,0 +1,197 @@
+#include <doctest/doctest.h>
+
+#include <cstdlib>
+#include <nlohmann/json.hpp>
+#include <set>
+
+#include "config/reader.hpp"
+#include "config/writer.hpp"
+#include "datasets/batches.hpp"
+#include "tests/zoo/datasets_support.hpp"
+
+using namespace vaezoo;
+using namespace test_support;
+
+namespace {
+
+DatasetConfig parse(const std::string& json) {
+  DatasetConfig config;
+  read_config(Document::from_text("{\"dataset\": " + json + "}", "exp.json"),
+              [&](Fields& f) { f.one_of("dataset", config.name, config.alternatives(), "the data"); });
+  return config;
+}
+
+Dataset load(const std::string& json, const std::filesystem::path& data_dir = "nowhere") {
+  return load_dataset(parse(json), data_dir);
+}
+
+/// The sentence of the ConfigError, or "".
+template <class Run>
+std::string config_error(Run run) {
+  try {
+    run();
+  } catch (const ConfigError& error) {
+    return error.what();
+  }
+  return "";
+}
+
+}  // namespace
+
+TEST_CASE("digits: 1797 images of 17 levels, every class, in splits that do not overlap and are the same every time") {
+  const Dataset data = load(R"("digits")");
+  CHECK(data.train.size() == 1437);
+  CHECK(data.validation.size() == 180);
+  CHECK(data.test.size() == 180);
+  CHECK(data.shape == ItemShape{8, 8, 1});
+  CHECK(data.levels == 17);
+  CHECK(data.unit_range);
+  CHECK(contains(data.provenance, "CC BY 4.0"));
+  // The UCI file's own counts of its 1797 images per class, and the sum of all its pixels.
+  std::vector<int> counts(10);
+  double sum = 0;
+  std::set<std::vector<Real>> distinct;
+  for (Split split : {Split::train, Split::validation, Split::test}) {
+    const Examples& part = data.split(split);
+    for (Index i = 0; i < part.size(); ++i) {
+      ++counts[static_cast<std::size_t>(part.labels()[static_cast<std::size_t>(i)])];
+      const std::vector<Real> x = row(part, i);
+      for (Real pixel : x) sum += 16 * static_cast<double>(pixel);
+      distinct.insert(x);
+    }
+  }
+  CHECK(counts == std::vector<int>{178, 182, 177, 183, 181, 182, 181, 179, 174, 180});
+  CHECK(sum == 561718);
+  CHECK(distinct.size() == 1797);
+  CHECK(row(load("{}").test, 17) == row(data.test, 17));
+  CHECK(row(load(R"({"seed": 1})").test, 17) != row(data.test, 17));
+}
+
+TEST_CASE("splits: validation is cut from the end of what is left for training, test is drawn, limit keeps the first") {
+  const Dataset whole = load(R"({"name": "digits", "validation": 0, "test": 100})");
+  CHECK(whole.train.size() == 1697);
+  const Dataset cut = load(R"({"name": "digits", "validation": 97, "test": 100, "limit": 50})");
+  CHECK(cut.train.size() == 50);
+  CHECK(cut.validation.size() == 97);
+  for (Index i = 0; i < 50; ++i) CHECK(row(cut.train, i) == row(whole.train, i));
+  for (Index i = 0; i < 97; ++i) CHECK(row(cut.validation, i) == row(whole.train, 1600 + i));
+  for (Index i = 0; i < 100; ++i) CHECK(row(cut.test, i) == row(whole.test, i));
+}
+
+TEST_CASE("splits: a source with a test split keeps it, and has no validation split unless asked") {
+  const TempFolder folder;
+  std::string images, labels;
+  for (int n = 0; n < 20; ++n) {
+    images += std::string(784, static_cast<char>(n));
+    labels += static_cast<char>(n % 10);
+  }
+  for (const char* part : {"train", "t10k"}) {
+    write(folder / ("mnist/" + std::string(part) + "-images-idx3-ubyte"), idx({20, 28, 28}, images));
+    write(folder / ("mnist/" + std::string(part) + "-labels-idx1-ubyte"), idx({20}, labels));
+  }
+  const Dataset plain = load(R"("mnist")", folder.path());
+  CHECK(plain.train.size() == 20);
+  CHECK(plain.validation.size() == 0);
+  CHECK(plain.test.size() == 20);
+  CHECK(plain.levels == 256);
+  const Dataset cut = load(R"({"name": "mnist", "validation": 5, "binarize": "dynamic"})", folder.path());
+  CHECK(cut.train.size() == 15);
+  CHECK(cut.validation.labels() == std::vector<int>{5, 6, 7, 8, 9});
+  CHECK(cut.binarize == Binarize::dynamic);
+  CHECK(cut.train.top() == 255);
+  CHECK(cut.test.top() == 1);
+  CHECK(contains(config_error([&] { load(R"({"name": "mnist", "test": 5})", folder.path()); }),
+                 "dataset.test: this data set brings its own test split"));
+  CHECK(contains(config_error([&] { load(R"({"name": "mnist", "validation": 20})", folder.path()); }),
+                 "dataset.validation: 20 of 20 examples leave none for training"));
+}
+
+TEST_CASE("binarize static gives the same bits for any limit, and different ones for another seed of the data") {
+  const Dataset data = load(R"({"name": "digits", "binarize": "static"})");
+  CHECK(data.levels == 2);
+  CHECK(data.train.top() == 1);
+  const Dataset part = load(R"({"name": "digits", "binarize": "static", "limit": 10})");
+  for (Index i = 0; i < 10; ++i) CHECK(row(part.train, i) == row(data.train, i));
+}
+
+TEST_CASE("dataset configurations that cannot be are refused with the path in the JSON") {
+  struct Case {
+    const char *json, *sentence;
+  };
+  const Case cases[] = {
+      {R"("minst")", "dataset"},
+      {R"({"name": "digits", "binarise": "static"})", "dataset.binarise: unknown key"},
+      {R"({"name": "digits", "binarize": "fixed"})", "dataset.binarize"},
+      {R"({"name": "digits", "validation": -1})", "dataset.validation"},
+      {R"({"name": "digits", "limit": 0})", "dataset.limit"},
+      {R"({"name": "linear_gaussian", "binarize": "static"})", "dataset.binarize: unknown key"},
+      {R"({"name": "digits", "test": 1797})", "dataset.test: 1797 of 1797 examples leave none for training"},
+      {R"({"name": "npy"})", "dataset.train_file: names no file"},
+      {R"({"name": "npy", "train_file": "x", "shape": [4]})", "dataset.shape: expected [height, width]"},
+      {R"({"name": "csv", "train_file": "x", "delimiter": "::"})", "dataset.delimiter: expected one character"},
+      {R"({"name": "gaussian_mixture", "layout": "grid", "components": 8})", "dataset.components: a grid needs a square number"},
+      {R"({"name": "emnist", "subset": "words"})", "dataset.subset"},
+  };
+  for (const Case& c : cases) {
+    const std::string error = config_error([&] { load(c.json); });
+    CAPTURE(error);
+    CHECK(contains(error, c.sentence));
+  }
+}
+
+TEST_CASE("binarize: real numbers outside [0, 1] are refused") {
+  const TempFolder folder;
+  write(folder / "a.csv", "0.5,1.5\n0,1\n");
+  CHECK(contains(config_error([&] { load(R"({"name": "csv", "train_file": "a.csv", "binarize": "static"})", folder.path()); }),
+                 "dataset.binarize: only numbers in [0, 1] can be binarised"));
+}
+
+TEST_CASE("every data set is listed with a doc, and its written defaults read back") {
+  std::set<std::string> names;
+  for (const DatasetInfo& info : dataset_list()) {
+    CAPTURE(info.name);
+    CHECK_FALSE(info.doc.empty());
+    names.insert(info.name);
+    DatasetConfig config;
+    config.name = info.name;
+    config.npy.train_file = config.csv.train_file = "x";  // required there
+    const auto fields = [](DatasetConfig& c) {
+      return [&c](Fields& f) { f.one_of("dataset", c.name, c.alternatives(), "the data"); };
+    };
+    const std::string text = config_text(fields(config));
+    DatasetConfig again;
+    read_config(Document::from_text(text, "resolved"), fields(again));
+    CHECK(config_text(fields(again)) == text);
+  }
+  CHECK(names.size() == dataset_list().size());
+  for (const char* name : {"digits", "mnist", "fashion_mnist", "kmnist", "emnist", "frey_faces", "npy", "csv", "linear_gaussian",
+                           "gaussian_mixture", "two_moons"}) {
+    CHECK(names.contains(name));
+  }
+}
+
+TEST_CASE("data_directory: the flag wins over VAEZOO_DATA, which wins over data") {
+  const char* before = std::getenv("VAEZOO_DATA");
+  const std::string saved = before != nullptr ? before : "";
+  ::setenv("VAEZOO_DATA", "/from/environment", 1);
+  CHECK(data_directory("/from/flag") == "/from/flag");
+  CHECK(data_directory() == "/from/environment");
+  ::unsetenv("VAEZOO_DATA");
+  CHECK(data_directory() == "data");
+  if (before != nullptr) ::setenv("VAEZOO_DATA", saved.c_str(), 1);
+}
+
+TEST_CASE("mnist: the real files have the published counts and mean (only where VAEZOO_DATA has them)") {
+  if (!std::filesystem::exists(data_directory() / "mnist")) return;
+  const Dataset data = load(R"("mnist")", data_directory());
+  REQUIRE(data.train.size() == 60000);
+  CHECK(data.test.size() == 10000);
+  std::vector<int> counts(10);
+  for (int label : data.test.labels()) ++counts[static_cast<std::size_t>(label)];
+  CHECK(counts == std::vector<int>{980, 1135, 1032, 1010, 982, 892, 958, 1028, 974, 1009});
+  double sum = 0;
+  for (Index i = 0; i < data.train.size(); ++i) {
+    for (Real x : row(data.train, i)) sum += static_cast<double>(x);
+  }
+  CHECK(sum / (60000 * 784) == doctest::Approx(0.1307).epsilon(0.0005));  // the mean every tutorial normalises with
+}

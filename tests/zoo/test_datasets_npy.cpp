@@ -1,0 +1,192 @@
+#include <doctest/doctest.h>
+
+#include "datasets/npy.hpp"
+#include "datasets/sources.hpp"
+#include "tests/zoo/datasets_support.hpp"
+
+using namespace vaezoo;
+using namespace test_support;
+
+namespace {
+
+// Written by NumPy 2.4.6: np.savez_compressed(file, data=np.arange(12, dtype="u1").reshape(2, 2, 1, 3), labels=np.array([1, 0])).
+const char* const kNpz =
+    "504b03042d000000080000002100cf2d52cfffffffffffffffff08001400646174612e6e7079010010008c0000000000000057000000000000009bec"
+    "17ea1b10c9c850c650ad9e925a9c5ca46ea5a05e536aa8aea3a09e965f54529498179f5f94920a12774bcc294e058a17672416a402f91a463a0a4064"
+    "a8a360aca9a350ab4006e06260646266616563e7e0e4e20600504b03042d00000008000000210071fb39abffffffffffffffff0a0014006c6162656c"
+    "732e6e707901001000900000000000000048000000000000009bec17ea1b10c9c850c650ad9e925a9c5ca46ea5a06e9369a1aea3a09e965f54529498"
+    "179f5f94920a12774bcc294e058a17672416a402f91a463a9a3a0ab50a14002e4606540000504b01022d032d000000080000002100cf2d52cf570000"
+    "008c000000080000000000000000000000800100000000646174612e6e7079504b01022d032d00000008000000210071fb39ab48000000900000000a"
+    "00000000000000000000008001910000006c6162656c732e6e7079504b050600000000020002006e000000150100000000";
+
+std::string header(const std::string& type, const std::string& shape, bool fortran = false) {
+  return "{'descr': '" + type + "', 'fortran_order': " + (fortran ? "True" : "False") + ", 'shape': " + shape + ", }";
+}
+
+NpyArray parse(const TempFolder& folder, const std::string& bytes) {
+  write(folder / "a.npy", bytes);
+  return read_npy(folder / "a.npy");
+}
+
+}  // namespace
+
+TEST_CASE("read_npy: the number formats give the values that NumPy wrote") {
+  const TempFolder folder;
+  struct Case {
+    std::string type, hex;
+    std::vector<Real> values;
+  };
+  const Case cases[] = {
+      // The values' bytes are NumPy's own for these arrays of shape (2, 3).
+      {"<i2", "fdfffeffffff000001000200", {-3, -2, -1, 0, 1, 2}},
+      {">i2", "fffdfffeffff000000010002", {-3, -2, -1, 0, 1, 2}},
+      {"<f2", "003e00c00100ff7b000055b5", {1.5f, -2.0f, 5.960464477539063e-08f, 65504.0f, 0.0f, -0.333251953125f}},
+      {"|i1", "ff00017f8002", {-1, 0, 1, 127, -128, 2}},
+      {"<u2", "0000010000ff020003000400", {0, 1, 65280, 2, 3, 4}},
+      {">f4", "3f80000000000000c0000000000000000000000000000000", {1, 0, -2, 0, 0, 0}},
+      {"<f8", "000000000000f03f" "0000000000000000" "00000000000000c0" "0000000000000000" "0000000000000000" "000000000000e03f",
+       {1, 0, -2, 0, 0, 0.5f}},
+      {"<u8", "0000000000010000" "0700000000000000" "0000000000000000" "0000000000000000" "0000000000000000" "0000000000000000",
+       {1099511627776.0f, 7, 0, 0, 0, 0}},
+  };
+  for (const Case& c : cases) {
+    CAPTURE(c.type);
+    const NpyArray array = parse(folder, npy(header(c.type, "(2, 3)"), from_hex(c.hex)));
+    CHECK(array.shape == std::vector<Index>{2, 3});
+    CHECK(array.numbers == c.values);
+  }
+}
+
+TEST_CASE("read_npy: bytes and booleans stay bytes, and format versions 2 and 3 are read") {
+  const TempFolder folder;
+  const NpyArray bytes = parse(folder, npy(header("|u1", "(4,)"), "abcd"));
+  CHECK(bytes.bytes == std::vector<std::uint8_t>{'a', 'b', 'c', 'd'});
+  CHECK_FALSE(bytes.boolean);
+  const std::string text = header("|b1", "(2, 2)") + "\n";
+  for (char version : {'\x02', '\x03'}) {
+    std::string file = std::string("\x93NUMPY", 6) + version + '\0';
+    file += static_cast<char>(text.size());
+    file += std::string(3, '\0') + text + std::string("\x01\x00\x00\x01", 4);
+    const NpyArray flags = parse(folder, file);
+    CHECK(flags.boolean);
+    CHECK(flags.bytes == std::vector<std::uint8_t>{1, 0, 0, 1});
+  }
+}
+
+TEST_CASE("read_npy: column-major arrays arrive row-major") {
+  const TempFolder folder;
+  // NumPy's bytes of np.asfortranarray([[1, 2, 3], [4, 5, 6]], '<f4').
+  const std::string by_columns = from_hex("0000803f00008040000000400000a040000040400000c040");
+  const NpyArray flat = parse(folder, npy(header("<f4", "(2, 3)", true), by_columns));
+  CHECK(flat.numbers == std::vector<Real>{1, 2, 3, 4, 5, 6});
+  // Element (i, j, k) of [2, 3, 2] has the value 100 i + 10 j + k; in column-major order i runs fastest.
+  std::string values;
+  for (int k = 0; k < 2; ++k) {
+    for (int j = 0; j < 3; ++j) {
+      for (int i = 0; i < 2; ++i) values += static_cast<char>(100 * i + 10 * j + k);
+    }
+  }
+  const NpyArray cube = parse(folder, npy(header("|u1", "(2, 3, 2)", true), values));
+  CHECK(cube.bytes == std::vector<std::uint8_t>{0, 1, 10, 11, 20, 21, 100, 101, 110, 111, 120, 121});
+}
+
+TEST_CASE("read_npy: an archive's arrays are found by key, and a wrong key lists those there are") {
+  const TempFolder folder;
+  write(folder / "a.npz", from_hex(kNpz));
+  const NpyArray data = read_npy(folder / "a.npz", "data");
+  CHECK(data.shape == std::vector<Index>{2, 2, 1, 3});
+  CHECK(data.bytes == std::vector<std::uint8_t>{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11});
+  CHECK(read_npy(folder / "a.npz", "labels").numbers == std::vector<Real>{1, 0});
+  CHECK(npz_has(folder / "a.npz", "labels"));
+  CHECK_FALSE(npz_has(folder / "a.npz", "x"));
+  CHECK(data_error([&] { read_npy(folder / "a.npz", "x"); }) ==
+        (folder / "a.npz").string() + ": holds no 'x.npy'; it holds data.npy, labels.npy");
+  CHECK(contains(data_error([&] { read_npy(folder / "a.npz"); }), "holds 2 arrays; say which with 'key'"));
+}
+
+TEST_CASE("read_npy: each kind of damage gives a sentence with the file") {
+  const TempFolder folder;
+  struct Case {
+    std::string bytes;
+    const char* sentence;
+  };
+  const Case cases[] = {
+      {"", "is too short to hold an array"},
+      {"hello, world", "is not an .npy file"},
+      {std::string("\x93NUMPY\x09\x00", 8), "is of npy version 9; versions 1 to 3 are read"},
+      {npy(header("|O", "(2,)"), "ab"), "holds Python objects; save it again with a numeric dtype"},
+      {npy(header("<c8", "(2,)"), "ab"), "holds values of type '<c8'"},
+      {npy("{'descr': [('a', '<f4')], 'fortran_order': False, 'shape': (2,)}", "ab"), "holds records instead of plain numbers"},
+      {npy("{'descr': '<f4', 'shape': (2,)}", "12345678"), "its npy header lacks 'fortran_order'"},
+      {npy(header("<f4", "(2, x)"), "12345678"), "its npy header has a 'shape' that makes no sense"},
+      {npy(header("<f4", "(2, -3)"), "12345678"), "its npy header has a 'shape' that makes no sense"},
+      {npy(header("<f4", "(3,)"), "12345678"), "announces 3 values of 4 bytes, but at most 8 bytes follow"},
+      {npy(header("<f8", "(4611686018427387904, 8)"), "12345678"), "at most 8 bytes follow"},  // 2^62 * 8 * 8 overflows
+      {npy(header("<f4", "(1,)"), "12345678"), "has bytes left after the"},
+  };
+  for (const Case& c : cases) {
+    const std::string error = data_error([&] { parse(folder, c.bytes); });
+    CAPTURE(error);
+    CHECK(error.starts_with((folder / "a.npy").string() + ": "));
+    CHECK(contains(error, c.sentence));
+  }
+}
+
+TEST_CASE("read_npy: any byte of an .npy or .npz file may be damaged or missing without harm") {
+  const TempFolder folder;
+  const std::string file = npy(header("<f4", "(2, 3)", true), std::string(24, 'x'));
+  CHECK(refused_damage(file, [&](const std::string& bytes) { parse(folder, bytes); }) > static_cast<int>(file.size()));
+  const std::string archive = from_hex(kNpz);
+  const auto parse_archive = [&](const std::string& bytes) {
+    write(folder / "a.npz", bytes);
+    read_npy(folder / "a.npz", "data");
+  };
+  CHECK(refused_damage(archive, parse_archive) > static_cast<int>(archive.size()));
+}
+
+TEST_CASE("npy: pythae's archives, channels first and 0 to 255, become pixels in NHWC") {
+  const TempFolder folder;
+  write(folder / "train_data.npz", from_hex(kNpz));
+  const Dataset data = load_npy({.train_file = "train_data.npz", .layout = "channels_first"}, folder.path());
+  CHECK(data.shape == ItemShape{1, 3, 2});  // stored as [2, C = 2, H = 1, W = 3]
+  CHECK(data.is_image);
+  CHECK(data.train.labels() == std::vector<int>{1, 0});
+  CHECK(data.classes == 2);
+  const std::vector<Real> x = row(data.train, 1);
+  const int expected[] = {6, 9, 7, 10, 8, 11};
+  for (std::size_t i = 0; i < 6; ++i) CHECK(x[i] == static_cast<Real>(expected[i]) / Real(255));
+}
+
+TEST_CASE("npy: whole numbers up to divide_by are kept as bytes, and give the same values as division") {
+  const TempFolder folder;
+  write(folder / "x.npy", npy(header("<i2", "(2, 2)"), from_hex("0000010002001000")));
+  const Dataset data = load_npy({.train_file = "x.npy", .divide_by = 16}, folder.path());
+  CHECK(data.train.is_bytes());
+  CHECK(row(data.train, 1) == std::vector<Real>{0.125f, 1});
+  const Dataset tenths = load_npy({.train_file = "x.npy", .divide_by = 10}, folder.path());  // 16 > 10: real numbers
+  CHECK_FALSE(tenths.train.is_bytes());
+  CHECK(row(tenths.train, 1) == std::vector<Real>{0.2f, 1.6f});
+  CHECK(data.shape == ItemShape{1, 2, 1});
+  CHECK_FALSE(data.is_image);
+}
+
+TEST_CASE("npy: splits that disagree, wrong shapes, labels and NaN are refused with the file's name") {
+  const TempFolder folder;
+  write(folder / "x.npy", npy(header("|u1", "(3, 4)"), std::string(12, 'x')));
+  write(folder / "y.npy", npy(header("|u1", "(3, 2)"), std::string(6, 'x')));
+  write(folder / "flat.npy", npy(header("|u1", "(3,)"), "abc"));
+  write(folder / "nan.npy", npy(header("<f4", "(2, 2)"), from_hex("0000803f0000803f0000803f0000c07f")));
+  write(folder / "half.npy", npy(header("<f2", "(3,)"), from_hex("003e00000000")));
+  const auto error = [&](const NpyConfig& config) { return data_error([&] { load_npy(config, folder.path()); }); };
+  CHECK(contains(error({.train_file = "x.npy", .test_file = "y.npy"}),
+                 "y.npy: its examples have 2 numbers where the training examples have 4"));
+  CHECK(contains(error({.train_file = "x.npy", .shape = {2, 3}}),
+                 "x.npy: its examples have 4 numbers, which is not 2 x 3 x 1 as 'shape' says"));
+  CHECK(contains(error({.train_file = "flat.npy"}), "flat.npy: has 1 axes and 3 values; expected [N, D], [N, H, W]"));
+  CHECK(contains(error({.train_file = "nan.npy"}), "nan.npy: example 1, value 1 is NaN"));
+  CHECK(contains(error({.train_file = "x.npy", .train_labels = "half.npy"}),
+                 "half.npy: has label 1.5; expected whole numbers from 0"));
+  CHECK(contains(error({.train_file = "x.npy", .train_labels = "x.npy"}), "has 12 labels for 3 examples"));
+  CHECK(contains(error({.train_file = "x.npy", .layout = "channels_first"}), "layout channels_first needs [N, C, H, W]"));
+  CHECK(contains(error({.train_file = "none.npy"}), "none.npy: no such file in the data directory"));
+}
