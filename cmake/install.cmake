@@ -1,0 +1,23 @@
+# `cmake --install BUILD` gives find_package(vaezoo) with vaezoo::autodiff, the engine in float, and the vaezoo program.
+# The engine alone: `cmake --install BUILD --component autodiff`.
+include(GNUInstallDirs)
+include(CMakePackageConfigHelpers)
+set(package_dir ${CMAKE_INSTALL_LIBDIR}/cmake/vaezoo)
+
+install(TARGETS autodiff EXPORT vaezooTargets ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR} COMPONENT autodiff)
+install(DIRECTORY ${PROJECT_SOURCE_DIR}/autodiff DESTINATION include/vaezoo COMPONENT autodiff FILES_MATCHING PATTERN "*.hpp")
+install(EXPORT vaezooTargets NAMESPACE vaezoo:: DESTINATION ${package_dir} COMPONENT autodiff)
+configure_package_config_file(${CMAKE_CURRENT_LIST_DIR}/vaezooConfig.cmake.in ${PROJECT_BINARY_DIR}/vaezooConfig.cmake
+  INSTALL_DESTINATION ${package_dir})
+write_basic_package_version_file(${PROJECT_BINARY_DIR}/vaezooConfigVersion.cmake COMPATIBILITY SameMinorVersion)
+install(FILES ${PROJECT_BINARY_DIR}/vaezooConfig.cmake ${PROJECT_BINARY_DIR}/vaezooConfigVersion.cmake DESTINATION ${package_dir}
+  COMPONENT autodiff)
+
+install(TARGETS vaezoo RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR} COMPONENT program)
+
+if(VAEZOO_TESTS)
+  add_test(NAME package COMMAND ${CMAKE_COMMAND} -D build=${PROJECT_BINARY_DIR} -D source=${PROJECT_SOURCE_DIR}/tests/package
+    -D generator=${CMAKE_GENERATOR} -D compiler=${CMAKE_CXX_COMPILER} -D type=${CMAKE_BUILD_TYPE}
+    -P ${PROJECT_SOURCE_DIR}/tests/package/run.cmake)
+  set_tests_properties(package PROPERTIES LABELS package)
+endif()
