@@ -161,7 +161,7 @@ bool is_right(const RemoteFile& file, const fs::path& path) {
 struct Transfer {
   std::FILE* to;
   const RemoteFile* file;
-  const Progress* progress;
+  const DownloadProgress* progress;
   std::exception_ptr error;
 };
 
@@ -182,7 +182,7 @@ bool has_all(const fs::path& directory, const std::vector<std::string>& names) {
 }
 
 /// Returns "" or what went wrong.
-std::string transfer_url(const std::string& url, const RemoteFile& file, const fs::path& path, const Progress& progress) {
+std::string transfer_url(const std::string& url, const RemoteFile& file, const fs::path& path, const DownloadProgress& progress) {
   const std::unique_ptr<std::FILE, int (*)(std::FILE*)> out(std::fopen(path.c_str(), "wb"), std::fclose);
   if (!out) throw DataError(ad::cat(path.string(), ": cannot be written; is the directory writable?"));
   const std::unique_ptr<CURL, decltype(&curl_easy_cleanup)> curl(curl_easy_init(), curl_easy_cleanup);
@@ -254,7 +254,7 @@ std::string download_hint(const std::string& set, const fs::path& directory) {
 
 bool can_download() { return true; }
 
-bool fetch(const RemoteFile& file, const fs::path& directory, const Progress& progress) {
+bool fetch(const RemoteFile& file, const fs::path& directory, const DownloadProgress& progress) {
   const fs::path path = directory / file.name;
   if (is_right(file, path)) return false;
   std::error_code error;
@@ -274,7 +274,7 @@ bool fetch(const RemoteFile& file, const fs::path& directory, const Progress& pr
   throw DataError(ad::cat(file.name, ": could not be downloaded (", failures, "); ", by_hand(file, directory)));
 }
 
-std::vector<std::string> download(const std::string& set, const fs::path& data_dir, const Progress& progress) {
+std::vector<std::string> download(const std::string& set, const fs::path& data_dir, const DownloadProgress& progress) {
   const std::vector<RemoteFile> files = remote_files(set);
   if (files.empty()) throw DataError("'" + set + "' is not one that can be downloaded: mnist, fashion_mnist, kmnist, emnist");
   const fs::path directory = data_dir / set;
@@ -293,12 +293,12 @@ std::vector<std::string> download(const std::string& set, const fs::path& data_d
 
 bool can_download() { return false; }
 
-bool fetch(const RemoteFile& file, const fs::path& directory, const Progress&) {
+bool fetch(const RemoteFile& file, const fs::path& directory, const DownloadProgress&) {
   throw DataError(ad::cat(file.name, ": this program was built without libcurl and OpenSSL and cannot download; ",
                           by_hand(file, directory)));
 }
 
-std::vector<std::string> download(const std::string& set, const fs::path& data_dir, const Progress& progress) {
+std::vector<std::string> download(const std::string& set, const fs::path& data_dir, const DownloadProgress& progress) {
   const std::vector<RemoteFile> files = remote_files(set);
   if (files.empty()) throw DataError("'" + set + "' is not one that can be downloaded: mnist, fashion_mnist, kmnist, emnist");
   for (const RemoteFile& file : files) fetch(file, data_dir / set, progress);

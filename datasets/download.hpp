@@ -25,15 +25,15 @@ bool can_download();
 std::vector<RemoteFile> remote_files(const std::string& set);
 
 /// Called as bytes arrive, with the file's name, the bytes so far and their total. May throw to stop.
-using Progress = std::function<void(const std::string& file, std::uint64_t done, std::uint64_t total)>;
+using DownloadProgress = std::function<void(const std::string& file, std::uint64_t done, std::uint64_t total)>;
 
 /// Fetches the files that DATA_DIR/SET lacks or has with wrong contents, and unpacks archives; what is there and right stays.
 /// A file gets its name only when it is complete and verified. Returns the names of the files that were fetched.
 /// Throws DataError.
-std::vector<std::string> download(const std::string& set, const std::filesystem::path& data_dir, const Progress& progress = {});
+std::vector<std::string> download(const std::string& set, const std::filesystem::path& data_dir, const DownloadProgress& progress = {});
 
 /// Fetches one file into a directory, as download does. Returns false when it was there already.
-bool fetch(const RemoteFile& file, const std::filesystem::path& directory, const Progress& progress = {});
+bool fetch(const RemoteFile& file, const std::filesystem::path& directory, const DownloadProgress& progress = {});
 
 /// Takes the IDX files out of the archive in which EMNIST is published, into a directory. Throws DataError.
 void unpack_emnist(const std::filesystem::path& archive, const std::filesystem::path& directory);

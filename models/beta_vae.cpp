@@ -41,7 +41,7 @@ class BetaVae final : public GaussianLatentModel {
  public:
   BetaVae(const BetaVaeConfig& config, const DataSpec& data, Parameters p) : GaussianLatentModel(config, data, p), config_(config) {}
 
-  Objective objective(const Context& c, const Progress& progress, const Minibatch& batch) const override {
+  Objective objective(const Context& c, const Position& progress, const Minibatch& batch) const override {
     const DiagonalNormal q = q_z(c, batch.x);                        // q(z | x)
     const Var z = q.rsample(c.key.fold("z"));
     const Var distortion = -mean(p_x().log_prob(c, z, batch.x));     // -E_q log p(x | z)

@@ -56,7 +56,7 @@ class Model {
  public:
   virtual ~Model() = default;
 
-  virtual Objective objective(const Context& c, const Progress& progress, const Minibatch& batch) const = 0;
+  virtual Objective objective(const Context& c, const Position& progress, const Minibatch& batch) const = 0;
 
   /// The ELBO with weight 1, whatever the objective.
   virtual ElboTerms elbo(const Context& c, const Minibatch& batch, Code code) const = 0;

@@ -35,6 +35,8 @@ figure img{display:block;max-width:100%;height:auto;margin:0 auto;image-renderin
 figcaption{font-size:13px;padding-top:8px}
 summary{cursor:pointer;padding:10px 14px;font-weight:600}
 pre{margin:0;padding:0 14px 14px;font:13px/1.45 ui-monospace,"SF Mono",Menlo,Consolas,"DejaVu Sans Mono",monospace;white-space:pre-wrap;overflow-wrap:anywhere}
+td.why{min-width:240px}
+.environment th{width:170px}
 .environment td{overflow-wrap:anywhere;font-variant-numeric:tabular-nums}
 @media print{:root{--page:#fff}main{max-width:none;padding:0}.card{overflow:visible}h2{break-after:avoid}
 details::details-content{content-visibility:visible;height:auto}}

@@ -18,6 +18,7 @@ namespace vaezoo {
 namespace {
 
 constexpr std::size_t kBandAbove = 2000, kBandIntervals = 400, kDotsUpTo = 60;
+constexpr double kWidth = 560;      // two charts side by side on a page, with text at its natural size
 constexpr double kCharWidth = 6.6;  // of the 12 px font; SVG cannot measure text
 constexpr const char* kGrey = "#9aa2ac";
 
@@ -119,8 +120,8 @@ std::pair<std::vector<std::pair<double, double>>, double> legend_rows(const std:
 }
 
 Canvas wide_canvas(const std::string& title, const std::vector<Legend>& legend, Frame& frame) {
-  const auto [places, top] = legend_rows(legend, 720);
-  frame = {720, top + 300, 66, top, 702, top + 252};
+  const auto [places, top] = legend_rows(legend, kWidth);
+  frame = {kWidth, top + 268, 62, top, kWidth - 16, top + 220};
   Canvas canvas(frame, title);
   for (std::size_t i = 0; i < legend.size(); ++i) canvas.swatch(places[i].first, places[i].second, legend[i]);
   return canvas;
@@ -229,7 +230,7 @@ std::string label_name(const ScatterPlot& plot, int label) {
 /// The names beside the plot, as many as fit, and at the median of each class.
 void draw_classes(Canvas& canvas, const ScatterPlot& plot, const std::map<int, std::vector<std::size_t>>& classes, const Axis& x,
                   const Axis& y, const Frame& frame) {
-  const std::size_t room = 25;
+  const std::size_t room = 20;
   double at = frame.top + 10;
   std::size_t listed = 0;
   for (const auto& [label, points] : classes) {
@@ -270,7 +271,7 @@ std::string to_svg(const LineChart& chart) {
 
   Frame frame;
   Canvas canvas = wide_canvas(chart.title, legend, frame);
-  const Axis x(x_extent.low, x_extent.high, frame.left, frame.right, {.integers = all_whole(chart.series), .ticks = 8});
+  const Axis x(x_extent.low, x_extent.high, frame.left, frame.right, {.integers = all_whole(chart.series), .ticks = 7});
   const Axis y(y_extent.low - margin, y_extent.high + margin, frame.bottom, frame.top, {.log = chart.log_y});
   canvas.axes(x, y, chart.x_label, chart.y_label);
   if (!(y_extent.low <= y_extent.high)) say_no_data(canvas, frame);
@@ -298,7 +299,7 @@ std::string to_svg(const ScatterPlot& plot) {
   const double x_middle = classes.empty() ? 0 : (x_extent.low + x_extent.high) / 2;
   const double y_middle = classes.empty() ? 0 : (y_extent.low + y_extent.high) / 2;
 
-  const Frame frame{720, 566, 66, 42, 542, 518};
+  const Frame frame{kWidth, 470, 62, 42, 442, 422};
   Canvas canvas(frame, plot.title);
   const AxisOptions ticks{.ticks = 8};
   const Axis x(x_middle - half, x_middle + half, frame.left, frame.right, ticks);

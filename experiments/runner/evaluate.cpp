@@ -36,7 +36,7 @@ void add_columns(Var x, std::vector<Running>& columns) {
   for (Index i = 0; i < x.size(); ++i) columns[static_cast<std::size_t>(i % width)].add(double(x.data()[i]));
 }
 
-void add_objective(const Model& model, const Context& c, const Progress& progress, const Minibatch& batch, Sums& sums) {
+void add_objective(const Model& model, const Context& c, const Position& progress, const Minibatch& batch, Sums& sums) {
   const Objective objective = model.objective(c, progress, batch);
   const Index count = batch.x.shape()[0];
   sums.terms.resize(objective.term_count);

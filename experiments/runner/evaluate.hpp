@@ -16,7 +16,7 @@ struct EvaluationOptions {
   Index importance_samples = 100;  ///< K of the log-likelihood; 0 leaves it out
   Index chunk = 50;                ///< of the K, how many side by side (memory)
   double active_threshold = 0.01;  ///< a unit is active when the variance of its posterior mean over the data exceeds this
-  Progress progress;               ///< where training stands: the objective's weights depend on it
+  Position progress;               ///< where training stands: the objective's weights depend on it
 };
 
 /// Means over the examples of a split; nats per example unless said otherwise. What a model cannot answer is empty.

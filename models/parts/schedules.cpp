@@ -21,7 +21,7 @@ void KlSchedule::visit(Fields& f, const char* key, const char* doc) {
            doc);
 }
 
-double KlSchedule::at(const Progress& progress) const {
+double KlSchedule::at(const Position& progress) const {
   if (name == "constant") return 1;
   const double position = (unit == "steps" ? static_cast<double>(progress.step) : progress.epoch) / length;
   const double rise = name == "linear" ? position : (position - std::floor(position)) / ratio;

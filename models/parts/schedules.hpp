@@ -8,7 +8,7 @@
 namespace vaezoo {
 
 /// Where training stands.
-struct Progress {
+struct Position {
   std::int64_t step = 0;  ///< updates done before this one
   double epoch = 0;       ///< the same in epochs, with its fraction
 };
@@ -26,7 +26,7 @@ struct KlSchedule {
   double ratio = 0.5;
 
   void visit(Fields& f, const char* key, const char* doc);
-  double at(const Progress& progress) const;
+  double at(const Position& progress) const;
 };
 
 }  // namespace vaezoo

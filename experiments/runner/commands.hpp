@@ -1,0 +1,27 @@
+#pragma once
+// The smaller commands. Each returns the exit code and throws as its parts do.
+#include <string>
+#include <vector>
+
+#include "experiments/runner/run.hpp"
+
+namespace vaezoo {
+
+std::string version_text();
+
+int list_command();
+/// A model, a data set, or "experiment". Throws ConfigError with the nearest name otherwise.
+int describe_command(const std::string& name);
+/// One line per file on what is wrong; kConfig when a file is.
+int validate_command(const std::vector<std::string>& files);
+int schema_command();
+int download_command(const std::string& dataset, const CommonOptions& common);
+/// CPU, threads, GEMM backend with its kernel and GFLOP/s, optional parts of this build.
+int doctor_command(const CommonOptions& common);
+
+/// `out` says the format by its ending; empty: a file in the run's folder.
+int sample_command(const LoadedRun& run, Index count, const std::string& out);
+int reconstruct_command(const LoadedRun& run, Index count, const std::string& out);
+int encode_command(const LoadedRun& run, const std::string& split, const std::string& out);
+
+}  // namespace vaezoo

@@ -1,0 +1,145 @@
+// The vaezoo command.
+#include <fmt/core.h>
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <cstdlib>
+#include <new>
+
+#include "autodiff/gemm.hpp"
+#include "autodiff/safetensors.hpp"
+#include "experiments/output/files.hpp"
+#include "experiments/runner/commands.hpp"
+#include "experiments/runner/errors.hpp"
+#include "experiments/runner/interrupt.hpp"
+
+namespace {
+
+using namespace vaezoo;
+namespace fs = std::filesystem;
+
+struct Arguments {  // of all commands
+  std::string target, out, checkpoint, split = "test";
+  std::vector<std::string> overrides;
+  std::vector<std::string> files;
+  std::int64_t count = 64;
+  bool force = false;
+  CommonOptions common;
+  std::optional<std::int64_t> seed;
+};
+
+CLI::App* add_command(CLI::App& app, const char* name, const char* doc, Arguments& a) {
+  CLI::App* c = app.add_subcommand(name, doc);
+  c->add_option("--threads", a.common.threads, "threads that the engine uses (default: all cores)")->check(CLI::Range(1, 1024));
+  c->add_option("--data-dir", a.common.data_dir, "where data files are (default: $VAEZOO_DATA, else ./data)");
+  c->add_flag("-q,--quiet", a.common.quiet, "no progress, no table");
+  return c;
+}
+
+CLI::App* add_run_command(CLI::App& app, const char* name, const char* doc, Arguments& a) {
+  CLI::App* c = add_command(app, name, doc, a);
+  c->add_option("run", a.target, "the run's folder, as --out named it")->required();
+  c->add_option("--checkpoint", a.checkpoint, "best or last (default: best where there is one)")->check(CLI::IsMember({"best", "last"}));
+  c->add_option("--set", a.overrides, "change a setting, for example evaluate.importance_samples=5000")->allow_extra_args(false);
+  c->add_option("--seed", a.seed, "draw other samples");
+  return c;
+}
+
+int dispatch(int argc, char** argv) {
+  Arguments a;
+  CLI::App app("vaezoo: variational autoencoders from a JSON file.");
+  app.set_version_flag("--version", version_text());
+  app.require_subcommand(1);
+
+  CLI::App* run = add_command(app, "run", "train an experiment, evaluate it, write pictures and a report", a);
+  run->add_option("file", a.target, "the experiment, a JSON file")->required();
+  run->add_option("--out", a.out, "the run's folder (default: runs/NAME)");
+  run->add_option("--set", a.overrides, "change a setting, for example model.beta=8")->allow_extra_args(false);
+  run->add_option("--seed", a.seed, "the same as --set seed=N");
+  run->add_flag("--force", a.force, "replace a run that is in the folder");
+  CLI::App* resume = add_command(app, "resume", "go on with an interrupted run, bit for bit", a);
+  resume->add_option("run", a.target, "the run's folder")->required();
+  CLI::App* evaluate = add_run_command(app, "evaluate", "evaluate a run again, with other settings or weights", a);
+  CLI::App* sample = add_run_command(app, "sample", "draw from the prior and decode", a);
+  sample->add_option("--count", a.count, "how many")->check(CLI::Range(1, 1'000'000));
+  sample->add_option("--out", a.out, "a .png, .npy or .csv file (default: samples.png in the run's folder; .csv for data that are no images)");
+  CLI::App* reconstruct = add_run_command(app, "reconstruct", "encode and decode test examples", a);
+  reconstruct->add_option("--count", a.count, "how many")->check(CLI::Range(1, 1'000'000));
+  reconstruct->add_option("--out", a.out, "a .png, .npy or .csv file (default: reconstructions.png in the run's folder)");
+  CLI::App* encode = add_run_command(app, "encode", "write the mean codes of a split", a);
+  encode->add_option("--split", a.split, "train, validation or test")->check(CLI::IsMember({"train", "validation", "test"}));
+  encode->add_option("--out", a.out, "a .npy or .csv file (default: codes.csv in the run's folder)");
+  CLI::App* list = app.add_subcommand("list", "the models and data sets");
+  CLI::App* describe = app.add_subcommand("describe", "a model, a data set, or 'experiment': its settings with defaults and ranges");
+  describe->add_option("name", a.target)->required();
+  CLI::App* validate = app.add_subcommand("validate", "check experiment files without running them");
+  validate->add_option("files", a.files)->required();
+  CLI::App* schema = app.add_subcommand("schema", "print the JSON Schema of experiment files, for editors");
+  CLI::App* download = app.add_subcommand("download", "fetch a data set and verify its checksums");
+  download->add_option("dataset", a.target)->required();
+  download->add_option("--data-dir", a.common.data_dir, "where to put it (default: $VAEZOO_DATA, else ./data)");
+  CLI::App* doctor = app.add_subcommand("doctor", "what this machine and this build can do");
+  doctor->add_option("--threads", a.common.threads)->check(CLI::Range(1, 1024));
+
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& e) {
+    return app.exit(e) == 0 ? kDone : kUsage;
+  }
+  if (*list) return list_command();
+  if (*describe) return describe_command(a.target);
+  if (*validate) return validate_command(a.files);
+  if (*schema) return schema_command();
+  if (*download) return download_command(a.target, a.common);
+  if (*doctor) return doctor_command(a.common);
+  if (a.seed) a.overrides.push_back("seed=" + std::to_string(*a.seed));
+  watch_signals();
+  if (*run) {
+    ExperimentConfig config = load_experiment(a.target, a.overrides);
+    const fs::path folder = a.out.empty() ? fs::path("runs") / config.name : fs::path(a.out);
+    return run_experiment(std::move(config), folder, a.force, a.common);
+  }
+  if (*resume) return resume_run(a.target, a.common);
+  const LoadedRun loaded = load_run(a.target, a.checkpoint, a.overrides, a.common);
+  if (*evaluate) return evaluate_run(loaded);
+  if (*sample) return sample_command(loaded, a.count, a.out);
+  if (*reconstruct) return reconstruct_command(loaded, a.count, a.out);
+  if (*encode) return encode_command(loaded, a.split, a.out);
+  return kUsage;
+}
+
+/// An OpenBLAS that took an old kernel for this CPU runs at half speed; its choice is made before main, so start again with the
+/// variable that tells it better.
+void restart_with_fast_blas(char** argv) {
+  const std::string hint = ad::gemm_kernel_hint();
+  const auto equals = hint.find('=');
+  if (hint.empty() || std::getenv(hint.substr(0, equals).c_str()) != nullptr) return;
+  setenv(hint.substr(0, equals).c_str(), hint.substr(equals + 1).c_str(), 1);
+  execv("/proc/self/exe", argv);  // returns only when it fails; then it runs as it is
+}
+
+int fail(int code, const char* what) {
+  fmt::print(stderr, "vaezoo: {}\n", what);
+  return code;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  try {
+    restart_with_fast_blas(argv);
+    return dispatch(argc, argv);
+  } catch (const UsageError& e) {
+    return fail(kUsage, e.what());
+  } catch (const ConfigError& e) {
+    return fail(kConfig, e.what());
+  } catch (const DataError& e) {
+    return fail(kData, e.what());
+  } catch (const DivergedError& e) {
+    return fail(kDiverged, e.what());
+  } catch (const std::bad_alloc&) {
+    return fail(kFailure, "out of memory; a smaller train.batch_size, evaluate.batch_size or evaluate.chunk needs less");
+  } catch (const std::exception& e) {
+    return fail(kFailure, e.what());
+  }
+}

@@ -1,0 +1,47 @@
+#pragma once
+// What the commands do: train, go on, evaluate.
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "experiments/runner/trainer.hpp"
+
+namespace vaezoo {
+
+/// Options that all commands share.
+struct CommonOptions {
+  std::optional<std::string> data_dir;
+  std::optional<int> threads;
+  bool quiet = false;
+};
+
+/// Results of a split that summary.json and the report show.
+struct SplitResult {
+  Split split;
+  Evaluation evaluation;
+};
+
+/// Trains the experiment in `folder`, evaluates it, and writes summary.json, pictures and report.html. Returns the exit code: kDone,
+/// or kInterrupted / kTerminated when a signal came (everything is saved then). Throws as its parts do.
+/// A folder that holds a run is refused with UsageError unless `force`, which removes that run first.
+int run_experiment(ExperimentConfig config, const std::filesystem::path& folder, bool force, const CommonOptions& common);
+
+/// Goes on with a run that was interrupted; one that is finished is evaluated again.
+int resume_run(const std::filesystem::path& folder, const CommonOptions& common);
+
+/// A trained run, ready for questions.
+struct LoadedRun {
+  std::unique_ptr<Session> session;
+  RunFolder folder;
+  Position trained;        ///< how far
+  std::string checkpoint;  ///< "best" or "last"
+};
+/// `checkpoint` is "best", "last", or "" for best where there is one. Throws UsageError when the folder is no run.
+LoadedRun load_run(const std::filesystem::path& folder, const std::string& checkpoint, const std::vector<std::string>& overrides,
+                   const CommonOptions& common);
+
+/// Evaluates the configured splits and prints them; writes evaluation.json into the folder.
+int evaluate_run(const LoadedRun& run);
+
+}  // namespace vaezoo

@@ -1,0 +1,130 @@
+#include "experiments/runner/summary.hpp"
+
+#include <fmt/core.h>
+
+#include <algorithm>
+#include <charconv>
+#include <cmath>
+#include <nlohmann/json.hpp>
+
+#include "autodiff/gemm.hpp"
+#include "autodiff/parallel.hpp"
+#include "experiments/output/environment.hpp"
+#include "experiments/output/files.hpp"
+
+namespace vaezoo {
+namespace {
+
+using nlohmann::ordered_json;
+
+ordered_json number(double x) { return std::isfinite(x) ? ordered_json(x) : ordered_json(); }
+
+ordered_json to_json(const Evaluation& e) {
+  ordered_json j;
+  j["examples"] = e.examples;
+  for (const Metric& m : e.metrics()) j[m.name] = m.name == "active_units" ? ordered_json(*e.active_units) : number(m.value);
+  if (!e.kl_per_dimension.empty()) j["kl_per_dimension"] = e.kl_per_dimension;
+  if (const auto warnings = e.warnings(); !warnings.empty()) j["warnings"] = warnings;
+  return j;
+}
+
+ordered_json environment_json() {
+  ordered_json j;
+  Environment environment = describe_environment(ad::threads());
+  environment.libraries.emplace_back("GEMM", ad::gemm_backend());
+  for (const auto& [name, value] : to_rows(environment)) j[name] = value;
+  return j;
+}
+
+}  // namespace
+
+void write_summary(const RunFolder& folder, const Session& s, const TrainingState& state, const std::vector<SplitResult>& results,
+                   const std::string& checkpoint, bool stopped_early) {
+  ordered_json j;
+  j["experiment"] = s.config.name;
+  j["model"] = s.config.model_name;
+  j["dataset"] = s.data.name;
+  j["seed"] = s.config.seed;
+  j["parameters"] = s.store.count();
+  j["steps"] = state.step;
+  j["epochs"] = state.epoch;
+  j["stopped_early"] = stopped_early;
+  j["training_seconds"] = std::round(state.seconds * 1000) / 1000;
+  j["peak_memory_mb"] = std::round(static_cast<double>(peak_memory_bytes()) / 1e5) / 10;
+  j["checkpoint"] = checkpoint;
+  if (state.best_step >= 0) j["best_step"] = state.best_step;
+  j["importance_samples"] = s.config.evaluate.importance_samples;
+  for (const SplitResult& r : results) j[std::string(to_text(r.split))] = to_json(r.evaluation);
+  j["environment"] = environment_json();
+  atomic_write(folder.summary(), j.dump(2) + "\n");
+}
+
+void write_evaluation(const std::filesystem::path& file, const Session& s, const std::vector<SplitResult>& results, const std::string& checkpoint) {
+  ordered_json j;
+  j["experiment"] = s.config.name;
+  j["checkpoint"] = checkpoint;
+  j["importance_samples"] = s.config.evaluate.importance_samples;
+  for (const SplitResult& r : results) j[std::string(to_text(r.split))] = to_json(r.evaluation);
+  atomic_write(file, j.dump(2) + "\n");
+}
+
+MetricMeaning meaning_of(const std::string& metric) {
+  struct Row {
+    const char *name, *unit, *explanation;
+  };
+  static constexpr Row kRows[] = {
+      {"loss", "nats", "what training minimises, z sampled; lower is better"},
+      {"loss_mean_code", "nats", "-ELBO with the mean code in place of a sample: no bound, but some codes report it"},
+      {"reconstruction", "nats", "E_q log p(x|z); higher is better"},
+      {"kl", "nats", "KL(q(z|x) || p(z)): what the code says of x"},
+      {"elbo", "nats", "reconstruction - kl, a lower bound of log p(x)"},
+      {"elbo_stderr", "nats", "standard error of elbo over the examples"},
+      {"nll", "nats", "-log p(x) by importance sampling; lower is better"},
+      {"nll_stderr", "nats", "standard error of nll over the examples"},
+      {"exact_nll", "nats", "-log p(x) under the true distribution: no model does better on average"},
+      {"bits_per_dim", "bits/dim", "nll (or -elbo) per data dimension; lower is better"},
+      {"mse", "", "squared error per data dimension of the reconstruction from the mean code"},
+      {"active_units", "units", "latent dimensions that vary with x"},
+      {"beta", "", "weight of the KL at the end of training"},
+      {"capacity", "nats", "what the KL is held to at the end of training"},
+  };
+  for (const Row& r : kRows)
+    if (metric == r.name) return {r.unit, r.explanation};
+  return {"", ""};
+}
+
+std::string results_table(const Session& s, const std::vector<SplitResult>& results) {
+  if (results.empty()) return "no split was evaluated: evaluate.splits names none that has examples\n";
+  std::vector<std::string> names;
+  for (const SplitResult& r : results)
+    for (const Metric& m : r.evaluation.metrics())
+      if (std::find(names.begin(), names.end(), m.name) == names.end()) names.push_back(m.name);
+  std::string table = fmt::format("{:<16}", s.config.name.substr(0, 15));
+  for (const SplitResult& r : results) table += fmt::format("{:>12}", std::string(to_text(r.split)));
+  table += '\n';
+  for (const std::string& name : names) {
+    table += fmt::format("{:<16}", name);
+    for (const SplitResult& r : results) {
+      const auto metrics = r.evaluation.metrics();
+      const auto it = std::find_if(metrics.begin(), metrics.end(), [&](const Metric& m) { return m.name == name; });
+      table += it == metrics.end() ? fmt::format("{:>12}", "-")
+                                   : fmt::format("{:>12.{}f}", it->value, name == "active_units" ? 0 : std::abs(it->value) < 1 ? 4 : 2);
+    }
+    const MetricMeaning meaning = meaning_of(name);
+    table += fmt::format("  {:<8} {}\n", meaning.unit, meaning.explanation);
+  }
+  for (const SplitResult& r : results)
+    for (const std::string& w : r.evaluation.warnings()) table += fmt::format("note ({}): {}\n", std::string(to_text(r.split)), w);
+  return table;
+}
+
+Position position_of(const ad::Metadata& metadata) {
+  const auto read = [&](const char* key) {
+    std::int64_t value = 0;
+    if (const auto it = metadata.find(key); it != metadata.end()) std::from_chars(it->second.data(), it->second.data() + it->second.size(), value);
+    return value;
+  };
+  return {.step = read("step"), .epoch = static_cast<double>(read("epoch"))};
+}
+
+}  // namespace vaezoo

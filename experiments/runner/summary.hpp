@@ -1,0 +1,30 @@
+#pragma once
+// summary.json, and the table that the terminal shows.
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "experiments/runner/run.hpp"
+
+namespace vaezoo {
+
+/// Final numbers under "test", "validation", "train"; the environment, time, memory, model size. Numbers that a model does not have are left out.
+void write_summary(const RunFolder& folder, const Session& session, const TrainingState& state, const std::vector<SplitResult>& results,
+                   const std::string& checkpoint, bool stopped_early);
+
+/// evaluation.json: the numbers of one later evaluation, with the settings it used.
+void write_evaluation(const std::filesystem::path& file, const Session& session, const std::vector<SplitResult>& results, const std::string& checkpoint);
+
+/// A column per split: name, value, unit.
+std::string results_table(const Session& session, const std::vector<SplitResult>& results);
+
+/// How a metric is to be read.
+struct MetricMeaning {
+  std::string unit, explanation;
+};
+MetricMeaning meaning_of(const std::string& metric);
+
+/// Where training stood when these weights were saved.
+Position position_of(const ad::Metadata& metadata);
+
+}  // namespace vaezoo

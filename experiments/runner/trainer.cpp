@@ -1,0 +1,272 @@
+#include "experiments/runner/trainer.hpp"
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+
+#include "experiments/runner/errors.hpp"
+#include "experiments/runner/interrupt.hpp"
+#include "experiments/runner/training_state.hpp"
+
+namespace vaezoo {
+namespace {
+
+using ad::cat;
+
+double now() { return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count(); }
+
+/// The names of the loss and the terms are those of the first step; later steps only fill in values.
+void set_metrics(std::vector<Metric>& metrics, const Objective& objective) {
+  if (metrics.empty()) {
+    metrics.push_back({"loss", 0});
+    for (const Term& t : objective.report()) metrics.push_back({t.name, 0});
+  }
+  metrics[0].value = double(objective.loss.item());
+  for (std::size_t i = 0; i < objective.term_count; ++i) metrics[i + 1].value = double(objective.terms[i].value.item());
+}
+
+}  // namespace
+
+std::unique_ptr<ad::Optimizer> make_optimizer(const OptimizerConfig& c, ad::ParameterStore& store) {
+  if (c.name == "adam")
+    return std::make_unique<ad::Adam>(store, ad::AdamOptions{.beta1 = c.adam.beta1, .beta2 = c.adam.beta2, .epsilon = c.adam.epsilon,
+                                                             .weight_decay = c.adam.weight_decay});
+  if (c.name == "adamw")
+    return std::make_unique<ad::Adam>(store, ad::AdamOptions{.beta1 = c.adamw.beta1, .beta2 = c.adamw.beta2, .epsilon = c.adamw.epsilon,
+                                                             .weight_decay = c.adamw.weight_decay, .decoupled = true});
+  if (c.name == "adamax")
+    return std::make_unique<ad::Adamax>(store, ad::AdamaxOptions{.beta1 = c.adamax.beta1, .beta2 = c.adamax.beta2, .epsilon = c.adamax.epsilon,
+                                                                 .weight_decay = c.adamax.weight_decay});
+  if (c.name == "sgd")
+    return std::make_unique<ad::Sgd>(store, ad::SgdOptions{.momentum = c.sgd.momentum, .dampening = c.sgd.dampening, .weight_decay = c.sgd.weight_decay,
+                                                           .nesterov = c.sgd.nesterov});
+  return std::make_unique<ad::Rmsprop>(store, ad::RmspropOptions{.alpha = c.rmsprop.alpha, .epsilon = c.rmsprop.epsilon,
+                                                                 .weight_decay = c.rmsprop.weight_decay, .momentum = c.rmsprop.momentum,
+                                                                 .centered = c.rmsprop.centered});
+}
+
+ad::Schedule make_schedule(const ScheduleConfig& c, double rate, std::int64_t total_steps) {
+  const auto choose = [&]() -> ad::Schedule {
+    if (c.name == "step") return ad::schedule::step(rate, c.step.every, c.step.gamma);
+    if (c.name == "multi_step") return ad::schedule::multi_step(rate, c.multi_step.milestones, c.multi_step.gamma);
+    if (c.name == "exponential") return ad::schedule::exponential(rate, c.exponential.gamma);
+    if (c.name == "cosine") return ad::schedule::cosine(rate, total_steps, rate * c.cosine.final_fraction);
+    if (c.name == "one_cycle")
+      return ad::schedule::one_cycle(rate, total_steps, {.rise = c.one_cycle.rise, .start_divisor = c.one_cycle.start_divisor, .final_divisor = c.one_cycle.final_divisor});
+    return ad::schedule::constant(rate);  // of reduce_on_plateau, the warm-up
+  };
+  return c.warmup_steps > 0 ? ad::schedule::warmup(c.warmup_steps, choose()) : choose();
+}
+
+Trainer::Trainer(Session& session, RunFolder folder, Options options)
+    : session_(session),
+      folder_(std::move(folder)),
+      batches_(session.data, Split::train,
+               {.batch_size = session.config.train.batch_size, .shuffle = session.config.train.shuffle, .drop_last = session.config.train.drop_last},
+               session.keys.order()),
+      optimizer_(make_optimizer(session.config.train.optimizer, session.store)),
+      x_(static_cast<std::size_t>(batches_.batch_size() * batches_.item_size())),
+      labels_(session.data.classes > 0 ? static_cast<std::size_t>(batches_.batch_size()) : 0) {
+  const TrainConfig& train = session_.config.train;
+  if (batches_.per_epoch() == 0)
+    throw ConfigError(cat("train.batch_size: the training split of ", session_.data.name, " has ", batches_.examples(),
+                          " examples, not enough for one batch of ", train.batch_size));
+  if (train.schedule.name == "reduce_on_plateau" && session_.data.validation.size() == 0)
+    throw ConfigError("train.schedule: reduce_on_plateau watches the validation split, which is empty; set dataset.validation");
+  if (train.early_stopping.patience && session_.data.validation.size() == 0)
+    throw ConfigError("train.early_stopping: watches the validation split, which is empty; set dataset.validation");
+  if (train.early_stopping.metric == "elbo" && !session_.model->has_density())
+    throw ConfigError(cat("train.early_stopping.metric: ", session_.config.model_name, " has no elbo; use \"loss\""));
+
+  const double rate = train.optimizer.learning_rate();
+  schedule_ = make_schedule(train.schedule, rate, total_steps());
+  if (train.schedule.name == "reduce_on_plateau") {
+    const PlateauScheduleConfig& p = train.schedule.reduce_on_plateau;
+    plateau_.emplace(rate, ad::ReduceOnPlateau::Options{.factor = p.factor, .patience = p.patience, .threshold = p.threshold, .cooldown = p.cooldown,
+                                                        .min_rate = p.min_learning_rate});
+  }
+  if (train.ema_decay) average_.emplace(session_.store, ad::AveragingOptions{.decay = *train.ema_decay});
+  if (options.resume) load();
+  const auto resumed_at = options.resume ? std::optional(state_.step) : std::nullopt;
+  log_.emplace(folder_.path, resumed_at);
+  if (session_.config.output.tensorboard) events_.emplace(folder_.path / "tensorboard", resumed_at);
+  progress_ = std::make_unique<Progress>(progress_on_stderr(options.quiet),
+                                         ProgressPlan{.steps = total_steps(), .epochs = train.steps ? 0 : train.epochs, .first_step = state_.step, .items = "examples"});
+}
+
+std::int64_t Trainer::total_steps() const {
+  const TrainConfig& train = session_.config.train;
+  return train.steps.value_or(train.epochs * static_cast<std::int64_t>(batches_.per_epoch()));
+}
+
+Position Trainer::position() const {
+  return {.step = state_.step,
+          .epoch = static_cast<double>(state_.epoch) + static_cast<double>(state_.batch) / static_cast<double>(batches_.per_epoch())};
+}
+
+double Trainer::learning_rate() const {
+  const double scheduled = schedule_({.step = state_.step, .epoch = state_.epoch});
+  // While the plateau schedule warms up, the warm-up rules; its own rate is a factor on the optimiser's.
+  return plateau_ ? scheduled * plateau_->rate() / session_.config.train.optimizer.learning_rate() : scheduled;
+}
+
+Outcome Trainer::run() {
+  if (state_.finished) return Outcome::finished;
+  const TrainConfig& train = session_.config.train;
+  while (state_.step < total_steps()) {
+    if (!epoch_of_steps()) return Outcome::interrupted;
+    if (state_.batch == batches_.per_epoch()) end_epoch();
+    if (train.early_stopping.patience && state_.waited > *train.early_stopping.patience) {
+      state_.finished = true;
+      save();
+      return Outcome::stopped_early;
+    }
+  }
+  state_.finished = true;
+  save();
+  progress_->finish(shown_);
+  return Outcome::finished;
+}
+
+bool Trainer::epoch_of_steps() {
+  const TrainConfig& train = session_.config.train;
+  batches_.start(state_.epoch);
+  batches_.seek(state_.batch);
+  double started = now();
+  const auto keep_time = [&] {
+    const double t = now();
+    state_.seconds += t - started;
+    started = t;
+  };
+  while (state_.step < total_steps()) {
+    const Index count = batches_.next(x_, labels_);
+    if (count == 0) break;
+    step(count);
+    ++state_.step;
+    ++state_.batch;
+    progress_->advance(state_.epoch + 1, count, shown_);
+    const bool save_now = train.checkpoint_every_steps && state_.step % *train.checkpoint_every_steps == 0;
+    if (state_.step % train.log_every == 0 || save_now || signal_received() != 0) keep_time();
+    if (state_.step % train.log_every == 0) log_step(learning_rate());
+    if (save_now || signal_received() != 0) save();
+    if (signal_received() != 0) return false;
+  }
+  keep_time();
+  return true;
+}
+
+void Trainer::step(Index count) {
+  const TrainConfig& train = session_.config.train;
+  const Index size = batches_.item_size();
+  tape_.reset();
+  session_.store.zero_grad();
+  const Context c{tape_, true, session_.keys.noise().fold(static_cast<std::uint64_t>(state_.step))};
+  const Minibatch batch{tape_.constant({count, size}, std::span<const Real>(x_.data(), static_cast<std::size_t>(count * size))),
+                        std::span<const int>(labels_).first(labels_.empty() ? 0 : static_cast<std::size_t>(count))};
+  const Objective objective = session_.model->objective(c, position(), batch);
+  set_metrics(step_metrics_, objective);
+  if (!std::isfinite(step_metrics_[0].value)) diverged(tape_.first_nonfinite());
+
+  tape_.backward(objective.loss);
+  if (train.clip_norm) optimizer_->clip_gradient_norm(*train.clip_norm);
+  if (train.clip_value) optimizer_->clip_gradient_value(*train.clip_value);
+  optimizer_->step(learning_rate());
+  if (!std::isfinite(optimizer_->last_gradient_norm())) diverged(cat("the gradient of ", session_.store.first_nonfinite_gradient()));
+  if (average_) average_->update();
+
+  if (state_.sums.empty()) {
+    state_.sums = step_metrics_;
+    for (Metric& m : state_.sums) m.value = 0;
+  }
+  for (std::size_t i = 0; i < step_metrics_.size(); ++i) state_.sums[i].value += step_metrics_[i].value * static_cast<double>(count);
+  state_.examples += static_cast<double>(count);
+  if (shown_.empty()) shown_ = step_metrics_;
+  for (std::size_t i = 0; i < shown_.size() && i < state_.sums.size(); ++i) shown_[i].value = state_.sums[i].value / state_.examples;
+}
+
+void Trainer::diverged(const std::string& where) {
+  throw DivergedError(cat("training diverged at step ", state_.step + 1, " (epoch ", state_.epoch + 1, "): not a finite number, first in ", where,
+                          "; the last checkpoint is of before. A smaller learning rate or train.clip_norm may help"));
+}
+
+void Trainer::log_step(double rate) {
+  std::vector<Metric> values = step_metrics_;
+  values.push_back({"learning_rate", rate});
+  values.push_back({"gradient_norm", optimizer_->last_gradient_norm()});
+  log_->write({.step = state_.step, .epoch = state_.epoch + 1, .split = "train", .time = state_.seconds, .epoch_end = false, .values = values});
+  if (!events_) return;
+  for (Metric& m : values) m.name = "step/" + m.name;
+  events_->scalars(state_.step, values);
+}
+
+std::vector<Metric> Trainer::epoch_means() const {
+  std::vector<Metric> means = state_.sums;
+  for (Metric& m : means) m.value /= state_.examples;
+  return means;
+}
+
+void Trainer::end_epoch() {
+  const TrainConfig& train = session_.config.train;
+  ++state_.epoch;
+  state_.batch = 0;
+  const std::vector<Metric> means = epoch_means();
+  log_->write({.step = state_.step, .epoch = state_.epoch, .split = "train", .time = state_.seconds, .epoch_end = true, .values = means});
+  if (events_) {
+    std::vector<Metric> tagged = means;
+    for (Metric& m : tagged) m.name = "train/" + m.name;
+    events_->scalars(state_.step, tagged);
+  }
+  state_.examples = 0;
+  state_.sums.clear();
+  if (session_.data.validation.size() > 0 && state_.epoch % train.validate_every == 0) validate();
+  progress_->end_epoch(shown_);
+  if (state_.epoch % train.checkpoint_every == 0) save();
+}
+
+void Trainer::validate() {
+  const double started = now();
+  EvaluationOptions options = evaluation_options(session_.config.evaluate, position());
+  options.importance_samples = 0;
+  std::optional<ad::WeightAverage::Swapped> averaged;
+  if (average_) averaged.emplace(*average_);
+  const Evaluation e = *evaluate(*session_.model, session_.data, Split::validation, options, session_.keys.evaluation(Split::validation));
+  state_.seconds += now() - started;
+  const std::vector<Metric> values = e.metrics();
+  log_->write({.step = state_.step, .epoch = state_.epoch, .split = "validation", .time = state_.seconds, .epoch_end = true, .values = values});
+  if (events_) {
+    std::vector<Metric> tagged = values;
+    for (Metric& m : tagged) m.name = "validation/" + m.name;
+    events_->scalars(state_.step, tagged);
+  }
+  const EarlyStoppingConfig& stopping = session_.config.train.early_stopping;
+  const double metric = stopping.metric == "elbo" ? -*e.elbo : e.loss;
+  if (plateau_) {
+    plateau_->observe(metric);
+    state_.plateau = plateau_->state();
+  }
+  ++state_.waited;
+  if (metric < state_.best - stopping.min_delta || state_.best_step < 0) {
+    state_.best = metric;
+    state_.best_step = state_.step;
+    state_.waited = 0;
+    make_folder(folder_.checkpoints());
+    ad::save_parameters(session_.store, folder_.best(), checkpoint_metadata(session_.config, state_));
+  }
+  std::erase_if(shown_, [](const Metric& m) { return m.name == "validation"; });
+  shown_.push_back({"validation", e.loss});
+}
+
+void Trainer::save() {
+  make_folder(folder_.checkpoints());
+  save_training(folder_.state(), session_, state_, *optimizer_, average_ ? &*average_ : nullptr);
+  std::optional<ad::WeightAverage::Swapped> averaged;
+  if (average_) averaged.emplace(*average_);
+  ad::save_parameters(session_.store, folder_.last(), checkpoint_metadata(session_.config, state_));
+}
+
+void Trainer::load() {
+  state_ = load_training(folder_.state(), session_, *optimizer_, average_ ? &*average_ : nullptr);
+  if (plateau_) plateau_->set_state(state_.plateau);
+}
+
+}  // namespace vaezoo

@@ -1,0 +1,105 @@
+#pragma once
+// Trains a session's model: steps, validation, checkpoints, logs. Everything that decides the next number is in
+// TrainingState, the parameters and the optimiser, so a run that was stopped anywhere goes on bit for bit.
+#include <filesystem>
+#include <limits>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "autodiff/averaging.hpp"
+#include "autodiff/optimizers.hpp"
+#include "autodiff/schedules.hpp"
+#include "datasets/batches.hpp"
+#include "experiments/output/metrics_log.hpp"
+#include "experiments/output/progress.hpp"
+#include "experiments/output/tensorboard.hpp"
+#include "experiments/runner/session.hpp"
+
+namespace vaezoo {
+
+struct TrainingState {
+  std::int64_t step = 0;    ///< updates done
+  std::int64_t epoch = 0;   ///< epochs finished
+  std::int64_t batch = 0;   ///< batches of the current epoch done
+  double seconds = 0;       ///< of training, over all processes
+  double best = std::numeric_limits<double>::infinity();  ///< the best validation metric; smaller is better
+  std::int64_t best_step = -1;                             ///< its step; -1: none yet
+  std::int64_t waited = 0;                                 ///< validations since then
+  bool finished = false;
+  ad::ReduceOnPlateau::State plateau{0, std::numeric_limits<double>::infinity()};
+  // The current epoch's means so far: sums over examples of the loss and the objective's terms.
+  double examples = 0;
+  std::vector<Metric> sums;
+};
+
+/// The files of a run.
+struct RunFolder {
+  std::filesystem::path path;
+  std::filesystem::path config() const { return path / "config.json"; }
+  std::filesystem::path summary() const { return path / "summary.json"; }
+  std::filesystem::path checkpoints() const { return path / "checkpoints"; }
+  std::filesystem::path last() const { return checkpoints() / "last.safetensors"; }    ///< weights for use
+  std::filesystem::path best() const { return checkpoints() / "best.safetensors"; }    ///< weights with the best validation metric
+  std::filesystem::path state() const { return checkpoints() / "state.safetensors"; }  ///< all that resuming needs, in one file
+};
+
+enum class Outcome { finished, stopped_early, interrupted };
+
+class Trainer {
+ public:
+  struct Options {
+    bool quiet = false;
+    bool resume = false;  ///< go on from the folder's state
+  };
+  /// Opens the logs of the run. Throws ConfigError, DataError (an empty training split), FileError; ad::FileError when the
+  /// state is damaged or of another model.
+  Trainer(Session& session, RunFolder folder, Options options);
+
+  /// Trains to the end of the plan, to early stopping or to a signal; the state is saved at each. Throws DivergedError when a loss
+  /// or gradient is not finite: it names the first, and the last checkpoint stands as it was.
+  Outcome run();
+
+  const TrainingState& state() const { return state_; }
+  Position position() const;
+  Progress& progress() { return *progress_; }
+  EventWriter* events() { return events_ ? &*events_ : nullptr; }
+  MetricsLog& log() { return *log_; }
+
+ private:
+  bool epoch_of_steps();         ///< false when a signal or the step limit ended it
+  void step(Index count);
+  void end_epoch();
+  void validate();
+  void save();
+  void load();
+  void log_step(double learning_rate);
+  double learning_rate() const;
+  std::int64_t total_steps() const;
+  [[noreturn]] void diverged(const std::string& where);
+  std::vector<Metric> epoch_means() const;
+
+  Session& session_;
+  RunFolder folder_;
+  Batches batches_;
+  std::unique_ptr<ad::Optimizer> optimizer_;
+  ad::Schedule schedule_;
+  std::optional<ad::ReduceOnPlateau> plateau_;
+  std::optional<ad::WeightAverage> average_;
+  Tape tape_;
+  std::vector<Real> x_;
+  std::vector<int> labels_;
+  TrainingState state_;
+  std::vector<Metric> step_metrics_;  ///< of the last step: loss, terms
+  std::vector<Metric> shown_;         ///< what the progress line shows
+  std::optional<MetricsLog> log_;
+  std::optional<EventWriter> events_;
+  std::unique_ptr<Progress> progress_;
+};
+
+/// The optimiser and schedule that a configuration names.
+std::unique_ptr<ad::Optimizer> make_optimizer(const OptimizerConfig& config, ad::ParameterStore& store);
+ad::Schedule make_schedule(const ScheduleConfig& config, double rate, std::int64_t total_steps);
+
+}  // namespace vaezoo
