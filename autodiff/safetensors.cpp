@@ -49,7 +49,7 @@ std::string shape_text(std::span<const std::uint64_t> shape) {
 // ---- writing
 
 void write_all(std::FILE* file, const void* data, std::size_t bytes) {
-  if (std::fwrite(data, 1, bytes, file) != bytes) throw FileError(std::strerror(errno));
+  if (bytes > 0 && std::fwrite(data, 1, bytes, file) != bytes) throw FileError(std::strerror(errno));
 }
 
 /// Calls fill(file) on a temporary neighbour, makes sure that it is on the disk and gives it its name.
