@@ -14,9 +14,9 @@ TEST_CASE("environment: every entry is filled in") {
   CHECK(e.cores >= 1);
   CHECK(e.threads == 3);
   CHECK(e.compiler.find("++ ") != std::string::npos);
-  for (const auto& [name, value] : to_rows(e)) {
-    CAPTURE(name);
-    if (name != "flags") CHECK_FALSE(value.empty());
+  for (const auto& row : to_rows(e)) {
+    CAPTURE(row.first);
+    if (row.first != "flags") CHECK_FALSE(row.second.empty());  // a Debug build may have none
   }
   CHECK(to_rows(e).size() == 8 + e.libraries.size());
 }
