@@ -1,6 +1,8 @@
 // The beta-VAE in its two forms.
 //   weight:   Higgins et al., "beta-VAE: Learning Basic Visual Concepts with a Constrained Variational Framework", ICLR 2017, eq. (4)
 //   capacity: Burgess et al., "Understanding disentangling in beta-VAE", 2018, eq. (8)
+#include <algorithm>
+
 #include "autodiff/elementwise.hpp"
 #include "autodiff/reduce.hpp"
 #include "models/parts/gaussian_latent_model.hpp"
@@ -45,15 +47,15 @@ class BetaVae final : public GaussianLatentModel {
     const DiagonalNormal q = q_z(c, batch.x);                        // q(z | x)
     const Var z = q.rsample(c.key.fold("z"));
     const Var distortion = -mean(p_x().log_prob(c, z, batch.x));     // -E_q log p(x | z)
-    if (config_.objective == "capacity") {
+    const Var rate = mean(kl(q, p_z()));                             // KL(q(z | x) || p(z))
+    if (config_.objective == "capacity") {                           // the mean, then the distance: C bounds the average rate
       const Real capacity = static_cast<Real>(config_.max_capacity * std::min(1.0, double(progress.step) / double(config_.capacity_steps)));
-      const Var rate = mean(kl(q, p_z()));                           // the mean over the batch, then the distance: C bounds the average rate
       return {distortion + static_cast<Real>(config_.gamma) * abs(rate - capacity),
               {{"reconstruction", -distortion}, {"kl", rate}, {"capacity", c.tape.constant(Shape{}, capacity)}}};
     }
-    const Var rate = objective_kl(q, p_z(), config_.free_bits);      // KL(q(z | x) || p(z))
+    const Var counted = config_.free_bits > 0 ? with_free_bits(q, p_z(), config_.free_bits) : rate;
     const Real beta = static_cast<Real>(config_.beta * config_.kl_weight.at(progress));
-    return {beta == 1 ? distortion + rate : distortion + beta * rate,
+    return {beta == 1 ? distortion + counted : distortion + beta * counted,
             {{"reconstruction", -distortion}, {"kl", rate}, {"beta", c.tape.constant(Shape{}, beta)}}};
   }
 

@@ -31,9 +31,10 @@ class Vae final : public GaussianLatentModel {
     const DiagonalNormal q = q_z(c, batch.x);                            // q(z | x)
     const Var z = q.rsample(c.key.fold("z"));
     const Var distortion = -mean(p_x().log_prob(c, z, batch.x));         // -E_q log p(x | z)
-    const Var rate = objective_kl(q, p_z(), free_bits_);                 // KL(q(z | x) || p(z))
+    const Var rate = mean(kl(q, p_z()));                                 // KL(q(z | x) || p(z))
+    const Var counted = free_bits_ > 0 ? with_free_bits(q, p_z(), free_bits_) : rate;
     const Real weight = static_cast<Real>(kl_weight_.at(progress));
-    return {weight == 1 ? distortion + rate : distortion + weight * rate, {{"reconstruction", -distortion}, {"kl", rate}}};
+    return {weight == 1 ? distortion + counted : distortion + weight * counted, {{"reconstruction", -distortion}, {"kl", rate}}};
   }
 
   std::string describe() const override {

@@ -56,8 +56,7 @@ Var GaussianLatentModel::sample_prior(const Context& c, Index count) const {
   return p_z().sample(c.tape, count, latent_dim_, c.key.fold("z"));
 }
 
-Var objective_kl(const DiagonalNormal& q, StandardNormal p, double free_bits) {
-  if (free_bits == 0) return mean(kl(q, p));
+Var with_free_bits(const DiagonalNormal& q, StandardNormal p, double free_bits) {
   const Var per_dimension = mean(kl_per_dimension(q, p), {0});  // [Z]
   return sum(maximum(per_dimension, q.mean.tape().constant(per_dimension.shape(), static_cast<Real>(free_bits))));
 }

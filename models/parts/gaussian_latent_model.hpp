@@ -71,8 +71,9 @@ class GaussianLatentModel : public Model {
   Decoder p_;
 };
 
-/// The KL of the objective, one number: the mean over the batch of KL(q || p); with free bits, each dimension's mean counts as at
-/// least `free_bits` nats, so that the model has nothing to gain from collapsing it (Kingma et al. 2016, eq. 15 with groups of one).
-Var objective_kl(const DiagonalNormal& q, StandardNormal p, double free_bits);
+/// The KL with free bits, one number: each dimension's mean over the batch counts as at least `free_bits` nats, so that the model
+/// has nothing to gain from collapsing it (Kingma et al. 2016, eq. 15 with groups of one). For the objective; what is reported is
+/// the KL itself.
+Var with_free_bits(const DiagonalNormal& q, StandardNormal p, double free_bits);
 
 }  // namespace vaezoo

@@ -1,6 +1,8 @@
 #include "models/parts/likelihoods.hpp"
 
 #include <algorithm>
+#include <array>
+#include <charconv>
 #include <cmath>
 
 #include "autodiff/elementwise.hpp"
@@ -12,6 +14,14 @@ namespace vaezoo {
 namespace {
 
 using namespace ad;
+
+constexpr double kSmallestScale = 1e-6;  // a perfect reconstruction would have an infinite density
+
+/// A number for people: four significant digits.
+std::string short_text(double value) {
+  std::array<char, 32> text{};
+  return {text.data(), std::to_chars(text.data(), text.data() + text.size(), value, std::chars_format::general, 4).ptr};
+}
 
 /// Bernoulli(x; sigmoid(h)). Grey values in [0, 1] are taken as they are: the cross-entropy that most published VAEs use.
 class Bernoulli final : public Likelihood {
@@ -80,7 +90,7 @@ class LocationScale final : public Likelihood {
     }, m, noise);
   }
   std::string describe() const override {
-    return cat(laplace_ ? "Laplace, scale " : "Gaussian, sigma ", double(scale()), " (", scale_, ")");
+    return cat(laplace_ ? "Laplace, scale " : "Gaussian, sigma ", short_text(double(scale())), " (", scale_, ")");
   }
   bool discrete() const override { return false; }
   bool binary() const override { return false; }
@@ -102,10 +112,10 @@ class LocationScale final : public Likelihood {
     average += std::max(Real(0.01), 1 / (seen + 1)) * (per_dimension.item() - average);  // the plain average of the first hundred
     seen += 1;
     const Real power = laplace_ ? Real(1) : Real(0.5);
-    return power * ad::log(maximum(per_dimension, c.tape.constant(Shape{}, kSmallest * kSmallest)));
+    return power * ad::log(maximum(per_dimension, c.tape.constant(Shape{}, laplace_ ? kSmallest : kSmallest * kSmallest)));
   }
 
-  static constexpr Real kSmallest = Real(1e-6);  // a perfect reconstruction would have an infinite density
+  static constexpr Real kSmallest = static_cast<Real>(kSmallestScale);
   bool laplace_;
   std::string scale_;
   Activation activation_;
@@ -152,7 +162,7 @@ class DiscretizedLogistic final : public Likelihood {
   bool binary() const override { return false; }
 
  private:
-  /// The decoder's raw scale, kept in (-7, 1) smoothly: from a hundredth of a bin of 256 to wider than the data.
+  /// The decoder's raw scale, kept in (-7, 1) smoothly: from a quarter of a bin of 256 to wider than the data.
   static constexpr auto log_scale = [](auto raw) { return Real(8) * sigmoid(raw) - Real(7); };
   Real half_bin() const { return Real(0.5) / static_cast<Real>(bins_ - 1); }
   Var location(Var h) const { return slice(h, 1, 0, size_); }
@@ -167,7 +177,7 @@ void LikelihoodConfig::visit(Fields& f) {
   const auto location_scale = [this](Fields& g) {
     g.choice("scale", scale, {"fixed", "learned", "optimal"},
              "fixed: sigma as given; learned: one trained number; optimal: the maximum-likelihood value of each batch");
-    g("sigma", sigma, "the fixed scale, or where the learned one starts", more_than(0));
+    g("sigma", sigma, "the fixed scale, or where the learned one starts", at_least(kSmallestScale));
     g.choice("mean", mean, {"identity", "sigmoid", "tanh"}, "what makes the mean of the decoder's output");
   };
   f.one_of("likelihood", name,
