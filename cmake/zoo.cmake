@@ -30,7 +30,8 @@ set_property(SOURCE experiments/output/environment.cpp APPEND PROPERTY COMPILE_D
   "VAEZOO_VERSION=\"${PROJECT_VERSION}\"" "VAEZOO_FLAGS=\"${build_flags}\"")
 
 add_library(runner STATIC ${runner_sources})
-target_link_libraries(runner PUBLIC models datasets PRIVATE vaezoo_flags fmt::fmt PNG::PNG ZLIB::ZLIB)
+# xtensor-blas is headers alone; the LAPACK behind it is OpenBLAS's own.
+target_link_libraries(runner PUBLIC models datasets PRIVATE vaezoo_flags fmt::fmt PNG::PNG ZLIB::ZLIB ${openblas_LINK_LIBRARIES})
 
 add_executable(vaezoo experiments/runner/main.cpp)
 target_link_libraries(vaezoo PRIVATE runner vaezoo_flags fmt::fmt CLI11::CLI11)

@@ -79,7 +79,8 @@ int dispatch(int argc, char** argv) {
   download->add_option("dataset", a.target)->required();
   download->add_option("--data-dir", a.common.data_dir, "where to put it (default: $VAEZOO_DATA, else ./data)");
   CLI::App* doctor = app.add_subcommand("doctor", "what this machine and this build can do");
-  doctor->add_option("--threads", a.common.threads)->check(CLI::Range(1, 1024));
+  doctor->add_option("--threads", a.common.threads, "threads to measure with (default: all cores)")->check(CLI::Range(1, 1024));
+  doctor->add_option("--data-dir", a.common.data_dir, "where data files are (default: $VAEZOO_DATA, else ./data)");
 
   try {
     app.parse(argc, argv);

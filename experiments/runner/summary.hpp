@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "autodiff/safetensors.hpp"
 #include "experiments/runner/run.hpp"
 
 namespace vaezoo {

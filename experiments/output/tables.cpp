@@ -1,0 +1,46 @@
+#include "experiments/output/tables.hpp"
+
+#include <fmt/core.h>
+
+#include <bit>
+#include <cstring>
+#include <stdexcept>
+
+namespace vaezoo {
+
+static_assert(std::endian::native == std::endian::little, "npy_bytes copies the machine's own floats");
+
+std::string npy_bytes(const std::vector<ad::Index>& shape, std::span<const float> values) {
+  ad::Index size = 1;
+  std::string sizes;
+  for (const ad::Index n : shape) {
+    size *= n;
+    sizes += fmt::format("{}{}", n, shape.size() == 1 ? "," : &n == &shape.back() ? "" : ", ");
+  }
+  if (size != std::ssize(values)) throw std::invalid_argument("npy_bytes: the shape and the number of values differ");
+  std::string header = fmt::format("{{'descr': '<f4', 'fortran_order': False, 'shape': ({}), }}", sizes);
+  constexpr std::size_t kPrefix = 10, kAlignment = 64;  // magic, version, length; the data begin at a multiple of 64
+  header.append(kAlignment - (kPrefix + header.size() + 1) % kAlignment, ' ');
+  header += '\n';
+  std::string bytes("\x93NUMPY\x01\x00", 8);
+  bytes += static_cast<char>(header.size() & 0xff);
+  bytes += static_cast<char>(header.size() >> 8);
+  bytes += header;
+  bytes.append(reinterpret_cast<const char*>(values.data()), values.size_bytes());
+  return bytes;
+}
+
+std::string csv_text(const std::vector<std::string>& columns, std::span<const float> values, std::span<const int> labels) {
+  const std::size_t width = columns.size(), rows = width == 0 ? 0 : values.size() / width;
+  if (width == 0 || values.size() % width != 0 || (!labels.empty() && labels.size() != rows))
+    throw std::invalid_argument("csv_text: columns, values and labels do not fit");
+  std::string text = labels.empty() ? "" : "label,";
+  for (std::size_t i = 0; i < width; ++i) text += columns[i] + (i + 1 < width ? "," : "\n");
+  for (std::size_t r = 0; r < rows; ++r) {
+    if (!labels.empty()) text += fmt::format("{},", labels[r]);
+    for (std::size_t i = 0; i < width; ++i) text += fmt::format("{}{}", values[r * width + i], i + 1 < width ? "," : "\n");
+  }
+  return text;
+}
+
+}  // namespace vaezoo

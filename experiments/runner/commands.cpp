@@ -1,0 +1,147 @@
+#include "experiments/runner/commands.hpp"
+
+#include <fmt/core.h>
+#include <unistd.h>
+
+#include <algorithm>
+
+#include "config/schema.hpp"
+#include "config/suggest.hpp"
+#include "datasets/download.hpp"
+#include "experiments/output/environment.hpp"
+#include "experiments/output/text.hpp"
+#include "experiments/runner/errors.hpp"
+
+namespace vaezoo {
+namespace {
+
+using ad::cat;
+
+const DatasetInfo* find_dataset(const std::vector<DatasetInfo>& sets, const std::string& name) {
+  const auto it = std::ranges::find(sets, name, &DatasetInfo::name);
+  return it == sets.end() ? nullptr : &*it;
+}
+
+std::string did_you_mean(const std::string& name, const std::vector<std::string>& names) {
+  const auto guess = nearest(name, names);
+  return guess ? cat("; did you mean \"", *guess, "\"?") : cat("; there are ", joined(names));
+}
+
+std::string sentence(std::string text) {
+  if (!text.empty() && text.front() >= 'a' && text.front() <= 'z') text.front() = static_cast<char>(text.front() - 'a' + 'A');
+  return text + ".";
+}
+
+void describe_model(const ModelEntry& entry) {
+  const std::unique_ptr<ModelConfig> config = entry.make_config();
+  fmt::print("{}: {}\n  {}\n\n\"model\": {{\"name\": \"{}\", ...}} takes\n\n{}", entry.name, sentence(entry.summary), entry.paper, entry.name,
+             describe_config([&](Fields& f) { config->fields(f); }, 2));
+}
+
+void describe_dataset(const DatasetInfo& info) {
+  DatasetConfig config;
+  for (const Alternative& a : config.alternatives()) {
+    if (a.name != info.name) continue;
+    fmt::print("{}: {}\n{}\n\"dataset\": {{\"name\": \"{}\", ...}} takes\n\n{}", info.name, sentence(info.doc),
+               info.downloadable ? cat("  vaezoo download ", info.name, " fetches it.\n") : "", info.name, describe_config(a.fields, 2));
+  }
+}
+
+/// Says on standard error how much of a file has come, at most every few percent.
+class DownloadLine {
+ public:
+  void operator()(const std::string& file, std::uint64_t done, std::uint64_t total) {
+    const int percent = total == 0 ? 0 : static_cast<int>(100 * done / total);
+    if (!terminal_ || (file == file_ && percent == percent_)) return;
+    if (file != file_ && !file_.empty()) fmt::print(stderr, "\n");
+    file_ = file;
+    percent_ = percent;
+    fmt::print(stderr, "\r{}  {:>3} % of {:.1f} MB", file, percent, static_cast<double>(total) / 1e6);
+    std::fflush(stderr);
+  }
+  ~DownloadLine() {
+    if (!file_.empty()) fmt::print(stderr, "\n");
+  }
+
+ private:
+  bool terminal_ = isatty(STDERR_FILENO) != 0;
+  std::string file_;
+  int percent_ = -1;
+};
+
+}  // namespace
+
+std::string version_text() {
+  const Environment e = describe_environment(1);
+  return fmt::format("vaezoo {} ({}, {})", e.vaezoo_version, e.compiler, e.flags);
+}
+
+int list_command() {
+  fmt::print("Models (vaezoo describe NAME tells their settings)\n");
+  for (const ModelEntry& m : model_registry()) fmt::print("  {:<18} {} ({})\n", m.name, m.summary, m.paper);
+  fmt::print("\nData sets (* vaezoo download NAME fetches it)\n");
+  for (const DatasetInfo& d : dataset_list()) fmt::print("  {:<18} {}\n", d.name + (d.downloadable ? " *" : ""), d.doc);
+  return kDone;
+}
+
+int describe_command(const std::string& name) {
+  const std::vector<DatasetInfo> sets = dataset_list();
+  std::vector<std::string> names{"experiment"};
+  for (const ModelEntry& m : model_registry()) names.emplace_back(m.name);
+  for (const DatasetInfo& d : sets) names.push_back(d.name);
+  if (std::ranges::find(names, name) == names.end())
+    throw ConfigError(cat("there is no model or data set \"", name, "\"", did_you_mean(name, names)));
+  if (name == "experiment") {
+    ExperimentConfig config;
+    fmt::print("An experiment, a JSON file: an object with these keys, all optional.\n\n{}", describe_config([&](Fields& f) { config.fields(f); }, 2));
+  } else if (const DatasetInfo* set = find_dataset(sets, name)) {
+    describe_dataset(*set);
+  } else {
+    describe_model(find_model(name));
+  }
+  return kDone;
+}
+
+int validate_command(const std::vector<std::string>& files) {
+  int code = kDone;
+  for (const std::string& file : files) {
+    try {
+      static_cast<void>(load_experiment(file));
+      fmt::print("{}: ok\n", file);
+    } catch (const ConfigError& e) {
+      fmt::print("{}\n", e.what());
+      code = kConfig;
+    }
+  }
+  return code;
+}
+
+int schema_command() {
+  fmt::print("{}", experiment_schema_text());
+  return kDone;
+}
+
+int download_command(const std::string& name, const CommonOptions& common) {
+  const std::vector<DatasetInfo> sets = dataset_list();
+  std::vector<std::string> names;
+  for (const DatasetInfo& d : sets)
+    if (d.downloadable) names.push_back(d.name);
+  const DatasetInfo* set = find_dataset(sets, name);
+  if (set == nullptr) throw UsageError(cat("there is no data set \"", name, "\"", did_you_mean(name, names)));
+  if (!set->downloadable)
+    throw UsageError(cat(name, " is not downloaded: it is ", set->doc, "; ", joined(names), " can be"));
+  const std::filesystem::path folder = data_directory(common.data_dir);
+  std::vector<std::string> fetched;
+  {
+    DownloadLine line;
+    fetched = download(name, folder, [&line](const std::string& file, std::uint64_t done, std::uint64_t total) { line(file, done, total); });
+  }
+  const std::string place = (folder / name).string();
+  if (fetched.empty())
+    fmt::print(stderr, "{}: complete in {}, nothing to fetch\n", name, place);
+  else
+    fmt::print(stderr, "{}: fetched and verified {} into {}\n", name, joined(fetched), place);
+  return kDone;
+}
+
+}  // namespace vaezoo
