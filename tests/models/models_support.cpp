@@ -1,0 +1,99 @@
+#include "tests/models/models_support.hpp"
+
+#include <nlohmann/json.hpp>
+
+#include "autodiff/optimizers.hpp"
+#include "config/reader.hpp"
+#include "config/writer.hpp"
+
+namespace model_tests {
+namespace {
+
+using nlohmann::json;
+
+Built build_json(const ModelEntry& entry, const json& settings, const DataSpec& data, std::uint64_t seed) {
+  Built built;
+  built.config = entry.make_config();
+  read_config(settings, entry.name, [&](Fields& f) { built.config->fields(f); });
+  built.store = std::make_unique<ParameterStore>(Key(seed));
+  built.model = built.config->build(data, ad::Parameters(*built.store));
+  return built;
+}
+
+}  // namespace
+
+Built build(const std::string& name, const std::string& settings, const DataSpec& data, std::uint64_t seed) {
+  return build_json(find_model(name), json::parse(settings), data, seed);
+}
+
+Built build_small(const ModelEntry& entry, const std::string& likelihood, const DataSpec& data, const std::string& extra,
+                  std::uint64_t seed) {
+  const json network = {{"name", "mlp"}, {"hidden", {5}}, {"activation", "tanh"}};
+  const json small = {{"latent_dim", 3}, {"encoder", network}, {"decoder", network}, {"likelihood", json::parse(likelihood)}};
+  const auto defaults = entry.make_config();
+  const json known = write_config([&](Fields& f) { defaults->fields(f); });
+  json settings = json::object();
+  for (const auto& [key, value] : small.items())
+    if (known.contains(key)) settings[key] = value;
+  merge(settings, json::parse(extra));
+  return build_json(entry, settings, data, seed);
+}
+
+std::span<const LikelihoodCase> likelihood_cases() {
+  using Values = LikelihoodCase::Values;
+  static const LikelihoodCase cases[] = {
+      {R"({"name": "bernoulli"})", Values::binary},
+      {R"({"name": "gaussian", "scale": "fixed", "sigma": 0.5})", Values::real},
+      {R"({"name": "gaussian", "scale": "learned", "sigma": 0.8, "mean": "sigmoid"})", Values::unit},
+      {R"({"name": "gaussian", "scale": "optimal"})", Values::real},
+      {R"({"name": "laplace", "scale": "fixed", "sigma": 0.5})", Values::real},
+      {R"({"name": "laplace", "scale": "learned", "sigma": 0.8, "mean": "tanh"})", Values::unit},
+      {R"({"name": "laplace", "scale": "optimal"})", Values::real},
+      {R"({"name": "discretized_logistic", "bins": 16})", Values::grid},
+  };
+  return cases;
+}
+
+DataSpec data_spec(LikelihoodCase::Values values, Index dimension) {
+  return {.height = 1, .width = dimension, .channels = 1, .classes = 0, .unit_interval = values != LikelihoodCase::Values::real};
+}
+
+std::vector<Real> synthetic(LikelihoodCase::Values values, Index count, Index dimension, std::uint64_t seed) {
+  const Key key(seed);
+  std::vector<Real> noise(static_cast<std::size_t>(count * dimension)), factors(static_cast<std::size_t>(2 * count));
+  std::vector<Real> x(noise.size());
+  ad::fill_normal(key.fold("noise"), noise);
+  ad::fill_normal(key.fold("factors"), factors);
+  for (std::size_t i = 0; i < x.size(); ++i) {
+    const std::size_t row = i / static_cast<std::size_t>(dimension), column = i % static_cast<std::size_t>(dimension);
+    const double angle = double(column) + 0.5;
+    const double signal = std::cos(angle) * double(factors[2 * row]) + std::sin(angle) * double(factors[2 * row + 1]);
+    const double v = 1.5 * signal + 0.2 * double(noise[i]);
+    const double unit = 1 / (1 + std::exp(-2 * v));
+    switch (values) {
+      case LikelihoodCase::Values::binary: x[i] = unit > 0.5 ? Real(1) : Real(0); break;
+      case LikelihoodCase::Values::grid: x[i] = static_cast<Real>(std::round(unit * 15) / 15); break;
+      case LikelihoodCase::Values::unit: x[i] = static_cast<Real>(unit); break;
+      case LikelihoodCase::Values::real: x[i] = static_cast<Real>(v); break;
+    }
+  }
+  return x;
+}
+
+std::vector<double> train(const Built& built, std::span<const Real> x, Index count, int steps) {
+  ad::Adam adam(*built.store);
+  std::vector<double> losses;
+  Tape tape;
+  for (int step = 0; step < steps; ++step) {
+    tape.reset();
+    const Context c{tape, true, Key(7).fold(static_cast<std::uint64_t>(step))};
+    const Objective objective = built.model->objective(c, {step, double(step)}, minibatch(tape, x, count));
+    built.store->zero_grad();
+    tape.backward(objective.loss);
+    adam.step(0.01);
+    losses.push_back(double(objective.loss.item()));
+  }
+  return losses;
+}
+
+}  // namespace model_tests

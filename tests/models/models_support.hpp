@@ -1,0 +1,70 @@
+#pragma once
+// What the tests of the zoo share: small models from the registry, synthetic batches, statistics with a standard error.
+#include <cmath>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "autodiff/parameters.hpp"
+#include "models/registry.hpp"
+
+namespace model_tests {
+
+using namespace vaezoo;
+using ad::Context;
+using ad::ParameterStore;
+using ad::Shape;
+
+/// A mean that knows how far from its expectation it may be.
+struct Sample {
+  double count = 0, mean = 0, squares = 0;
+  void add(double x) {
+    count += 1;
+    const double d = x - mean;
+    mean += d / count;
+    squares += d * (x - mean);
+  }
+  double variance() const { return squares / (count - 1); }
+  double standard_error() const { return std::sqrt(variance() / count); }
+  /// How many standard errors the mean lies above what it should be. Beyond +-5 it is not chance (1 in 1.7 million).
+  double z(double expectation) const { return (mean - expectation) / standard_error(); }
+};
+
+/// A model with the store of its weights.
+struct Built {
+  std::unique_ptr<ModelConfig> config;
+  std::unique_ptr<ParameterStore> store;
+  std::unique_ptr<Model> model;
+
+  std::span<Real> values(const char* path) const { return store->find(path)->value(); }
+};
+
+/// A model with exactly these settings (JSON). Throws ConfigError.
+Built build(const std::string& name, const std::string& settings, const DataSpec& data, std::uint64_t seed = 1);
+
+/// Any registered model, made small: of latent_dim 3, encoder and decoder (one hidden layer of 5, tanh) and likelihood those are
+/// set that the model has; `extra` (JSON) goes on top.
+Built build_small(const ModelEntry& entry, const std::string& likelihood, const DataSpec& data, const std::string& extra = "{}",
+                  std::uint64_t seed = 1);
+
+/// One likelihood in each of its forms.
+struct LikelihoodCase {
+  const char* settings;  ///< JSON
+  enum class Values { binary, grid, unit, real } values;  ///< what data suit it; grid: multiples of 1/15
+};
+std::span<const LikelihoodCase> likelihood_cases();
+
+constexpr Index kDimension = 6;
+DataSpec data_spec(LikelihoodCase::Values values, Index dimension = kDimension);
+/// [count, dimension]: two hidden factors and noise, brought to the range that `values` asks for.
+std::vector<Real> synthetic(LikelihoodCase::Values values, Index count, Index dimension = kDimension, std::uint64_t seed = 3);
+
+/// One training step of Adam at rate 0.01 on all of x per call; returns the losses.
+std::vector<double> train(const Built& built, std::span<const Real> x, Index count, int steps);
+
+inline Minibatch minibatch(Tape& tape, std::span<const Real> x, Index count) {
+  return {tape.constant({count, static_cast<Index>(x.size()) / count}, x), {}};
+}
+
+}  // namespace model_tests

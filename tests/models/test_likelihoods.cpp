@@ -1,0 +1,382 @@
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <functional>
+#include <nlohmann/json.hpp>
+#include <numbers>
+
+#include "autodiff/elementwise.hpp"
+#include "autodiff/gradcheck.hpp"
+#include "autodiff/reduce.hpp"
+#include "autodiff/shape_ops.hpp"
+#include "config/reader.hpp"
+#include "models/parts/likelihoods.hpp"
+#include "tests/models/models_support.hpp"
+
+using namespace model_tests;
+
+namespace {
+
+constexpr bool kFloat = sizeof(Real) == 4;
+constexpr double kTolerance = kFloat ? 3e-5 : 1e-12;  // sums of some tens of terms of size 1 to 10
+constexpr Index kRows = 7, kSize = 5;
+
+/// A likelihood and the store of its scale.
+struct Subject {
+  ParameterStore store{Key(1)};
+  LikelihoodConfig config;
+  std::unique_ptr<Likelihood> likelihood;
+
+  explicit Subject(const std::string& settings, Index size = kSize) {
+    read_config(nlohmann::json{{"likelihood", nlohmann::json::parse(settings)}}, "test", [&](Fields& f) { config.visit(f); });
+    likelihood = make_likelihood(config, size, ad::Parameters(store) / "likelihood");
+  }
+  Likelihood* operator->() const { return likelihood.get(); }
+  Real& value(const char* name) { return store.find(std::string("likelihood/") + name)->value()[0]; }
+};
+
+std::vector<Real> normal_numbers(Index count, std::uint64_t seed, Real deviation = 1) {
+  std::vector<Real> v(static_cast<std::size_t>(count));
+  ad::fill_normal(Key(seed), v, 0, deviation);
+  return v;
+}
+
+double sigmoid(double a) { return 1 / (1 + std::exp(-a)); }
+
+/// log p(x | h) of one example by a slow formula in double.
+using RowFormula = std::function<double(const Real* h, const Real* x)>;
+
+/// log p(x | h) of the likelihood, h and x being of one shape.
+Var log_prob(const Subject& s, Tape& tape, bool training, const std::vector<Real>& h, const std::vector<Real>& x) {
+  const Shape shape{kRows, kSize};
+  return s->log_prob(Context{tape, training, Key(1)}, tape.constant(shape, h), tape.constant(shape, x));
+}
+
+void check_rows(Subject& s, const std::vector<Real>& x, const RowFormula& formula, bool training = false) {
+  Tape tape;
+  const std::vector<Real> h = normal_numbers(kRows * kSize, 21, Real(1.5));
+  const Var log_p = log_prob(s, tape, training, h, x);
+  REQUIRE(log_p.shape() == Shape{kRows});
+  for (Index i = 0; i < kRows; ++i) {
+    const double truth = formula(h.data() + i * kSize, x.data() + i * kSize);
+    CHECK(std::abs(double(log_p.data()[i]) - truth) < kTolerance * std::max(10.0, std::abs(truth)));
+  }
+}
+
+/// log p of every bin for one location and raw scale, through the likelihood and as a difference of two sigmoids in double.
+struct Bins {
+  std::vector<double> log_p, direct;
+};
+Bins bins_of(Index bins, double location, double raw_scale) {
+  Subject s(R"({"name": "discretized_logistic", "bins": )" + std::to_string(bins) + "}", 1);
+  Tape tape;
+  std::vector<Real> h, x;
+  for (Index i = 0; i < bins; ++i) {
+    h.insert(h.end(), {static_cast<Real>(location), static_cast<Real>(raw_scale)});
+    x.push_back(static_cast<Real>(i) / static_cast<Real>(bins - 1));
+  }
+  const Var log_p = s->log_prob(Context{tape, false, Key(1)}, tape.constant({bins, 2}, h), tape.constant({bins, 1}, x));
+  Bins result;
+  const double mean = sigmoid(location), scale = std::exp(8 * sigmoid(raw_scale) - 7), half = 0.5 / double(bins - 1);
+  for (Index i = 0; i < bins; ++i) {
+    const double v = double(i) / double(bins - 1);
+    const double above = i == bins - 1 ? 1 : sigmoid((v + half - mean) / scale);
+    const double below = i == 0 ? 0 : sigmoid((v - half - mean) / scale);
+    result.log_p.push_back(double(log_p.data()[i]));
+    result.direct.push_back(std::log(above - below));
+  }
+  return result;
+}
+
+}  // namespace
+
+TEST_CASE("Bernoulli: log p is x log p + (1 - x) log(1 - p), for grey values too") {
+  Subject s(R"("bernoulli")");
+  std::vector<Real> x(kRows * kSize);
+  ad::fill_uniform(Key(22), x);
+  std::fill(x.begin(), x.begin() + kSize, Real(1));
+  std::fill(x.begin() + kSize, x.begin() + 2 * kSize, Real(0));
+  check_rows(s, x, [](const Real* h, const Real* v) {
+    double total = 0;
+    for (Index j = 0; j < kSize; ++j) {
+      const double p = sigmoid(double(h[j]));
+      total += double(v[j]) * std::log(p) + (1 - double(v[j])) * std::log(1 - p);
+    }
+    return total;
+  });
+}
+
+TEST_CASE("Bernoulli: logits of +-100 give -100 or 0, with finite slopes") {
+  Subject s(R"("bernoulli")", 1);
+  Tape tape;
+  const std::vector<Real> logits{100, 100, -100, -100}, x{1, 0, 1, 0};
+  const Var h = tape.variable({4, 1}, logits);
+  const Var log_p = s->log_prob(Context{tape, true, Key(1)}, h, tape.constant({4, 1}, x));
+  const double expected[] = {0, -100, -100, 0}, slope[] = {0, -1, 1, 0};
+  tape.backward(sum(log_p));
+  for (Index i = 0; i < 4; ++i) {
+    CHECK(double(log_p.data()[i]) == doctest::Approx(expected[i]).epsilon(1e-6));
+    CHECK(double(h.gradient()[static_cast<std::size_t>(i)]) == doctest::Approx(slope[i]).epsilon(1e-6));
+  }
+}
+
+TEST_CASE("Gaussian and Laplace: log p agrees with the density written with its scale") {
+  const std::vector<Real> x = normal_numbers(kRows * kSize, 23);
+  const auto gaussian = [](double scale, auto mean) {
+    return [=](const Real* h, const Real* v) {
+      double total = 0;
+      for (Index j = 0; j < kSize; ++j)
+        total -= std::log(scale * std::sqrt(2 * std::numbers::pi)) + std::pow((double(v[j]) - mean(double(h[j]))) / scale, 2) / 2;
+      return total;
+    };
+  };
+  const auto laplace = [](double scale, auto mean) {
+    return [=](const Real* h, const Real* v) {
+      double total = 0;
+      for (Index j = 0; j < kSize; ++j) total += -std::log(2 * scale) - std::abs(double(v[j]) - mean(double(h[j]))) / scale;
+      return total;
+    };
+  };
+  const auto same = [](double a) { return a; };
+  Subject fixed(R"({"name": "gaussian", "sigma": 0.7})");
+  Subject squashed(R"({"name": "gaussian", "sigma": 2.5, "mean": "sigmoid"})");
+  check_rows(fixed, x, gaussian(0.7, same));
+  check_rows(fixed, x, gaussian(0.7, same), true);
+  check_rows(squashed, x, gaussian(2.5, sigmoid));
+  Subject robust(R"({"name": "laplace", "sigma": 0.7})"), bent(R"({"name": "laplace", "sigma": 2.5, "mean": "tanh"})");
+  check_rows(robust, x, laplace(0.7, same));
+  check_rows(bent, x, laplace(2.5, [](double a) { return std::tanh(a); }));
+  for (const bool training : {false, true}) {  // the weight of the learned scale is its logarithm
+    Subject learned(R"({"name": "gaussian", "scale": "learned", "sigma": 0.7})");
+    Subject other(R"({"name": "laplace", "scale": "learned"})");
+    check_rows(learned, x, gaussian(0.7, same), training);
+    learned.value("log_scale") = static_cast<Real>(std::log(1.3));
+    check_rows(learned, x, gaussian(1.3, same), training);
+    other.value("log_scale") = static_cast<Real>(std::log(1.3));
+    check_rows(other, x, laplace(1.3, same), training);
+  }
+}
+
+TEST_CASE("optimal scale: in training it is the maximum-likelihood value of the batch") {
+  const std::vector<Real> h = normal_numbers(kRows * kSize, 24), x = normal_numbers(kRows * kSize, 25);
+  for (const char* name : {"gaussian", "laplace"}) {
+    const bool laplace = std::string(name) == "laplace";
+    double error = 0;
+    for (std::size_t i = 0; i < x.size(); ++i) {
+      const double d = std::abs(double(x[i]) - double(h[i]));
+      error += (laplace ? d : d * d) / double(x.size());
+    }
+    const double best = laplace ? error : std::sqrt(error);
+    const auto total = [&](const std::string& more) {
+      Subject s(std::string(R"({"name": ")") + name + "\", " + more + "}");
+      Tape tape;
+      return double(sum(log_prob(s, tape, true, h, x)).item());
+    };
+    const double optimal = total(R"("scale": "optimal")"), count = double(kRows * kSize);
+    // At the optimum the data term is D/2 (Gaussian) or D (Laplace) whatever the error.
+    const double cost = laplace ? 1 + std::log(2 * best) : 0.5 + std::log(best * std::sqrt(2 * std::numbers::pi));
+    CHECK(optimal == doctest::Approx(-count * cost).epsilon(1e-5));
+    CHECK(optimal == doctest::Approx(total("\"sigma\": " + std::to_string(best))).epsilon(1e-5));
+    CHECK(optimal > total("\"sigma\": " + std::to_string(best * 1.1)));
+    CHECK(optimal > total("\"sigma\": " + std::to_string(best / 1.1)));
+  }
+}
+
+TEST_CASE("optimal sigma: the gradient is that of D/2 log MSE") {  // Rybkin et al. 2021, eq. 7
+  const std::vector<Real> h = normal_numbers(kRows * kSize, 24), x = normal_numbers(kRows * kSize, 25);
+  Subject s(R"({"name": "gaussian", "scale": "optimal"})");
+  Tape tape;
+  const Shape shape{kRows, kSize};
+  const Var ours = tape.variable(shape, h), theirs = tape.variable(shape, h), data = tape.constant(shape, x);
+  tape.backward(-mean(s->log_prob(Context{tape, true, Key(1)}, ours, data)));
+  const std::vector<Real> gradient(ours.gradient().begin(), ours.gradient().end());
+  tape.backward(Real(0.5 * double(kSize)) * log(mean(square(theirs - data))));
+  for (std::size_t i = 0; i < gradient.size(); ++i)
+    CHECK(std::abs(double(gradient[i]) - double(theirs.gradient()[i])) < kTolerance);
+}
+
+TEST_CASE("optimal scale: evaluation uses the average over training and leaves it as it is") {
+  for (const char* name : {"gaussian", "laplace"}) {
+    const bool laplace = std::string(name) == "laplace";
+    Subject s(std::string(R"({"name": ")") + name + R"(", "scale": "optimal"})");
+    Tape tape;
+    double average = 0;
+    for (int step = 0; step < 20; ++step) {  // within the first hundred batches it is their plain mean
+      const std::vector<Real> h = normal_numbers(kRows * kSize, 100 + static_cast<std::uint64_t>(step));
+      const std::vector<Real> x = normal_numbers(kRows * kSize, 26);
+      for (std::size_t i = 0; i < x.size(); ++i) {
+        const double d = std::abs(double(x[i]) - double(h[i]));
+        average += (laplace ? d : d * d) / double(x.size()) / 20;
+      }
+      log_prob(s, tape, true, h, x);
+      CHECK(double(s.value("updates")) == step + 1);
+    }
+    const double scale = laplace ? average : std::sqrt(average);
+    const std::vector<Real> x = normal_numbers(kRows * kSize, 27);
+    const auto density = [=](const Real* h, const Real* v) {
+      double total = 0;
+      for (Index j = 0; j < kSize; ++j) {
+        const double d = (double(v[j]) - double(h[j])) / scale;
+        total -= laplace ? std::log(2 * scale) + std::abs(d) : std::log(scale * std::sqrt(2 * std::numbers::pi)) + d * d / 2;
+      }
+      return total;
+    };
+    check_rows(s, x, density);
+    check_rows(s, x, density);
+    CHECK(double(s.value("updates")) == 20);
+    CHECK(double(s.value("mean_error")) == doctest::Approx(average).epsilon(1e-5));
+  }
+}
+
+TEST_CASE("optimal scale: a perfect reconstruction gives a finite, large density, the same in training and in evaluation") {
+  for (const char* name : {"gaussian", "laplace"}) {
+    Subject s(std::string(R"({"name": ")") + name + R"(", "scale": "optimal"})");
+    Tape tape;
+    const std::vector<Real> x = normal_numbers(kRows * kSize, 28);
+    const Var h = tape.variable({kRows, kSize}, x), data = tape.constant({kRows, kSize}, x);
+    const Var training = s->log_prob(Context{tape, true, Key(1)}, h, data);
+    const Var evaluation = s->log_prob(Context{tape, false, Key(1)}, h, data);
+    tape.backward(sum(training));
+    for (const Real g : h.gradient()) CHECK(g == 0);
+    const double scale = 1e-6, constant = std::string(name) == "laplace" ? 2 : std::sqrt(2 * std::numbers::pi);
+    for (Index i = 0; i < kRows; ++i) {
+      CHECK(double(training.data()[i]) == doctest::Approx(-double(kSize) * std::log(scale * constant)).epsilon(1e-5));
+      CHECK(double(training.data()[i]) == doctest::Approx(double(evaluation.data()[i])).epsilon(1e-5));
+    }
+  }
+}
+
+TEST_CASE("discretised logistic: the probabilities of its bins sum to one") {
+  for (const Index bins : {2, 16, 256})
+    for (const double location : {-30.0, -3.0, 0.0, 0.4, 3.0, 30.0})
+      for (const double raw_scale : {-20.0, -2.0, 0.0, 2.0, 20.0}) {
+        CAPTURE(bins);
+        CAPTURE(location);
+        CAPTURE(raw_scale);
+        double total = 0;
+        for (const double log_p : bins_of(bins, location, raw_scale).log_p) {
+          CHECK(std::isfinite(log_p));
+          CHECK(log_p <= 0);
+          total += std::exp(log_p);
+        }
+        // In float a border is rounded to 6e-8 and divided by a scale of e^-7 at least: off by 7e-5, times two borders.
+        CHECK(std::abs(total - 1) < (kFloat ? 1.5e-4 : 1e-9));
+      }
+}
+
+TEST_CASE("discretised logistic: log p agrees with the difference of two sigmoids where that is accurate") {
+  for (const Index bins : {2, 16, 256})
+    for (const double location : {-2.0, 0.3, 1.5})
+      for (const double raw_scale : {0.0, 1.0, 3.0}) {
+        const Bins b = bins_of(bins, location, raw_scale);
+        for (std::size_t i = 0; i < b.log_p.size(); ++i)
+          if (b.direct[i] > -14)  // further out the difference cancels: e^-14 has ten digits left
+            CHECK(std::abs(b.log_p[i] - b.direct[i]) < (kFloat ? 1e-4 : 1e-9) * std::max(1.0, std::abs(b.direct[i])));
+      }
+}
+
+TEST_CASE("discretised logistic: a bin far from the location has the log of the tail, not minus infinity") {
+  // Location 0 (logit -40), scale e^-7 (raw -40): bin 255 lies 1094 scales away; its tail is e^(-(1 - 1/510) e^7) of probability.
+  const Bins b = bins_of(256, -40, -40);
+  CHECK(b.log_p.back() == doctest::Approx(-(1 - 1.0 / 510) * std::exp(7.0)).epsilon(1e-5));
+  CHECK(b.log_p.front() > std::log(0.5));
+}
+
+TEST_CASE("samples have the moments of their distribution") {  // |z| < 5
+  constexpr Index draws = 100'000;
+  const auto moments = [](const std::string& settings, std::vector<Real> row) {
+    Subject s(settings, 1);
+    Tape tape;
+    std::vector<Real> h;
+    for (Index i = 0; i < draws; ++i) h.insert(h.end(), row.begin(), row.end());
+    const Var at = tape.constant({draws, std::ssize(row)}, h), x = s->sample(Context{tape, false, Key(31)}, at);
+    REQUIRE(x.shape() == Shape{draws, 1});
+    CHECK(double(s->mean(at).data()[0]) == doctest::Approx(double(s->mean(at).data()[draws - 1])));
+    Sample mean, square, absolute;
+    const double m = double(s->mean(at).data()[0]);
+    for (Index i = 0; i < draws; ++i) {
+      const double d = double(x.data()[i]) - m;
+      mean.add(d);
+      square.add(d * d);
+      absolute.add(std::abs(d));
+    }
+    return std::array{mean, square, absolute};
+  };
+  const auto bernoulli = moments(R"("bernoulli")", {Real(-0.8)});
+  CHECK(std::abs(bernoulli[0].z(0)) < 5);
+  CHECK(std::abs(bernoulli[1].z(sigmoid(-0.8) * (1 - sigmoid(-0.8)))) < 5);
+
+  const auto gaussian = moments(R"({"name": "gaussian", "sigma": 0.7})", {Real(1.4)});
+  CHECK(std::abs(gaussian[0].z(0)) < 5);
+  CHECK(std::abs(gaussian[1].z(0.49)) < 5);
+  CHECK(std::abs(gaussian[2].z(0.7 * std::sqrt(2 / std::numbers::pi))) < 5);
+
+  const auto laplace = moments(R"({"name": "laplace", "sigma": 0.7})", {Real(1.4)});
+  CHECK(std::abs(laplace[0].z(0)) < 5);
+  CHECK(std::abs(laplace[1].z(2 * 0.49)) < 5);
+  CHECK(std::abs(laplace[2].z(0.7)) < 5);
+}
+
+TEST_CASE("discretised logistic: samples fall into the bins as often as log p says") {  // |z| < 5 for each of 8 bins
+  constexpr Index draws = 100'000, bins = 8;
+  Subject s(R"({"name": "discretized_logistic", "bins": 8})", 1);
+  for (const double raw_scale : {-0.5, 1.0}) {
+    Tape tape;
+    std::vector<Real> h;
+    for (Index i = 0; i < draws; ++i) h.insert(h.end(), {Real(0.6), static_cast<Real>(raw_scale)});
+    const Var x = s->sample(Context{tape, false, Key(32)}, tape.constant({draws, 2}, h));
+    std::array<double, bins> count{};
+    for (const Real v : x.value()) {
+      const double bin = double(v) * (bins - 1);
+      REQUIRE(std::abs(bin - std::round(bin)) < 1e-5);
+      REQUIRE((bin > -0.5 && bin < bins - 0.5));
+      count[static_cast<std::size_t>(std::lround(bin))] += 1;
+    }
+    const Bins truth = bins_of(bins, 0.6, raw_scale);
+    for (std::size_t i = 0; i < bins; ++i) {
+      const double p = std::exp(truth.log_p[i]);
+      CHECK(std::abs(count[i] - double(draws) * p) < 5 * std::sqrt(double(draws) * p * (1 - p)) + 1);
+    }
+  }
+}
+
+TEST_CASE("gradients of every likelihood match differences, to the decoder's output, the data and a learned scale") {
+  for (const LikelihoodCase& one : likelihood_cases()) {
+    CAPTURE(one.settings);
+    Subject s(one.settings);
+    ad::Parameter& h = s.store.add("h", {kRows, s->outputs()}, ad::init::normal(0, 1));
+    const std::vector<Real> x = synthetic(one.values, kRows, kSize);
+    const ad::GradcheckReport report = gradcheck_parameters(s.store, [&](Tape& tape) {
+      return s->log_prob(Context{tape, true, Key(1)}, tape.parameter(h), tape.constant({kRows, kSize}, x));
+    });
+    CHECK_MESSAGE(report.passed, report.text());
+  }
+}
+
+TEST_CASE("describe() states the likelihood with its scale in short numbers") {
+  CHECK(Subject(R"("bernoulli")")->describe() == "Bernoulli on logits");
+  CHECK(Subject(R"({"name": "gaussian", "sigma": 0.21})")->describe() == "Gaussian, sigma 0.21 (fixed)");
+  CHECK(Subject(R"({"name": "laplace", "sigma": 0.1, "scale": "learned"})")->describe() == "Laplace, scale 0.1 (learned)");
+  CHECK(Subject(R"({"name": "discretized_logistic", "bins": 16})")->describe() ==
+        "discretised logistic with 16 bins, location and scale per dimension");
+  Subject optimal(R"({"name": "gaussian", "scale": "optimal"})");
+  optimal.value("mean_error") = Real(0.0441);
+  CHECK(optimal->describe() == "Gaussian, sigma 0.21 (optimal)");
+}
+
+TEST_CASE("likelihoods say whether they are probabilities, and of which values") {
+  for (const LikelihoodCase& one : likelihood_cases()) {
+    CAPTURE(one.settings);
+    Subject s(one.settings);
+    CHECK(s->discrete() == (one.values == LikelihoodCase::Values::binary || one.values == LikelihoodCase::Values::grid));
+    CHECK(s->binary() == (one.values == LikelihoodCase::Values::binary));
+    CHECK(s->outputs() == (one.values == LikelihoodCase::Values::grid ? 2 * kSize : kSize));
+  }
+}
+
+TEST_CASE("a scale that would be raised in silence is refused") {
+  CHECK_THROWS_AS(Subject(R"({"name": "gaussian", "sigma": 0})"), ConfigError);
+  CHECK_THROWS_AS(Subject(R"({"name": "gaussian", "sigma": 1e-7})"), ConfigError);
+}

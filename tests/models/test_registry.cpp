@@ -1,0 +1,282 @@
+#include <doctest/doctest.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cmath>
+#include <filesystem>
+#include <functional>
+#include <numeric>
+#include <set>
+#include <utility>
+
+#include "autodiff/gradcheck.hpp"
+#include "autodiff/reduce.hpp"
+#include "autodiff/safetensors.hpp"
+#include "tests/models/models_support.hpp"
+
+using namespace model_tests;
+using Values = LikelihoodCase::Values;
+
+namespace {
+
+/// A file of this test's own that goes with it.
+struct TemporaryFile {
+  std::filesystem::path path =
+      std::filesystem::temp_directory_path() / ("vaezoo_models_" + std::to_string(getpid()) + ".safetensors");
+  ~TemporaryFile() { std::filesystem::remove(path); }
+};
+
+/// Runs f on every registered model with every likelihood.
+template <class F>
+void for_all(F f) {
+  for (const ModelEntry& entry : model_registry())
+    for (const LikelihoodCase& one : likelihood_cases()) {
+      CAPTURE(entry.name);
+      CAPTURE(one.settings);
+      f(entry, one);
+    }
+}
+
+std::vector<Real> elbo_of(const Built& built, std::span<const Real> x, Index count, Key key = Key(5)) {
+  Tape tape(ad::Grad::off);
+  const ElboTerms e = built.model->elbo({tape, false, key}, minibatch(tape, x, count), Code::sample);
+  std::vector<Real> all(e.reconstruction.value().begin(), e.reconstruction.value().end());
+  all.insert(all.end(), e.kl.value().begin(), e.kl.value().end());
+  return all;
+}
+
+bool all_finite(Var v) {
+  return std::all_of(v.value().begin(), v.value().end(), [](Real a) { return std::isfinite(a); });
+}
+
+std::string message_of(const std::function<void()>& f) {
+  try {
+    f();
+  } catch (const std::exception& e) {
+    return e.what();
+  }
+  return "";
+}
+
+#ifdef VAEZOO_DOUBLE
+/// The gradient of the objective to every weight, with the noise held fixed, to 1e-6.
+void check_gradient(const ModelEntry& entry, const LikelihoodCase& one, const std::string& extra, Position progress,
+                    bool training = true) {
+  CAPTURE(extra);
+  constexpr Index count = 8;
+  const Built built = build_small(entry, one.settings, data_spec(one.values), extra);
+  const std::vector<Real> x = synthetic(one.values, count);
+  const ad::GradcheckReport report = gradcheck_parameters(*built.store, [&](Tape& tape) {
+    return built.model->objective({tape, training, Key(6)}, progress, minibatch(tape, x, count)).loss;
+  });
+  CHECK_MESSAGE(report.passed, report.text());
+  CHECK(report.checked == built.store->count());
+}
+#endif
+
+}  // namespace
+
+TEST_CASE("every entry of the registry says what it is and has a name of its own") {
+  std::set<std::string> names;
+  for (const ModelEntry& entry : model_registry()) {
+    CHECK(names.insert(entry.name).second);
+    CHECK(&find_model(entry.name) == &entry);
+    CHECK(std::string(entry.summary).size() > 10);
+    CHECK(std::string(entry.paper).size() > 10);
+  }
+}
+
+TEST_CASE("an unknown model is answered with the nearest name and the list") {
+  const auto answer = [](const char* name) { return message_of([&] { find_model(name); }); };
+  CHECK(answer("bet_vae").starts_with("there is no model \"bet_vae\"; did you mean \"beta_vae\"? The models are "));
+  CHECK(answer("veae").find("did you mean \"vae\"?") != std::string::npos);
+  CHECK(answer("transformer").starts_with("there is no model \"transformer\". The models are autoencoder, vae"));
+}
+
+TEST_CASE("every model builds from its defaults for images, and for real vectors once its likelihood suits them") {
+  const DataSpec image{.height = 8, .width = 8, .channels = 1, .classes = 0, .unit_interval = true};
+  for (const ModelEntry& entry : model_registry()) {
+    CAPTURE(entry.name);
+    const Built built = build(entry.name, "{}", image);
+    CHECK(built.store->count() > 0);
+    CHECK(built.model->latent_dim() > 0);
+    CHECK_FALSE(built.model->describe().empty());
+
+    const DataSpec real = data_spec(Values::real);
+    const std::string refused = message_of([&] { build(entry.name, "{}", real); });
+    CHECK(refused.find("bernoulli") != std::string::npos);
+    CHECK(refused.find("choose gaussian or laplace") != std::string::npos);
+    CHECK_THROWS_AS(build(entry.name, R"({"likelihood": "discretized_logistic"})", real), ConfigError);
+    CHECK_NOTHROW(build(entry.name, R"({"likelihood": "gaussian"})", real));
+  }
+}
+
+TEST_CASE("every model answers with the shapes of its contract, and everything is finite") {
+  constexpr Index count = 10, samples = 4;
+  for_all([&](const ModelEntry& entry, const LikelihoodCase& one) {
+    const Built built = build_small(entry, one.settings, data_spec(one.values));
+    const Model& model = *built.model;
+    const std::vector<Real> x = synthetic(one.values, count);
+    Tape tape;
+    const Context c{tape, false, Key(5)};
+    const Minibatch batch = minibatch(tape, x, count);
+    const Index z_dim = model.latent_dim();
+
+    const Objective objective = model.objective(c, {}, batch);
+    CHECK(objective.loss.size() == 1);
+    CHECK(all_finite(objective.loss));
+    CHECK(objective.term_count > 0);
+    for (const Term& term : objective.report()) CHECK((term.value.size() == 1 && all_finite(term.value)));
+
+    for (const Code code : {Code::sample, Code::mean}) {
+      const ElboTerms e = model.elbo(c, batch, code);
+      CHECK(e.reconstruction.shape() == Shape{count});
+      CHECK(e.kl.shape() == Shape{count});
+      CHECK(e.kl_per_dimension.shape() == Shape{count, z_dim});
+      CHECK(all_finite(e.reconstruction));
+      const Var total = sum(e.kl_per_dimension, 1);
+      for (Index i = 0; i < count; ++i) CHECK(double(total.data()[i]) == doctest::Approx(double(e.kl.data()[i])).epsilon(1e-5));
+    }
+    if (model.has_density()) {
+      const Var log_w = model.log_weights(c, batch, samples);
+      CHECK(log_w.shape() == Shape{count, samples});
+      CHECK(all_finite(log_w));
+    } else {
+      CHECK(message_of([&] { model.log_weights(c, batch, samples); }).find("has no density") != std::string::npos);
+    }
+    CHECK(model.encode(c, batch).shape() == Shape{count, z_dim});
+    const Var z = model.sample_prior(c, samples), sample = model.decode(c, z);
+    CHECK(z.shape() == Shape{samples, z_dim});
+    CHECK(sample.shape() == Shape{samples, kDimension});
+    CHECK(all_finite(sample));
+    if (one.values == Values::binary || one.values == Values::grid)
+      for (const Real v : sample.value()) CHECK((v >= 0 && v <= 1));
+    CHECK(model.discrete() == (one.values == Values::binary || one.values == Values::grid));
+    CHECK(model.binary() == (one.values == Values::binary));
+    CHECK_FALSE(model.describe().empty());
+  });
+}
+
+TEST_CASE("the loss falls on synthetic data in 200 steps") {
+  constexpr Index count = 32;
+  for_all([&](const ModelEntry& entry, const LikelihoodCase& one) {
+    const Built built = build_small(entry, one.settings, data_spec(one.values));
+    const std::vector<double> loss = train(built, synthetic(one.values, count), count, 200);
+    const auto mean_of = [&](auto begin) { return std::accumulate(begin, begin + 4, 0.0) / 4; };
+    CHECK(mean_of(loss.end() - 4) < mean_of(loss.begin()) - 0.1);
+  });
+}
+
+TEST_CASE("the same seed gives the same bits, another seed others") {
+  constexpr Index count = 16;
+  for_all([&](const ModelEntry& entry, const LikelihoodCase& one) {
+    const std::vector<Real> x = synthetic(one.values, count);
+    const auto trained = [&](std::uint64_t seed) {
+      const Built built = build_small(entry, one.settings, data_spec(one.values), "{}", seed);
+      train(built, x, count, 10);
+      return std::pair(std::vector<Real>(built.store->values().begin(), built.store->values().end()), elbo_of(built, x, count));
+    };
+    const auto first = trained(1);
+    CHECK(first == trained(1));
+    CHECK(first.first != trained(2).first);
+  });
+}
+
+TEST_CASE("saved and loaded, a trained model gives the same bits of the ELBO") {
+  constexpr Index count = 16;
+  const std::string normalised = R"({"encoder": {"batch_norm": true}, "decoder": {"batch_norm": true, "dropout": 0.2}})";
+  for_all([&](const ModelEntry& entry, const LikelihoodCase& one) {
+    const std::vector<Real> x = synthetic(one.values, count);
+    const Built built = build_small(entry, one.settings, data_spec(one.values), normalised);
+    train(built, x, count, 10);
+    const TemporaryFile file;
+    ad::save_parameters(*built.store, file.path);
+    const Built other = build_small(entry, one.settings, data_spec(one.values), normalised, 2);
+    CHECK(elbo_of(other, x, count) != elbo_of(built, x, count));
+    ad::load_parameters(*other.store, file.path);
+    CHECK(elbo_of(other, x, count) == elbo_of(built, x, count));
+    CHECK(other.model->describe() == built.model->describe());
+  });
+}
+
+TEST_CASE("in expectation the log weights are the ELBO, and K of them bound higher") {  // |z| < 5, and z > 5 for the order
+  constexpr Index count = 4000, samples = 8;
+  for_all([&](const ModelEntry& entry, const LikelihoodCase& one) {
+    const Built built = build_small(entry, one.settings, data_spec(one.values));
+    if (!built.model->has_density()) return;
+    const std::vector<Real> x = synthetic(one.values, count);
+    train(built, std::span(x).first(32 * kDimension), 32, 20);
+    Tape tape(ad::Grad::off);
+    const Context c{tape, false, Key(5)};
+    const Minibatch batch = minibatch(tape, x, count);
+    const ElboTerms e = built.model->elbo(c, batch, Code::sample);
+    const Var log_w = built.model->log_weights({tape, false, Key(6)}, batch, samples);
+    Sample difference, gain;
+    for (Index i = 0; i < count; ++i) {
+      double mean = 0, largest = double(log_w.data()[i * samples]), total = 0;
+      for (Index k = 0; k < samples; ++k) {
+        mean += double(log_w.data()[i * samples + k]) / samples;
+        largest = std::max(largest, double(log_w.data()[i * samples + k]));
+      }
+      for (Index k = 0; k < samples; ++k) total += std::exp(double(log_w.data()[i * samples + k]) - largest) / samples;
+      difference.add(mean - (double(e.reconstruction.data()[i]) - double(e.kl.data()[i])));
+      gain.add(largest + std::log(total) - mean);
+    }
+    CHECK(std::abs(difference.z(0)) < 5);
+    CHECK(gain.z(0) > 5);
+  });
+}
+
+TEST_CASE("batch norm and dropout act in training alone") {
+  constexpr Index count = 16;
+  const LikelihoodCase& one = likelihood_cases()[1];
+  for (const ModelEntry& entry : model_registry()) {
+    CAPTURE(entry.name);
+    const std::vector<Real> x = synthetic(one.values, count);
+    const std::string extra = R"({"encoder": {"batch_norm": true, "dropout": 0.5}})";
+    const Built built = build_small(entry, one.settings, data_spec(one.values), extra);
+    Tape tape;
+    const Minibatch batch = minibatch(tape, x, count);
+    const auto mean_code = [&](bool training, std::uint64_t key) {
+      const Var z = built.model->encode({tape, training, Key(key)}, batch);
+      return std::vector<Real>(z.value().begin(), z.value().end());
+    };
+    CHECK(mean_code(false, 1) == mean_code(false, 2));
+    CHECK(mean_code(true, 1) != mean_code(true, 2));
+    // One example alone gives in evaluation what it gives in the batch.
+    const std::vector<Real> before = mean_code(false, 1);
+    const Var alone = built.model->encode({tape, false, Key(1)}, minibatch(tape, std::span<const Real>(x).first(kDimension), 1));
+    for (Index j = 0; j < alone.size(); ++j)
+      CHECK(double(alone.data()[j]) == doctest::Approx(double(before[static_cast<std::size_t>(j)])).epsilon(1e-5));
+  }
+}
+
+#ifdef VAEZOO_DOUBLE
+TEST_CASE("the gradient of every model with every likelihood matches differences to 1e-6") {
+  for_all([](const ModelEntry& entry, const LikelihoodCase& one) {
+    check_gradient(entry, one, "{}", {});
+    check_gradient(entry, one, R"({"encoder": {"batch_norm": true}, "decoder": {"batch_norm": true}})", {});
+    check_gradient(entry, one, R"({"encoder": {"dropout": 0.3}, "decoder": {"dropout": 0.3}})", {});
+  });
+  for (const ModelEntry& entry : model_registry()) {  // evaluation mode: running statistics are constants
+    CAPTURE(entry.name);
+    const std::string extra = R"({"encoder": {"batch_norm": true}, "decoder": {"batch_norm": true}})";
+    check_gradient(entry, likelihood_cases()[3], extra, {}, false);
+  }
+}
+
+TEST_CASE("the gradients of the KL's weights, free bits and capacity match differences to 1e-6") {
+  for (const LikelihoodCase& one : likelihood_cases()) {
+    CAPTURE(one.settings);
+    const std::string warm_up = R"("kl_weight": {"name": "linear", "length": 10, "unit": "steps"})";
+    for (const char* name : {"vae", "beta_vae"}) {
+      check_gradient(find_model(name), one, "{" + warm_up + "}", {.step = 3, .epoch = 0.1});
+      check_gradient(find_model(name), one, R"({"free_bits": 0.02})", {});  // some dimensions above, some below
+      check_gradient(find_model(name), one, R"({"free_bits": 5})", {});     // all below: no gradient from the KL
+    }
+    const std::string capacity = R"({"objective": {"name": "capacity", "gamma": 10, "max_capacity": 4, "capacity_steps": 100}})";
+    for (const std::int64_t step : {0, 50, 1000})  // the KL above, near and below its capacity
+      check_gradient(find_model("beta_vae"), one, capacity, {.step = step, .epoch = 0});
+  }
+}
+#endif
