@@ -50,10 +50,15 @@ Built build_small(const ModelEntry& entry, const std::string& likelihood, const 
 
 /// One likelihood in each of its forms.
 struct LikelihoodCase {
-  const char* settings;  ///< JSON
+  std::string settings;  ///< JSON
   enum class Values { binary, grid, unit, real } values;  ///< what data suit it; grid: multiples of 1/15
 };
 std::span<const LikelihoodCase> likelihood_cases();
+
+/// Settings of the KL's weight ("\"free_bits\": 3") at the place where this model has them.
+inline std::string kl_settings(const std::string& model, const std::string& fields) {
+  return model == "beta_vae" ? "{\"objective\": {" + fields + "}}" : "{" + fields + "}";
+}
 
 constexpr Index kDimension = 6;
 DataSpec data_spec(LikelihoodCase::Values values, Index dimension = kDimension);

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <string>
 
 #include "autodiff/random_ops.hpp"
 #include "tests/models/models_support.hpp"
@@ -60,10 +61,10 @@ TEST_CASE("beta_vae: beta = 1 equals vae bit for bit") {
   for (const LikelihoodCase& one : likelihood_cases()) {
     CAPTURE(one.settings);
     const std::vector<Real> x = synthetic(one.values, kCount);
-    const char* warm_up = R"(, "kl_weight": {"name": "linear", "length": 100, "unit": "steps"})";
-    for (const char* more : {"", R"(, "free_bits": 0.1)", warm_up}) {
-      const Built vae = small("vae", one, std::string(R"({"latent_dim": 3)") + more + "}");
-      const Built beta = small("beta_vae", one, std::string(R"({"objective": {"beta": 1)") + more + "}}");
+    const char* warm_up = R"("kl_weight": {"name": "linear", "length": 100, "unit": "steps"}, )";
+    for (const std::string more : {"", R"("free_bits": 0.1, )", warm_up}) {
+      const Built vae = small("vae", one, kl_settings("vae", more + R"("latent_dim": 3)"));
+      const Built beta = small("beta_vae", one, kl_settings("beta_vae", more + R"("beta": 1)"));
       CHECK(train(vae, x, kCount, 20) == train(beta, x, kCount, 20));
       CHECK(std::ranges::equal(vae.store->values(), beta.store->values()));
     }
@@ -110,13 +111,13 @@ TEST_CASE("the KL weight is the same in training and in evaluation") {
 }
 
 TEST_CASE("the reported kl is positive and is the KL of the ELBO, reconstruction is a log-likelihood") {
-  for (const char* extra : {"{}", R"({"free_bits": 3})", R"({"kl_weight": {"name": "linear", "length": 10, "unit": "steps"}})"})
+  for (const std::string fields : {"", R"("free_bits": 3)", R"("kl_weight": {"name": "linear", "length": 10, "unit": "steps"})"})
     for (const LikelihoodCase& one : likelihood_cases()) {
-      CAPTURE(extra);
+      CAPTURE(fields);
       CAPTURE(one.settings);
       const std::vector<Real> x = synthetic(one.values, kCount);
       for (const char* name : {"vae", "beta_vae"}) {
-        const Built built = small(name, one, extra);
+        const Built built = small(name, one, kl_settings(name, fields));
         const Numbers n = objective_of(built, x, kCount);
         Tape tape;
         const ElboTerms e = built.model->elbo({tape, false, Key(5)}, minibatch(tape, x, kCount), Code::sample);
@@ -153,7 +154,7 @@ TEST_CASE("free bits: a dimension below them costs them exactly, one above costs
 TEST_CASE("the loss is a mean over the batch: the same examples twice give the same loss") {
   for (const ModelEntry& entry : model_registry())
     for (const LikelihoodCase& one : likelihood_cases()) {
-      CAPTURE(entry.name);
+      CAPTURE(std::string(entry.name));
       CAPTURE(one.settings);
       const std::vector<Real> x = synthetic(one.values, kCount);
       for (const bool training : {false, true}) {
@@ -171,7 +172,7 @@ TEST_CASE("the log-likelihood is a sum over the data dimensions: each pixel twic
   const std::string linear = R"({"encoder": {"hidden": []}, "decoder": {"hidden": []}})";
   for (const ModelEntry& entry : model_registry())
     for (const LikelihoodCase& one : likelihood_cases()) {
-      CAPTURE(entry.name);
+      CAPTURE(std::string(entry.name));
       CAPTURE(one.settings);
       const Built narrow = build_small(entry, one.settings, data_spec(one.values), linear);
       const Built wide = build_small(entry, one.settings, data_spec(one.values, 2 * kDimension), linear);

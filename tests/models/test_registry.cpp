@@ -7,6 +7,7 @@
 #include <functional>
 #include <numeric>
 #include <set>
+#include <string>
 #include <utility>
 
 #include "autodiff/gradcheck.hpp"
@@ -31,7 +32,7 @@ template <class F>
 void for_all(F f) {
   for (const ModelEntry& entry : model_registry())
     for (const LikelihoodCase& one : likelihood_cases()) {
-      CAPTURE(entry.name);
+      CAPTURE(std::string(entry.name));
       CAPTURE(one.settings);
       f(entry, one);
     }
@@ -96,7 +97,7 @@ TEST_CASE("an unknown model is answered with the nearest name and the list") {
 TEST_CASE("every model builds from its defaults for images, and for real vectors once its likelihood suits them") {
   const DataSpec image{.height = 8, .width = 8, .channels = 1, .classes = 0, .unit_interval = true};
   for (const ModelEntry& entry : model_registry()) {
-    CAPTURE(entry.name);
+    CAPTURE(std::string(entry.name));
     const Built built = build(entry.name, "{}", image);
     CHECK(built.store->count() > 0);
     CHECK(built.model->latent_dim() > 0);
@@ -231,7 +232,7 @@ TEST_CASE("batch norm and dropout act in training alone") {
   constexpr Index count = 16;
   const LikelihoodCase& one = likelihood_cases()[1];
   for (const ModelEntry& entry : model_registry()) {
-    CAPTURE(entry.name);
+    CAPTURE(std::string(entry.name));
     const std::vector<Real> x = synthetic(one.values, count);
     const std::string extra = R"({"encoder": {"batch_norm": true, "dropout": 0.5}})";
     const Built built = build_small(entry, one.settings, data_spec(one.values), extra);
@@ -259,7 +260,7 @@ TEST_CASE("the gradient of every model with every likelihood matches differences
     check_gradient(entry, one, R"({"encoder": {"dropout": 0.3}, "decoder": {"dropout": 0.3}})", {});
   });
   for (const ModelEntry& entry : model_registry()) {  // evaluation mode: running statistics are constants
-    CAPTURE(entry.name);
+    CAPTURE(std::string(entry.name));
     const std::string extra = R"({"encoder": {"batch_norm": true}, "decoder": {"batch_norm": true}})";
     check_gradient(entry, likelihood_cases()[3], extra, {}, false);
   }
@@ -268,11 +269,13 @@ TEST_CASE("the gradient of every model with every likelihood matches differences
 TEST_CASE("the gradients of the KL's weights, free bits and capacity match differences to 1e-6") {
   for (const LikelihoodCase& one : likelihood_cases()) {
     CAPTURE(one.settings);
-    const std::string warm_up = R"("kl_weight": {"name": "linear", "length": 10, "unit": "steps"})";
-    for (const char* name : {"vae", "beta_vae"}) {
-      check_gradient(find_model(name), one, "{" + warm_up + "}", {.step = 3, .epoch = 0.1});
-      check_gradient(find_model(name), one, R"({"free_bits": 0.02})", {});  // some dimensions above, some below
-      check_gradient(find_model(name), one, R"({"free_bits": 5})", {});     // all below: no gradient from the KL
+    for (const std::string name : {"vae", "beta_vae"}) {
+      const auto check = [&](const std::string& fields, const Position& progress) {
+        check_gradient(find_model(name), one, kl_settings(name, fields), progress);
+      };
+      check(R"("kl_weight": {"name": "linear", "length": 10, "unit": "steps"})", {.step = 3, .epoch = 0.1});
+      check(R"("free_bits": 0.02)", {});  // some dimensions above, some below
+      check(R"("free_bits": 5)", {});     // all below: no gradient from the KL
     }
     const std::string capacity = R"({"objective": {"name": "capacity", "gamma": 10, "max_capacity": 4, "capacity_steps": 100}})";
     for (const std::int64_t step : {0, 50, 1000})  // the KL above, near and below its capacity
