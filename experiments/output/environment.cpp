@@ -86,9 +86,9 @@ std::string timestamp_iso8601() {
   ::localtime_r(&now, &local);
   char text[32] = "";
   std::strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%S%z", &local);
-  std::string stamp = text;
-  if (stamp.size() > 2) stamp.insert(stamp.size() - 2, ":");  // strftime writes +0100
-  return stamp;
+  const std::string_view stamp = text;  // strftime writes the offset as +0100
+  if (stamp.size() < 3) return "unknown";
+  return fmt::format("{}:{}", stamp.substr(0, stamp.size() - 2), stamp.substr(stamp.size() - 2));
 }
 
 }  // namespace vaezoo
