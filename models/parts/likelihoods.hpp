@@ -27,7 +27,7 @@ class Likelihood {
 
   virtual Index outputs() const = 0;                                  ///< numbers that the decoder gives for D data dimensions
   virtual Var log_prob(const ad::Context& c, Var h, Var x) const = 0; ///< [B], nats. In training, may update its scale
-  virtual Var mean(Var h) const = 0;                                  ///< E[x | z], [B, D]
+  virtual Var mean(Var h) const = 0;                                  ///< E[x | z], [B, D]; of the discretised logistic, its location
   virtual Var sample(const ad::Context& c, Var h) const = 0;          ///< x ~ p(x | z), [B, D]
   virtual std::string describe() const = 0;                           ///< "Gaussian, sigma 0.21 (optimal)"
   virtual bool discrete() const = 0;  ///< a probability of values on a grid in [0, 1], not a density
