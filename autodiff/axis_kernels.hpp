@@ -103,8 +103,8 @@ void fold_columns(Op op, const F& f, const Sources<N>& x, Index i, Index stride,
 /// whose results are folded again: the same bits at any number of threads, and float sums that lose little.
 template <class Op, class F, std::size_t N, std::size_t C>
 void fold(Tape& tape, const AxisView& v, Op op, F f, const Sources<N>& x, const Sources<C>& context, GradSlot out) {
-  constexpr Index kPiece = 4096, kColumns = 512, kWidth = 8;
-  const Index piece = v.inner == 1 ? kPiece : std::max<Index>(64, kPiece / std::max<Index>(v.inner, 1));
+  constexpr Index kPiece = 4096, kRows = 128, kColumns = 512, kWidth = 8;
+  const Index piece = v.inner == 1 ? kPiece : kRows;  // about as many additions behind each other in both
   const Index pieces = std::max<Index>(1, (v.count + piece - 1) / piece);
   const Index columns = std::min(v.inner, kColumns), blocks = v.inner == 0 ? 0 : (v.inner + columns - 1) / columns;
   const GradSlot sink = pieces == 1 ? out : GradSlot{tape.scratch(v.outer * pieces * v.inner), false};

@@ -72,7 +72,7 @@ struct Dual {
   friend Mask operator<=(const Dual& a, const Dual& b) { return a.v <= b.v; }
   friend Mask operator>=(const Dual& a, const Dual& b) { return a.v >= b.v; }
   friend Mask operator==(const Dual& a, const Dual& b) { return a.v == b.v; }
-  friend Mask operator!=(const Dual& a, const Dual& b) { return a.v != b.v; }
+  friend Mask operator!=(const Dual& a, const Dual& b) { return !(a.v == b.v); }
 
   /// a where m holds, b elsewhere. Both are evaluated: keep each finite where it is not chosen, or 0 * inf spoils the sum.
   friend Dual select(const Mask& m, const Dual& a, const Dual& b) {
@@ -82,8 +82,8 @@ struct Dual {
     return y;
   }
   /// The larger; at a tie the first one's derivative; NaN when either is.
-  friend Dual fmax(const Dual& a, const Dual& b) { return select((a.v >= b.v) || (a.v != a.v), a, b); }
-  friend Dual fmin(const Dual& a, const Dual& b) { return select((a.v <= b.v) || (a.v != a.v), a, b); }
+  friend Dual fmax(const Dual& a, const Dual& b) { return select((a.v >= b.v) || xsimd::isnan(a.v), a, b); }
+  friend Dual fmin(const Dual& a, const Dual& b) { return select((a.v <= b.v) || xsimd::isnan(a.v), a, b); }
 
   friend Dual exp(const Dual& x) {
     const Batch e = xsimd::exp(x.v);
@@ -111,12 +111,12 @@ struct Dual {
   }
   friend Dual lgamma(const Dual& x) { return chain(x, ad::lgamma(x.v), ad::digamma(x.v)); }
   friend Dual digamma(const Dual& x) { return chain(x, ad::digamma(x.v), ad::trigamma(x.v)); }
-  /// x^y for x > 0 (x = 0 gives slope y 0^(y-1)).
+  /// x^y; the derivative with respect to y is for x > 0 (0 is taken at x <= 0).
   friend Dual pow(const Dual& x, const Dual& y) {
-    const Batch p = xsimd::pow(x.v, y.v);
+    const Batch p = ad::pow(x.v, y.v);
     const Batch zero(Real(0));
     const Batch log_x = xsimd::select(x.v > zero, xsimd::log(x.v), zero);
-    return chain(x, y, p, y.v * xsimd::pow(x.v, y.v - Batch(Real(1))), p * log_x);
+    return chain(x, y, p, y.v * ad::pow(x.v, y.v - Batch(Real(1))), p * log_x);
   }
   friend const Batch& value_of(const Dual& x) { return x.v; }
   friend Dual with_value(Dual x, const Batch& value) {
@@ -137,6 +137,14 @@ concept Lanes = std::same_as<T, Batch> || kIsDual<T>;
 
 template <Lanes T>
 T square(const T& x) { return x * x; }
+/// x^n by squaring: exact where x^n is, for any x.
+template <Lanes T>
+T integer_power(T x, int n) {
+  T y(Real(1));
+  for (int left = n < 0 ? -n : n; left > 0; left /= 2, x = x * x)
+    if (left % 2 == 1) y = y * x;
+  return n < 0 ? T(Real(1)) / y : y;
+}
 
 /// 1 / (1 + e^-x). Saturates to 0 and 1, never overflows.
 inline Batch sigmoid(const Batch& x) {

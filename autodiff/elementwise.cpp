@@ -61,7 +61,12 @@ Var elu(Var x, Real alpha) { return map("elu", [alpha](auto v) { return elu(v, a
 Var gelu(Var x) { return map("gelu", [](auto v) { return gelu(v); }, x); }
 Var silu(Var x) { return map("silu", [](auto v) { return silu(v); }, x); }
 
-Var pow(Var x, Real exponent) { return map("pow", [exponent](auto v) { return pow(v, decltype(v)(exponent)); }, x); }
+Var pow(Var x, Real exponent) {
+  constexpr Real kMostMultiplied = 16;
+  if (exponent == std::floor(exponent) && std::abs(exponent) <= kMostMultiplied)
+    return map("pow", [n = static_cast<int>(exponent)](auto v) { return integer_power(v, n); }, x);
+  return map("pow", [exponent](auto v) { return pow(v, decltype(v)(exponent)); }, x);
+}
 Var pow(Var x, Var exponent) { return map("pow", [](auto v, auto e) { return pow(v, e); }, x, exponent); }
 
 Var clamp(Var x, Real low, Real high) {
@@ -82,7 +87,7 @@ Var less(Var a, Real b) { return less(a, a.tape().constant(Shape{}, b)); }
 Var select(Var condition, Var a, Var b) {
   const Shape shape = broadcast_shape(broadcast_shape(condition.shape(), a.shape(), "select"), b.shape(), "select");
   const auto fit = [&](Var x) { return x.shape() == shape ? x : broadcast_to(x, shape); };
-  return map("select", [](auto c, auto x, auto y) { return select(value_of(c) != Batch(Real(0)), x, y); },
+  return map("select", [](auto c, auto x, auto y) { return select(value_of(c) == Batch(Real(0)), y, x); },
              fit(stop_gradient(condition)), fit(a), fit(b));
 }
 

@@ -94,7 +94,7 @@ Var extremum(const char* op, Op pick, const Reduction& r) {
       Tape& t = y.tape();
       const GradSlot g = t.grad(x);
       const auto chosen = [](const Batch& v, const Batch& best) {  // a NaN result was chosen from the NaNs
-        return xsimd::select((v == best) || ((v != v) && (best != best)), Batch(Real(1)), Batch(Real(0)));
+        return xsimd::select((v == best) || (xsimd::isnan(v) && xsimd::isnan(best)), Batch(Real(1)), Batch(Real(0)));
       };
       Real* ties = t.scratch(y.size());
       fold(t, view, Sum{}, chosen, Sources<1>{x.data()}, Sources<1>{y.data()}, {ties, false});

@@ -23,7 +23,8 @@ Batch lgamma(const Batch& x) {
       r2 * (Real(691.0 / 360360) - r2 * Real(1.0 / 156)))))));
   const Batch result =
       (y - Real(0.5)) * xsimd::log(y) - y + Real(0.91893853320467274178) + series - xsimd::log(product);
-  return select(x < Batch(Real(0)), Batch(kNaN), result);
+  const Batch inf(std::numeric_limits<Real>::infinity());
+  return select(x == inf, inf, select(x < Batch(Real(0)), Batch(kNaN), result));  // the formula is inf - inf there
 }
 
 Batch digamma(const Batch& x) {
@@ -48,7 +49,7 @@ Batch trigamma(const Batch& x) {
   }
   const Batch r = Batch(Real(1)) / y, r2 = r * r;
   const Batch series = r * (Real(1) + r * Real(0.5) + r2 * (Real(1.0 / 6) - r2 * (Real(1.0 / 30) - r2 * (Real(1.0 / 42) -
-      r2 * (Real(1.0 / 30) - r2 * (Real(5.0 / 66) - r2 * Real(691.0 / 2730)))))));
+      r2 * (Real(1.0 / 30) - r2 * (Real(5.0 / 66) - r2 * (Real(691.0 / 2730) - r2 * Real(7.0 / 6))))))));
   return select(x < Batch(Real(0)), Batch(kNaN), shift + series);
 }
 

@@ -4,6 +4,7 @@
 // dual.hpp. The code is xsimd's where xsimd has it.
 #include <array>
 #include <cmath>
+#include <limits>
 #include <xsimd/xsimd.hpp>
 
 #include "autodiff/real.hpp"
@@ -73,8 +74,9 @@ inline Real sum_lanes(const Batch& b) {
 
 inline Batch select(const Mask& m, const Batch& a, const Batch& b) { return xsimd::select(m, a, b); }
 // A NaN on either side is the result, as in PyTorch: it must not get lost before the check for non-finite numbers.
-inline Batch fmax(const Batch& a, const Batch& b) { return xsimd::select((a >= b) || (a != a), a, b); }
-inline Batch fmin(const Batch& a, const Batch& b) { return xsimd::select((a <= b) || (a != a), a, b); }
+// (xsimd 8's a != a is false for a NaN under AVX-512: never test for one that way.)
+inline Batch fmax(const Batch& a, const Batch& b) { return xsimd::select((a >= b) || xsimd::isnan(a), a, b); }
+inline Batch fmin(const Batch& a, const Batch& b) { return xsimd::select((a <= b) || xsimd::isnan(a), a, b); }
 
 /// The value part; of a Dual, the value without its derivatives. Lets a formula branch on, or freeze, a quantity.
 inline const Batch& value_of(const Batch& x) { return x; }
@@ -82,6 +84,13 @@ inline const Batch& value_of(const Batch& x) { return x; }
 inline Batch with_value(const Batch&, const Batch& value) { return value; }
 
 // ---- functions that xsimd lacks or gets wrong ----------------------------------------------------------------
+
+/// x^y for x >= 0, and for x < 0 when y is an integer. xsimd's own gives 0 for 0^0 and 0^-1.
+inline Batch pow(const Batch& x, const Batch& y) {
+  const Batch zero(Real(0)), one(Real(1)), inf(std::numeric_limits<Real>::infinity());
+  const Batch of_zero = xsimd::select(y < zero, inf, zero);
+  return xsimd::select(y == zero, one, xsimd::select(x == zero, of_zero, xsimd::pow(x, y)));
+}
 
 /// log |Gamma(x)| for x > 0. Stirling's series after shifting x above 8 by the recurrence Gamma(x + 1) = x Gamma(x):
 /// xsimd's own lgamma is wrong below 2 for mixed lanes. Returns inf at 0; not for x < 0 (gives NaN).

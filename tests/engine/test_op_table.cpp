@@ -219,7 +219,7 @@ std::set<std::string> declared_ops() {
     std::stringstream text;
     text << std::ifstream(entry.path()).rdbuf();
     const std::string source = std::regex_replace(text.str(), std::regex("//[^\n]*"), "");
-    const std::regex declaration("(?:^|\n)(?:std::span<const Index>|Var) ((?:operator ?[-+*/]|\\w+))\\(([^;]*?)\\);");
+    const std::regex declaration("(?:^|\n)(?:std::span<const Index>|Normalized|Var) ((?:operator ?[-+*/]|\\w+))\\(([^;]*?)\\);");
     for (std::sregex_iterator m(source.begin(), source.end(), declaration), end; m != end; ++m)
       ops.insert(without_names((*m)[1], std::regex_replace((*m)[2].str(), std::regex("\\s+"), " ")));
   }

@@ -1,0 +1,189 @@
+#include <doctest/doctest.h>
+
+#include <limits>
+
+#include "autodiff/elementwise.hpp"
+#include "autodiff/linalg.hpp"
+#include "autodiff/parameters.hpp"
+#include "autodiff/reduce.hpp"
+#include "autodiff/shape_ops.hpp"
+
+namespace {
+
+using ad::Parameter;
+using ad::ParameterStore;
+using ad::Real;
+using ad::Shape;
+using ad::Tape;
+using ad::Var;
+
+Var number(Tape& tape, Real value) { return tape.variable({}, std::vector<Real>{value}); }
+std::vector<double> list(std::span<const Real> v) { return {v.begin(), v.end()}; }
+
+}  // namespace
+
+TEST_CASE("a Var from before a reset, or never assigned, says so when it is used") {
+  Tape tape;
+  const Var x = number(tape, 2);
+  tape.reset();
+  CHECK_THROWS_WITH_AS(x.item(), "[Var] this Var is from before tape.reset(); values do not live across steps, copy what is needed", ad::ShapeError);
+  CHECK_THROWS_AS(exp(x), ad::ShapeError);
+  CHECK_THROWS_WITH_AS(Var().shape(), "[Var] this Var is empty: it was never assigned the result of an op", ad::ShapeError);
+  CHECK_THROWS_AS(exp(Var()), ad::ShapeError);
+}
+
+TEST_CASE("a Var of another tape is refused") {
+  Tape one, two;
+  CHECK_THROWS_WITH_AS(number(one, 1) + number(two, 1), "[add] input 1 is on another tape", ad::ShapeError);
+}
+
+TEST_CASE("a shared sub-expression and a diamond add up") {
+  Tape tape;
+  const Var x = number(tape, 3);
+  const Var s = square(x);
+  const Var left = s * Real(2), right = s * s;  // y = 2 x^2 + x^4
+  tape.backward(left + right);
+  CHECK(x.gradient()[0] == 4 * 3 + 4 * 27);
+  CHECK(s.gradient()[0] == 2 + 2 * 9);
+}
+
+TEST_CASE("an input used many times gets every contribution") {
+  Tape tape;
+  const Var x = number(tape, 2);
+  tape.backward(x * x * x + x - x / x);
+  CHECK(double(x.gradient()[0]) == doctest::Approx(13));
+}
+
+TEST_CASE("the gradients of nodes start anew at each backward, also of another loss") {
+  Tape tape;
+  const Var x = number(tape, 3), y = square(x), z = y * Real(5);
+  tape.backward(y);
+  CHECK(x.gradient()[0] == 6);
+  tape.backward(y);
+  CHECK(x.gradient()[0] == 6);
+  tape.backward(z);
+  CHECK(x.gradient()[0] == 30);
+  CHECK(y.gradient()[0] == 5);
+}
+
+TEST_CASE("an unused branch costs nothing and has a gradient of zeros") {
+  Tape tape;
+  const Var x = number(tape, 3), unused = tape.variable({2}, std::vector<Real>{1, 2});
+  const Var beside = exp(unused);
+  tape.backward(square(x));
+  CHECK(list(unused.gradient()) == std::vector<double>{0, 0});
+  CHECK(list(beside.gradient()) == std::vector<double>{0, 0});
+}
+
+TEST_CASE("views share memory and add their adjoints up") {
+  Tape tape;
+  const Var x = tape.variable({2, 3}, std::vector<Real>{1, 2, 3, 4, 5, 6});
+  const Var flat = reshape(x, {-1}), again = reshape(flat, {3, 2});
+  CHECK(flat.data() == x.data());
+  tape.backward(sum(square(flat)) + sum(again) + sum(x));
+  CHECK(list(x.gradient()) == std::vector<double>{4, 6, 8, 10, 12, 14});
+  CHECK(list(again.gradient()) == std::vector<double>(6, 1));
+}
+
+TEST_CASE("a stopped gradient stops and a constant has none") {
+  Tape tape;
+  const Var x = number(tape, 3), c = tape.constant({}, Real(2));
+  tape.backward(x * stop_gradient(x) * c);
+  CHECK(x.gradient()[0] == 6);
+  CHECK(c.gradient().empty());
+  CHECK(!stop_gradient(x).live());
+}
+
+TEST_CASE("backward refuses what has no gradient") {
+  Tape tape, plain(ad::Grad::off);
+  CHECK_THROWS_WITH_AS(tape.backward(tape.variable({2}, std::vector<Real>{1, 2})), "[backward] the loss must be one number, it is [2]; take its sum or mean",
+                       ad::ShapeError);
+  CHECK_THROWS_WITH_AS(tape.backward(tape.constant({}, Real(1))), "[backward] the loss does not depend on any parameter or variable", ad::ShapeError);
+  CHECK_THROWS_WITH_AS(plain.backward(number(plain, 1)), "[backward] this tape was made with Grad::off and recorded nothing", ad::ShapeError);
+  CHECK_THROWS_AS(tape.constant({3}, std::vector<Real>{1}), ad::ShapeError);
+}
+
+TEST_CASE("a loss may be a variable or a parameter itself") {
+  Tape tape;
+  const Var x = number(tape, 3);
+  tape.backward(x);
+  CHECK(x.gradient()[0] == 1);
+}
+
+TEST_CASE("gradients of parameters add up over calls and tapes until zero_grad") {
+  ParameterStore store(ad::Key(1));
+  Parameter& w = store.add("w", {2}, ad::init::constant(3));
+  Parameter& unused = store.add("unused", {3}, ad::init::ones());
+  Tape tape;
+  for (const double expected : {6.0, 12.0}) {
+    tape.reset();
+    tape.backward(sum(square(tape.parameter(w))));
+    CHECK(list(w.gradient()) == std::vector<double>{expected, expected});
+  }
+  store.zero_grad();
+  CHECK(list(w.gradient()) == std::vector<double>{0, 0});
+  tape.reset();
+  tape.backward(sum(tape.parameter(w)) + sum(tape.parameter(w) * Real(2)));  // two leaves of one parameter
+  CHECK(list(w.gradient()) == std::vector<double>{3, 3});
+  CHECK(list(unused.gradient()) == std::vector<double>{0, 0, 0});
+}
+
+TEST_CASE("a frozen parameter gets no gradient and lets none be computed") {
+  ParameterStore store(ad::Key(1));
+  Parameter& w = store.add("w", {2}, ad::init::constant(3));
+  w.set_trainable(false);
+  Tape tape;
+  const Var x = tape.variable({2}, std::vector<Real>{1, 2}), p = tape.parameter(w);
+  CHECK(!p.live());
+  tape.backward(sum(x * p));
+  CHECK(list(x.gradient()) == std::vector<double>{3, 3});
+  CHECK(list(w.gradient()) == std::vector<double>{0, 0});
+}
+
+TEST_CASE("first_nonfinite names the node and the parameter") {
+  ParameterStore store(ad::Key(1));
+  Parameter& w = store.add("encoder/0/weight", {1, 2}, ad::init::constant(1));
+  Tape tape;
+  const Var x = tape.constant({1, 2}, Real(-1));
+  CHECK(tape.first_nonfinite() == "");
+  const Var y = linear(x, tape.parameter(w));
+  CHECK(tape.first_nonfinite() == "");
+  log(y);
+  CHECK(tape.first_nonfinite() == "node 3 'log'");
+  tape.reset();
+  exp(tape.constant({1, 2}, std::numeric_limits<Real>::infinity()));
+  CHECK(tape.first_nonfinite() == "node 0 'constant'");
+  tape.reset();
+  const Var huge = tape.constant({1, 2}, std::numeric_limits<Real>::max());
+  linear(huge, tape.parameter(w));
+  CHECK(tape.first_nonfinite() == "node 2 'linear' (with encoder/0/weight)");
+  tape.reset();
+  w.value()[0] = std::numeric_limits<Real>::quiet_NaN();
+  tape.parameter(w);
+  CHECK(tape.first_nonfinite() == "node 0 'parameter' (encoder/0/weight)");
+}
+
+TEST_CASE("dot lists nodes and edges") {
+  Tape tape;
+  const Var x = number(tape, 1);
+  const Var e = exp(x), two = tape.constant({}, Real(2));
+  e + two;
+  CHECK(tape.dot() == "digraph tape {\n  node [shape=box];\n  n0 [label=\"variable []\"];\n  n1 [label=\"exp []\"];\n  n0 -> n1;\n"
+                      "  n2 [label=\"constant []\", style=dashed];\n  n3 [label=\"add []\"];\n  n1 -> n3;\n  n2 -> n3;\n}\n");
+}
+
+TEST_CASE("the count of nodes and the epoch follow recording and resets") {
+  Tape tape;
+  const auto epoch = tape.epoch();
+  exp(number(tape, 1));
+  CHECK(tape.node_count() == 2);
+  tape.reset();
+  CHECK(tape.node_count() == 0);
+  CHECK(tape.epoch() == epoch + 1);
+}
+
+TEST_CASE("item wants one element") {
+  Tape tape;
+  CHECK(number(tape, 4).item() == 4);
+  CHECK_THROWS_WITH_AS(tape.constant({2}, Real(0)).item(), "[item] needs a tensor of one element, this one is [2]", ad::ShapeError);
+}
