@@ -13,7 +13,8 @@ constexpr Index kGrain = 16384;  // numbers per parallel task
 
 WeightAverage::WeightAverage(ParameterStore& store, AveragingOptions options)
     : store_(store), options_(options), average_(std::ssize(store.values())) {
-  if (!(options.decay >= 0 && options.decay < 1)) throw Error(cat("[WeightAverage] the decay must be in [0, 1), got ", options.decay));
+  if (!(options.decay >= 0 && options.decay < 1))
+    throw Error(cat("[WeightAverage] the decay must be in [0, 1), got ", options.decay));
   std::ranges::copy(store.values(), average_.data());
 }
 

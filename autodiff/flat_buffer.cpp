@@ -18,7 +18,8 @@ Index FlatBuffer::append(Index count) {
   const Index begin = size_, end = size_ + padded(count);
   if (end > capacity_) {
     const Index capacity = std::max(end, 2 * capacity_);
-    std::unique_ptr<Real, Free> grown(reinterpret_cast<Real*>(system_allocate(static_cast<std::size_t>(capacity) * sizeof(Real))));
+    std::byte* memory = system_allocate(static_cast<std::size_t>(capacity) * sizeof(Real));
+    std::unique_ptr<Real, Free> grown(reinterpret_cast<Real*>(memory));
     if (size_ > 0) std::memcpy(grown.get(), data_.get(), static_cast<std::size_t>(size_) * sizeof(Real));
     data_ = std::move(grown);
     capacity_ = capacity;

@@ -31,7 +31,8 @@ Var Linear::operator()(const Context& context, Var x) const {
 }
 
 Mlp::Mlp(const Parameters& p, const std::vector<Index>& sizes, Activation activation, Activation last) {
-  AD_CHECK(sizes.size() >= 2, "Mlp", cat(p.prefix(), ": needs at least an input and an output size, got ", sizes.size(), " sizes"));
+  AD_CHECK(sizes.size() >= 2, "Mlp",
+           cat(p.prefix(), ": needs at least an input and an output size, got ", sizes.size(), " sizes"));
   for (std::size_t i = 0; i + 1 < sizes.size(); ++i)
     layers_.emplace_back(p / static_cast<Index>(i), sizes[i], sizes[i + 1], i + 2 == sizes.size() ? last : activation);
 }
@@ -77,7 +78,8 @@ Var LayerNorm::operator()(const Context& context, Var x) const {
 }
 
 Dropout::Dropout(const Parameters& p, Real probability) : path_(p.prefix()), probability_(probability) {
-  AD_CHECK(probability >= 0 && probability < 1, "Dropout", cat(p.prefix(), ": the probability must be in [0, 1), got ", probability));
+  AD_CHECK(probability >= 0 && probability < 1, "Dropout",
+           cat(p.prefix(), ": the probability must be in [0, 1), got ", probability));
 }
 
 Var Dropout::operator()(const Context& context, Var x) const {
@@ -96,7 +98,8 @@ Var Residual::operator()(const Context& context, Var x) const {
 }
 
 Embedding::Embedding(const Parameters& p, Index count, Index width)
-    : weight_(&p.add("weight", {checked(count, p, "Embedding", "count"), checked(width, p, "Embedding", "width")}, init::normal(0, 1))) {}
+    : weight_(&p.add("weight", {checked(count, p, "Embedding", "count"), checked(width, p, "Embedding", "width")},
+                     init::normal(0, 1))) {}
 
 Var Embedding::operator()(const Context& context, std::span<const Index> indices) const {
   return embedding(context.tape.parameter(*weight_), indices);

@@ -27,8 +27,9 @@ struct Rows {
 /// sums[n][j] = sum_r f(r * columns + j, j, lanes)[n]: each block of rows by itself, then the blocks in order.
 template <std::size_t N, class F>
 void column_sums(Tape& tape, const Rows& m, const F& f, std::array<Real*, N> sums) {
-  const Index width = m.columns;
-  Real* partial = tape.scratch(m.blocks() * static_cast<Index>(N) * width);
+  const Index width = m.columns, parts = static_cast<Index>(N);
+  Real* partial = tape.scratch(m.blocks() * parts * width);
+  const auto of = [=](Index block, std::size_t n) { return partial + (block * parts + static_cast<Index>(n)) * width; };
   parallel_for(m.blocks(), [&](Index b) {
     const Index first = b * m.block, last = std::min(m.rows, first + m.block);
     for (Index j = 0; j < width; j += kLanes) {
@@ -39,13 +40,13 @@ void column_sums(Tape& tape, const Rows& m, const F& f, std::array<Real*, N> sum
         const std::array<Batch, N> share = f(r * width + j, j, count);
         for (std::size_t n = 0; n < N; ++n) total[n] += share[n];
       }
-      for (std::size_t n = 0; n < N; ++n) store_some(partial + (b * static_cast<Index>(N) + static_cast<Index>(n)) * width + j, total[n], count);
+      for (std::size_t n = 0; n < N; ++n) store_some(of(b, n) + j, total[n], count);
     }
   });
   for (std::size_t n = 0; n < N; ++n) {
     std::fill_n(sums[n], width, Real(0));
     for (Index b = 0; b < m.blocks(); ++b)
-      for (Index j = 0; j < width; ++j) sums[n][j] += partial[(b * static_cast<Index>(N) + static_cast<Index>(n)) * width + j];
+      for (Index j = 0; j < width; ++j) sums[n][j] += of(b, n)[j];
   }
 }
 
@@ -63,7 +64,8 @@ Rows checked_rows(const char* op, Var x, Var weight, Var bias) {
   const Index columns = x.shape().back();
   AD_CHECK(static_cast<bool>(weight) == static_cast<bool>(bias), op, "weight and bias come together or not at all");
   for (const Var& v : {weight, bias})
-    AD_CHECK(!v || v.shape() == Shape{columns}, op, cat("x is ", x.shape(), ", so weight and bias must be [", columns, "]; one is ", v.shape()));
+    AD_CHECK(!v || v.shape() == Shape{columns}, op,
+             cat("x is ", x.shape(), ", so weight and bias must be [", columns, "]; one is ", v.shape()));
   return {columns == 0 ? 0 : x.size() / columns, columns};
 }
 
@@ -238,7 +240,9 @@ Var layer_norm(Var x, Var weight, Var bias, Real epsilon) {
         const Batch v = load_some(y_bar + row + j, count);
         return w == nullptr ? v : v * load_some(w + j, count);
       };
-      const auto x_hat = [&](Index j, Index count) { return (load_some(px + row + j, count) - Batch(mean[r])) * Batch(inverse[r]); };
+      const auto x_hat = [&](Index j, Index count) {
+        return (load_some(px + row + j, count) - Batch(mean[r])) * Batch(inverse[r]);
+      };
       const Real mean_g = share * row_sum(columns, g);
       const Real mean_gx = share * row_sum(columns, [&](Index j, Index count) { return g(j, count) * x_hat(j, count); });
       each_lane(columns, [&](Index j, Index count) {

@@ -121,7 +121,8 @@ void Optimizer::clip_gradient_value(double limit) {
 
 Sgd::Sgd(ParameterStore& store, SgdOptions options, const std::vector<std::string>& prefixes)
     : Optimizer(store, prefixes), options_(options), momentum_(options.momentum != 0 ? make_state() : FlatBuffer()) {
-  AD_CHECK(!options.nesterov || (options.momentum > 0 && options.dampening == 0), "Sgd", "Nesterov's method needs momentum and no dampening");
+  AD_CHECK(!options.nesterov || (options.momentum > 0 && options.dampening == 0), "Sgd",
+           "Nesterov's method needs momentum and no dampening");
 }
 
 std::vector<Optimizer::State> Sgd::state() {
@@ -137,7 +138,8 @@ void Sgd::prepare(double learning_rate) {
 
 Real Sgd::update(const Chunk& chunk) {
   const Real l2 = Real(options_.weight_decay);
-  if (options_.momentum == 0) return each_batch(chunk, [&](Index, const Batch& p, const Batch& g) { return p - rate_ * (g + l2 * p); });
+  if (options_.momentum == 0)
+    return each_batch(chunk, [&](Index, const Batch& p, const Batch& g) { return p - rate_ * (g + l2 * p); });
   return each_batch(chunk, [&](Index i, const Batch& p, const Batch& gradient) {
     const Batch g = gradient + l2 * p, b = keep_ * load(momentum_.data() + i) + take_ * g;
     store(momentum_.data() + i, b);
@@ -148,7 +150,8 @@ Real Sgd::update(const Chunk& chunk) {
 // ---- Adam
 
 Adam::Adam(ParameterStore& store, AdamOptions options, const std::vector<std::string>& prefixes)
-    : Optimizer(store, prefixes), options_(options), m_(make_state()), v_(make_state()), v_max_(options.amsgrad ? make_state() : FlatBuffer()) {}
+    : Optimizer(store, prefixes), options_(options), m_(make_state()), v_(make_state()),
+      v_max_(options.amsgrad ? make_state() : FlatBuffer()) {}
 
 std::vector<Optimizer::State> Adam::state() {
   std::vector<State> s{{"m", m_.span()}, {"v", v_.span()}};
@@ -165,7 +168,9 @@ void Adam::prepare(double learning_rate) {
 }
 
 Real Adam::update(const Chunk& chunk) {
-  return each_batch(chunk, [&, rate = rate_, epsilon = epsilon_, shrink = shrink_, l2 = l2_](Index i, const Batch& p, const Batch& gradient) {
+  // copies, which stay in registers: the stores below might alias the members
+  const Real rate = rate_, epsilon = epsilon_, shrink = shrink_, l2 = l2_;
+  return each_batch(chunk, [&, rate, epsilon, shrink, l2](Index i, const Batch& p, const Batch& gradient) {
     const Batch g = gradient + l2 * p;
     const Batch m = average(m_, i, options_.beta1, g);
     Batch v = average(v_, i, options_.beta2, g * g);

@@ -24,7 +24,8 @@ std::span<const Real> Parameter::gradient() {
 }
 
 Parameter& ParameterStore::insert(std::string_view path, const Shape& shape, bool is_buffer) {
-  AD_CHECK(!path.empty() && path.find('.') == path.npos, "ParameterStore", cat("\"", path, "\" is no path: it must be like encoder/0/weight, without '.'"));
+  AD_CHECK(!path.empty() && path.find('.') == path.npos, "ParameterStore",
+           cat("\"", path, "\" is no path: it must be like encoder/0/weight, without '.'"));
   AD_CHECK(find(path) == nullptr, "ParameterStore", cat("there is already a parameter named ", path));
   Parameter& p = parameters_.emplace_back();
   p.store_ = this;

@@ -102,7 +102,9 @@ class Parameters {
   ParameterStore& store() const { return *store_; }
 
  private:
-  std::string path(std::string_view name) const { return prefix_.empty() ? std::string(name) : prefix_ + "/" + std::string(name); }
+  std::string path(std::string_view name) const {
+    return prefix_.empty() ? std::string(name) : prefix_ + "/" + std::string(name);
+  }
 
   ParameterStore* store_;
   std::string prefix_;

@@ -80,7 +80,8 @@ std::string header_of(const std::vector<NamedTensor>& tensors, const Metadata& m
   std::uint64_t offset = 0;
   for (const NamedTensor& t : tensors) {
     const std::uint64_t end = offset + t.values.size_bytes();
-    header[t.name] = {{"dtype", kRealDtype}, {"shape", std::vector<Index>(t.shape.begin(), t.shape.end())}, {"data_offsets", {offset, end}}};
+    const std::vector<Index> shape(t.shape.begin(), t.shape.end());
+    header[t.name] = {{"dtype", kRealDtype}, {"shape", shape}, {"data_offsets", {offset, end}}};
     offset = end;
   }
   std::string text = header.dump();
@@ -97,7 +98,8 @@ void write_safetensors(const std::filesystem::path& path, std::vector<NamedTenso
     if (t.name == "__metadata__" || (i > 0 && t.name == tensors[i - 1].name))
       throw FileError(cat(path.string(), ": cannot be written: the tensor name \"", t.name, "\" is taken"));
     if (std::ssize(t.values) != t.shape.size())
-      throw FileError(cat(path.string(), ": cannot be written: \"", t.name, "\" is ", t.shape, " but has ", t.values.size(), " numbers"));
+      throw FileError(cat(path.string(), ": cannot be written: \"", t.name, "\" is ", t.shape, " but has ", t.values.size(),
+                          " numbers"));
   }
   write_atomically(path, [&](std::FILE* file) {
     const std::string header = header_of(tensors, metadata);
@@ -125,7 +127,8 @@ json parse_header(const std::string& path, std::string_view text) {
   const auto watch = [&](int, json::parse_event_t event, json& value) {
     if (event == json::parse_event_t::object_start) keys.emplace_back();
     if (event == json::parse_event_t::object_end) keys.pop_back();
-    if (event == json::parse_event_t::key && !keys.back().insert(value.get<std::string>()).second) twice = value.get<std::string>();
+    if (event == json::parse_event_t::key && !keys.back().insert(value.get<std::string>()).second)
+      twice = value.get<std::string>();
     return true;
   };
   try {
@@ -152,7 +155,8 @@ Safetensors::Tensor read_entry(const std::string& path, const std::string& name,
   if (dtype == entry.end() || !dtype->is_string()) bad("has no dtype");
   const auto shape = unsigned_list(entry, "shape"), offsets = unsigned_list(entry, "data_offsets");
   if (!shape) bad("has no shape of non-negative integers");
-  if (!offsets || offsets->size() != 2 || offsets->front() > offsets->back()) bad("has no data_offsets [begin, end] with begin <= end");
+  if (!offsets || offsets->size() != 2 || offsets->front() > offsets->back())
+    bad("has no data_offsets [begin, end] with begin <= end");
   Safetensors::Tensor t{name, dtype->get<std::string>(), *shape, offsets->front(), offsets->back(), 1};
   const unsigned bits = bits_of(t.dtype);
   if (bits == 0) bad(cat("has the unknown dtype \"", t.dtype, "\""));
@@ -231,7 +235,8 @@ Safetensors::Safetensors(const std::filesystem::path& path) : path_(path.string(
   std::memcpy(&length, bytes_.data(), sizeof length);
   const std::uint64_t rest = bytes_.size() - sizeof length;
   if (length > kMaxHeader || length > rest)
-    reject(path_, cat("it says that its header has ", length, " bytes, but ", length > kMaxHeader ? "100000000 is the most" : cat("only ", rest, " follow")));
+    reject(path_, cat("it says that its header has ", length, " bytes, but ",
+                      length > kMaxHeader ? "100000000 is the most" : cat("only ", rest, " follow")));
   data_ = sizeof length + static_cast<std::size_t>(length);
   parse({bytes_.data() + sizeof length, static_cast<std::size_t>(length)}, rest - length);
 }
@@ -252,8 +257,8 @@ void Safetensors::parse(std::string_view text, std::uint64_t data_bytes) {
   std::uint64_t covered = 0;
   for (const Tensor& t : tensors_) {
     if (t.begin != covered)
-      reject(path_, cat("tensor \"", t.name, "\" begins at byte ", t.begin, t.begin < covered ? ", inside the one before, which ends at "
-                                                                                           : ", after a hole from ", covered));
+      reject(path_, cat("tensor \"", t.name, "\" begins at byte ", t.begin,
+                        t.begin < covered ? ", inside the one before, which ends at " : ", after a hole from ", covered));
     covered = t.end;
   }
   if (covered != data_bytes) reject(path_, cat("the tensors have ", covered, " bytes, the file has ", data_bytes, " for them"));
@@ -265,7 +270,8 @@ const Safetensors::Tensor* Safetensors::find(std::string_view name) const {
 }
 
 void Safetensors::read(const Tensor& t, std::span<Real> out) const {
-  if (out.size() != t.size) throw FileError(cat(path_, ": tensor \"", t.name, "\" has ", t.size, " numbers, ", out.size(), " were asked for"));
+  if (out.size() != t.size)
+    throw FileError(cat(path_, ": tensor \"", t.name, "\" has ", t.size, " numbers, ", out.size(), " were asked for"));
   if (!convert(t.dtype, bytes_.data() + data_ + t.begin, out))
     throw FileError(cat(path_, ": tensor \"", t.name, "\" has the dtype ", t.dtype, ", which cannot be read; save it as F32"));
 }
@@ -280,7 +286,8 @@ std::string dotted(std::string path) {
 }
 
 bool same_shape(const Shape& a, std::span<const std::uint64_t> b) {
-  return std::equal(a.begin(), a.end(), b.begin(), b.end(), [](Index m, std::uint64_t n) { return static_cast<std::uint64_t>(m) == n; });
+  const auto same = [](Index m, std::uint64_t n) { return static_cast<std::uint64_t>(m) == n; };
+  return std::equal(a.begin(), a.end(), b.begin(), b.end(), same);
 }
 
 }  // namespace

@@ -40,7 +40,8 @@ Schedule step(double rate, std::int64_t every, double gamma) {
 Schedule multi_step(double rate, std::vector<std::int64_t> milestones, double gamma) {
   require_rate(rate, "multi_step");
   return [=, milestones = std::move(milestones)](const Progress& at) {
-    return rate * std::pow(gamma, static_cast<double>(std::ranges::count_if(milestones, [&](std::int64_t m) { return m <= at.epoch; })));
+    const auto reached = std::ranges::count_if(milestones, [&](std::int64_t m) { return m <= at.epoch; });
+    return rate * std::pow(gamma, static_cast<double>(reached));
   };
 }
 
@@ -63,7 +64,8 @@ Schedule one_cycle(double rate, std::int64_t steps, OneCycleOptions o) {
   require(o.rise >= 0 && o.rise <= 1 && o.start_divisor > 0 && o.final_divisor > 0, "one_cycle",
           cat("rise must be in [0, 1] and the divisors positive, got ", o.rise, ", ", o.start_divisor, " and ", o.final_divisor));
   const double first = rate / o.start_divisor, last = first / o.final_divisor;
-  const double end = static_cast<double>(steps - 1), top = o.rise * static_cast<double>(steps) - 1;  // steps at which arcs meet, as in torch
+  // the steps at which the arcs end, as in torch
+  const double end = static_cast<double>(steps - 1), top = o.rise * static_cast<double>(steps) - 1;
   return [=](const Progress& at) {
     const double t = std::min(static_cast<double>(at.step), end);
     if (t <= top && top > 0) return along_cosine(first, rate, t / top);
@@ -84,7 +86,8 @@ Schedule warmup(std::int64_t steps, Schedule inner) {
 ReduceOnPlateau::ReduceOnPlateau(double rate, Options options)
     : options_(options), state_{rate, std::numeric_limits<double>::infinity()} {
   require_rate(rate, "reduce_on_plateau");
-  require(options.factor > 0 && options.factor < 1, "reduce_on_plateau", cat("the factor must be in (0, 1), got ", options.factor));
+  require(options.factor > 0 && options.factor < 1, "reduce_on_plateau",
+          cat("the factor must be in (0, 1), got ", options.factor));
   require(options.patience >= 0 && options.cooldown >= 0, "reduce_on_plateau",
           cat("patience and cooldown must be 0 or more, got ", options.patience, " and ", options.cooldown));
 }

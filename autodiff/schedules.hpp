@@ -25,12 +25,16 @@ namespace ad::schedule {
 Schedule constant(double rate);
 
 // ---- by epoch
-Schedule step(double rate, std::int64_t every, double gamma = 0.1);          ///< rate gamma^(epoch / every, rounded down); every >= 1
-Schedule multi_step(double rate, std::vector<std::int64_t> milestones, double gamma = 0.1);  ///< times gamma at each milestone reached
-Schedule exponential(double rate, double gamma);                             ///< rate gamma^epoch
+/// rate gamma^(epoch / every, rounded down); every >= 1
+Schedule step(double rate, std::int64_t every, double gamma = 0.1);
+/// rate times gamma for each milestone that the epoch has reached
+Schedule multi_step(double rate, std::vector<std::int64_t> milestones, double gamma = 0.1);
+/// rate gamma^epoch
+Schedule exponential(double rate, double gamma);
 
 // ---- by step
-/// Half a cosine from `rate` at step 0 down to `final_rate` at step `steps`, where it stays (Loshchilov & Hutter 2017, without restarts).
+/// Half a cosine from `rate` at step 0 down to `final_rate` at step `steps`, where it stays (Loshchilov & Hutter 2017, without
+/// restarts).
 Schedule cosine(double rate, std::int64_t steps, double final_rate = 0);
 
 struct OneCycleOptions {
@@ -38,7 +42,8 @@ struct OneCycleOptions {
   double start_divisor = 25;    ///< begins at rate / start_divisor
   double final_divisor = 1e4;   ///< ends at rate / (start_divisor final_divisor)
 };
-/// Up and down again along cosines, within `steps` steps (Smith & Topin 2018). Unlike PyTorch's, it stays at the end instead of failing.
+/// Up and down again along cosines, within `steps` steps (Smith & Topin 2018). Unlike PyTorch's, it stays at the end instead of
+/// failing.
 Schedule one_cycle(double rate, std::int64_t steps, OneCycleOptions options = {});
 
 /// In the first `steps` steps (step + 1) / (steps + 1) times what `inner` says, so that the first update is not wasted on rate 0.

@@ -8,7 +8,7 @@ function(add_engine name)
   # PUBLIC: `map` is compiled into its callers, who must agree on the vector width.
   target_compile_options(${name} PUBLIC -fno-math-errno -fno-trapping-math $<$<BOOL:${VAEZOO_NATIVE}>:-march=native>)
   target_link_libraries(${name} PUBLIC OpenMP::OpenMP_CXX xsimd xtensor PRIVATE $<BUILD_INTERFACE:vaezoo_flags>
-    $<BUILD_INTERFACE:nlohmann_json::nlohmann_json> ${openblas_LINK_LIBRARIES})  # a path: an imported target would be missing after installation
+    $<BUILD_INTERFACE:nlohmann_json::nlohmann_json> ${openblas_LINK_LIBRARIES})
   if(dnnl_include AND dnnl_library)
     target_compile_definitions(${name} PRIVATE VAEZOO_ONEDNN)
     target_include_directories(${name} SYSTEM PRIVATE ${dnnl_include})
