@@ -137,7 +137,7 @@ struct EvaluateConfig {
 };
 
 struct OutputConfig {
-  std::int64_t samples = 64, reconstructions = 32;  ///< pictures in each grid; 0 leaves the grid out
+  std::int64_t samples = 64, reconstructions = 30;  ///< pictures in each grid; 0 leaves the grid out
   bool latent_map = true, tensorboard = true, csv = true, report = true;
   void fields(Fields& f);
 };

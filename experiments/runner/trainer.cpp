@@ -111,18 +111,16 @@ double Trainer::learning_rate() const {
 }
 
 Outcome Trainer::run() {
-  if (state_.finished) return Outcome::finished;
-  const TrainConfig& train = session_.config.train;
+  const std::optional<std::int64_t>& patience = session_.config.train.early_stopping.patience;
   while (state_.step < total_steps()) {
-    if (!epoch_of_steps()) return Outcome::interrupted;
-    if (state_.batch == batches_.per_epoch()) end_epoch();
-    if (train.early_stopping.patience && state_.waited > *train.early_stopping.patience) {
-      state_.finished = true;
+    if (patience && state_.waited >= *patience) {  // asked first, so that a run which stopped here stops again when resumed
       save();
+      progress_->finish(shown_);
       return Outcome::stopped_early;
     }
+    if (!epoch_of_steps()) return Outcome::interrupted;
+    if (state_.batch == batches_.per_epoch()) end_epoch();
   }
-  state_.finished = true;
   save();
   progress_->finish(shown_);
   return Outcome::finished;

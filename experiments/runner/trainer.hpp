@@ -27,7 +27,6 @@ struct TrainingState {
   double best = std::numeric_limits<double>::infinity();  ///< the best validation metric; smaller is better
   std::int64_t best_step = -1;                             ///< its step; -1: none yet
   std::int64_t waited = 0;                                 ///< validations since then
-  bool finished = false;
   ad::ReduceOnPlateau::State plateau{0, std::numeric_limits<double>::infinity()};
   // The current epoch's means so far: sums over examples of the loss and the objective's terms.
   double examples = 0;

@@ -16,7 +16,7 @@ json to_json(const TrainingState& s) {
   json sums = json::array();
   for (const Metric& m : s.sums) sums.push_back({m.name, m.value});
   return {{"step", s.step}, {"epoch", s.epoch}, {"batch", s.batch}, {"seconds", s.seconds}, {"best", number(s.best)}, {"best_step", s.best_step},
-          {"waited", s.waited}, {"finished", s.finished}, {"examples", s.examples}, {"sums", sums},
+          {"waited", s.waited}, {"examples", s.examples}, {"sums", sums},
           {"plateau", {{"rate", s.plateau.rate}, {"best", number(s.plateau.best)}, {"bad", s.plateau.bad}, {"cooldown", s.plateau.cooldown}}}};
 }
 
@@ -29,7 +29,6 @@ TrainingState from_json(const json& j) {
   s.best = number(j.at("best"));
   s.best_step = j.at("best_step");
   s.waited = j.at("waited");
-  s.finished = j.at("finished");
   s.examples = j.at("examples");
   for (const json& m : j.at("sums")) s.sums.push_back({m.at(0), m.at(1)});
   const json& p = j.at("plateau");

@@ -1,0 +1,235 @@
+// Runs from end to end: files, reproducibility, interruption, exit codes.
+#include <doctest/doctest.h>
+
+#include <chrono>
+#include <thread>
+
+#include "autodiff/safetensors.hpp"
+#include "experiments/runner/errors.hpp"
+#include "tests/zoo/runner_support.hpp"
+
+using namespace vaezoo;
+using namespace test_support;
+using nlohmann::json;
+namespace fs = std::filesystem;
+
+namespace {
+
+/// Writes the experiment as a file and runs the program on it.
+struct ProgramResult {
+  int code;
+  std::string output;
+};
+ProgramResult run_program(const TempFolder& temp, const std::vector<std::string>& arguments) {
+  Child child(arguments, temp / "output.txt");
+  const int code = child.wait();
+  return {code, child.output()};
+}
+
+std::string write_experiment(const TempFolder& temp, const json& value) {
+  const fs::path file = temp / "experiment.json";
+  atomic_write(file, value.dump());
+  return file.string();
+}
+
+/// Many short steps, each saved: something to interrupt.
+json long_experiment() {
+  json value = tiny_experiment();
+  value["train"]["epochs"] = 400;
+  value["train"]["log_every"] = 10;
+  value["train"]["checkpoint_every_steps"] = 3;
+  value["output"]["tensorboard"] = false;
+  return value;
+}
+
+/// Waits until the run has saved a state of at least that step; false when the program ended before.
+bool wait_for_step(Child& child, const fs::path& folder, std::int64_t step) {
+  while (child.running()) {
+    if (fs::exists(folder / "checkpoints" / "state.safetensors")) {
+      const ad::Safetensors file(folder / "checkpoints" / "state.safetensors");
+      if (std::stoll(file.metadata().at("step")) >= step) return true;
+    }
+    std::this_thread::sleep_for(std::chrono::milliseconds(2));
+  }
+  return false;
+}
+
+std::int64_t saved_step(const fs::path& folder) {
+  return std::stoll(ad::Safetensors(folder / "checkpoints" / "state.safetensors").metadata().at("step"));
+}
+
+void check_same_run(const fs::path& a, const fs::path& b) {
+  for (const char* file : {"state", "last", "best"}) {
+    CAPTURE(file);
+    CHECK(checkpoint_numbers(a, file) == checkpoint_numbers(b, file));
+  }
+  CHECK(metrics_without_time(a) == metrics_without_time(b));
+  const json first = read_json_file(a / "summary.json"), second = read_json_file(b / "summary.json");
+  CHECK(first.at("test") == second.at("test"));
+  CHECK(first.at("validation") == second.at("validation"));
+}
+
+}  // namespace
+
+TEST_CASE("run: a run writes its configuration, metrics, summary, checkpoints, pictures and report") {
+  const TempFolder temp;
+  CHECK(run(tiny_experiment(), temp / "run") == kDone);
+  for (const char* file : {"config.json", "metrics.jsonl", "metrics.csv", "summary.json", "report.html", "samples.png", "reconstructions.png",
+                           "latent_map.svg", "checkpoints/last.safetensors", "checkpoints/best.safetensors", "checkpoints/state.safetensors"}) {
+    CAPTURE(file);
+    CHECK(fs::file_size(temp / "run" / file) > 0);
+  }
+  const json summary = read_json_file(temp / "run" / "summary.json");
+  CHECK(summary.at("steps") == 14);
+  for (const char* key : {"loss", "elbo", "reconstruction", "kl", "nll", "nll_stderr", "mse", "active_units"}) CHECK(summary.at("test").contains(key));
+  CHECK_FALSE(summary.at("test").contains("bits_per_dim"));  // grey targets of a Bernoulli are no discrete data
+  const std::string page = read_file(temp / "run" / "report.html");
+  CHECK(count(page, "data:image/png;base64,") == 2);
+  CHECK(count(page, "<svg") >= 5);  // loss, reconstruction, kl, the map, KL per dimension
+  CHECK(markup_fault(read_file(temp / "run" / "latent_map.svg")) == "");
+}
+
+TEST_CASE("run: the resolved configuration gives the same run bit for bit, at any number of threads") {
+  const TempFolder temp;
+  json value = tiny_experiment();
+  value["model"]["encoder"]["hidden"] = value["model"]["decoder"]["hidden"] = {256, 256};  // wide enough to be cut into parallel blocks
+  REQUIRE(run(value, temp / "a") == kDone);
+  REQUIRE(run(read_json_file(temp / "a" / "config.json"), temp / "b") == kDone);
+  REQUIRE(run(value, temp / "c", 2) == kDone);
+  check_same_run(temp / "a", temp / "b");
+  check_same_run(temp / "a", temp / "c");
+  value["seed"] = 1;
+  REQUIRE(run(value, temp / "d") == kDone);
+  CHECK(checkpoint_numbers(temp / "a", "last") != checkpoint_numbers(temp / "d", "last"));
+}
+
+TEST_CASE("run: a run that is resumed where it ended trains on as one run would") {
+  const TempFolder temp;
+  for (const char* optimizer : {"adam", "sgd", "rmsprop", "adamax"}) {
+    CAPTURE(optimizer);
+    json whole = tiny_experiment();
+    whole["train"]["optimizer"] = {{"name", optimizer}};
+    whole["train"]["ema_decay"] = 0.9;
+    json half = whole;
+    half["train"]["steps"] = 5;  // in the middle of an epoch
+    whole["train"]["steps"] = 12;
+    REQUIRE(run(whole, temp / "whole", 1, true) == kDone);
+    REQUIRE(run(half, temp / "half", 1, true) == kDone);
+    // A plan made longer goes on where the shorter one ended.
+    ExperimentConfig config = experiment(whole);
+    atomic_write(temp / "half" / "config.json", experiment_text(config));
+    REQUIRE(resume_run(temp / "half", {.data_dir = std::nullopt, .threads = 1, .quiet = true}) == kDone);
+    CHECK(checkpoint_numbers(temp / "whole", "state") == checkpoint_numbers(temp / "half", "state"));
+    CHECK(checkpoint_numbers(temp / "whole", "last") == checkpoint_numbers(temp / "half", "last"));
+    CHECK(metrics_without_time(temp / "whole") == metrics_without_time(temp / "half"));
+  }
+}
+
+TEST_CASE("run: a run that was killed at any moment resumes bit for bit") {
+  const TempFolder temp;
+  json value = long_experiment();
+  value["train"]["epochs"] = 60;
+  const std::string file = write_experiment(temp, value);
+  REQUIRE(run_program(temp, {"run", file, "--quiet", "--out", (temp / "whole").string()}).code == kDone);
+  bool interrupted = false;
+  {
+    Child child({"run", file, "--quiet", "--out", (temp / "killed").string()}, temp / "killed.txt");
+    interrupted = wait_for_step(child, temp / "killed", 30);
+    child.send(SIGKILL);
+    child.wait();
+  }
+  REQUIRE(interrupted);
+  CHECK_FALSE(fs::exists(temp / "killed" / "report.html"));
+  REQUIRE(run_program(temp, {"resume", (temp / "killed").string(), "--quiet"}).code == kDone);
+  check_same_run(temp / "whole", temp / "killed");
+}
+
+TEST_CASE("run: Ctrl-C saves the step it came in and ends with 130, SIGTERM with 143") {
+  const TempFolder temp;
+  const std::string file = write_experiment(temp, long_experiment());
+  for (const auto& [signal, code] : {std::pair(SIGINT, 130), std::pair(SIGTERM, 143)}) {
+    CAPTURE(signal);
+    const fs::path folder = temp / std::to_string(signal);
+    Child child({"run", file, "--out", folder.string()}, temp / "child.txt");
+    REQUIRE(wait_for_step(child, folder, 3));
+    child.send(signal);
+    CHECK(child.wait() == code);
+    CHECK(contains(child.output(), "vaezoo resume " + folder.string()));
+    CHECK(contains(child.output(), "stopped at step " + std::to_string(saved_step(folder)) + ";"));
+  }
+}
+
+TEST_CASE("run: a folder that holds a run is left alone unless --force") {
+  const TempFolder temp;
+  REQUIRE(run(tiny_experiment(), temp / "run") == kDone);
+  const std::string before = checkpoint_numbers(temp / "run", "last");
+  json other = tiny_experiment();
+  other["seed"] = 3;
+  CHECK_THROWS_AS(run(other, temp / "run"), UsageError);
+  CHECK(checkpoint_numbers(temp / "run", "last") == before);
+  CHECK(run(other, temp / "run", 1, true) == kDone);
+  CHECK(checkpoint_numbers(temp / "run", "last") != before);
+}
+
+TEST_CASE("run: what is wrong has its exit code and a sentence") {
+  const TempFolder temp;
+  json value = tiny_experiment();
+  const auto expect = [&](int code, const std::string& part, std::vector<std::string> arguments) {
+    const ProgramResult outcome = run_program(temp, arguments);
+    CAPTURE(outcome.output);
+    CHECK(outcome.code == code);
+    CHECK(contains(outcome.output, part));
+  };
+  value["model"]["latent_dims"] = 2;
+  expect(kConfig, "did you mean \"latent_dim\"?", {"run", write_experiment(temp, value), "--out", (temp / "x").string()});
+  expect(kConfig, "nothing.json", {"run", (temp / "nothing.json").string()});
+  expect(kConfig, "did you mean \"vae\"?", {"describe", "vea"});
+  value = tiny_experiment();
+  value["dataset"] = "mnist";
+  expect(kData, "vaezoo download mnist", {"run", write_experiment(temp, value), "--data-dir", (temp / "data").string(), "--out", (temp / "x").string()});
+  CHECK_FALSE(fs::exists(temp / "x"));
+  expect(kUsage, "", {"fly"});
+  expect(kUsage, "holds no run", {"resume", (temp / "x").string()});
+  expect(kUsage, "digits is not downloaded", {"download", "digits"});
+}
+
+TEST_CASE("run: divergence ends with 5, names what went non-finite and keeps the last checkpoint") {
+  const TempFolder temp;
+  json value = tiny_experiment();
+  value["train"]["optimizer"] = {{"name", "sgd"}, {"learning_rate", 1e9}};
+  value["train"]["checkpoint_every_steps"] = 1;
+  const ProgramResult outcome = run_program(temp, {"run", write_experiment(temp, value), "--out", (temp / "run").string()});
+  CAPTURE(outcome.output);
+  CHECK(outcome.code == kDiverged);
+  CHECK(contains(outcome.output, "training diverged at step"));
+  CHECK((contains(outcome.output, "first in node") || contains(outcome.output, "the gradient of ")));
+  CHECK_NOTHROW(ad::Safetensors(temp / "run" / "checkpoints" / "state.safetensors"));
+}
+
+TEST_CASE("run: trained weights answer evaluate, sample, reconstruct and encode") {
+  const TempFolder temp;
+  REQUIRE(run(tiny_experiment(), temp / "run") == kDone);
+  const std::string folder = (temp / "run").string();
+  CHECK(run_program(temp, {"evaluate", folder}).code == kDone);
+  CHECK(read_json_file(temp / "run" / "evaluation.json").at("test") == read_json_file(temp / "run" / "summary.json").at("test"));
+  CHECK(run_program(temp, {"sample", folder, "--count", "3", "--out", (temp / "s.npy").string()}).code == kDone);
+  CHECK(fs::file_size(temp / "s.npy") == 128 + 3 * 64 * 4);
+  CHECK(run_program(temp, {"sample", folder, "--count", "3", "--out", (temp / "s.png").string()}).code == kDone);
+  CHECK(read_file(temp / "s.png").substr(1, 3) == "PNG");
+  CHECK(run_program(temp, {"reconstruct", folder, "--count", "5", "--out", (temp / "r.csv").string()}).code == kDone);
+  CHECK(count(read_file(temp / "r.csv"), "\n") == 6);
+  CHECK(run_program(temp, {"encode", folder, "--out", (temp / "codes.csv").string()}).code == kDone);
+  CHECK(read_file(temp / "codes.csv").starts_with("label,z0,z1,z2\n"));
+  CHECK(count(read_file(temp / "codes.csv"), "\n") == 41);
+  CHECK(run_program(temp, {"encode", folder, "--out", (temp / "codes.png").string()}).code == kUsage);
+}
+
+TEST_CASE("run: the experiments that come with the program are valid and their schema is current") {
+  INFO("when a setting was added: vaezoo schema > experiments/schema.json");
+  CHECK(read_file("experiments/schema.json") == experiment_schema_text());
+  for (const auto& entry : fs::recursive_directory_iterator("experiments")) {
+    if (entry.path().extension() != ".json" || entry.path().filename() == "schema.json") continue;
+    CAPTURE(entry.path());
+    CHECK_NOTHROW(load_experiment(entry.path()));
+  }
+}
