@@ -11,7 +11,8 @@ namespace {
 
 using Function = std::function<Var(Tape&)>;
 
-/// The weights of the projection: of order one and away from zero, so that no output goes unnoticed; a single output stays as it is.
+/// The weights of the projection: of order one and away from zero, so that no output goes unnoticed; a single output
+/// stays as it is.
 std::vector<Real> projection(Index size, Key key) {
   std::vector<Real> w(static_cast<std::size_t>(size), Real(1));
   if (size == 1) return w;
@@ -67,7 +68,8 @@ GradcheckReport compare(std::vector<Target>& targets, const std::function<double
   GradcheckReport report;
   const double center = value_at();
   if (const double again = value_at(); again != center && !(std::isnan(again) && std::isnan(center)))
-    throw Error(cat("[gradcheck] the function gave ", center, " and then ", again, " for the same inputs; give its noise a fixed key"));
+    throw Error(
+        cat("[gradcheck] the function gave ", center, " and then ", again, " for the same inputs; give its noise a fixed key"));
   for (std::size_t k = 0; k < targets.size(); ++k) {
     Target& t = targets[k];
     for (const Index i : elements_to_check(std::ssize(t.values), o, t.name)) {
@@ -100,8 +102,8 @@ void differentiate(Tape& tape, Var y, Key key) {
 
 std::string GradcheckReport::text() const {
   if (checked == 0) return "nothing to check";
-  return cat(passed ? "gradients agree" : "gradients differ", ": the worst of ", checked, " elements is ", where.empty() ? "exact" : where, ", gradient ",
-             gradient, ", difference ", difference, ", error ", error);
+  return cat(passed ? "gradients agree" : "gradients differ", ": the worst of ", checked, " elements is ",
+             where.empty() ? "exact" : where, ", gradient ", gradient, ", difference ", difference, ", error ", error);
 }
 
 GradcheckReport gradcheck(const std::function<Var(Tape&, std::span<const Var>)>& f, std::vector<GradcheckInput> inputs,
@@ -127,7 +129,8 @@ GradcheckReport gradcheck(const std::function<Var(Tape&, std::span<const Var>)>&
   return compare(targets, value_at, options);
 }
 
-GradcheckReport gradcheck_parameters(ParameterStore& store, const std::function<Var(Tape&)>& loss, const GradcheckOptions& options) {
+GradcheckReport gradcheck_parameters(ParameterStore& store, const std::function<Var(Tape&)>& loss,
+                                     const GradcheckOptions& options) {
   const std::vector<Real> buffers(store.buffers().begin(), store.buffers().end());
   const auto restore = [&] { std::ranges::copy(buffers, store.buffers().begin()); };
   Tape tape, plain(Grad::off);

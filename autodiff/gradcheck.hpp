@@ -1,6 +1,6 @@
 #pragma once
-// Is a gradient right? Compares what backward() gives with differences of values. Meant for the double build; in float, differences
-// lose most digits and the check is a smoke test.
+// Is a gradient right? Compares what backward() gives with differences of values. Meant for the double build; in float,
+// differences lose most digits and the check is a smoke test.
 #include <functional>
 #include <span>
 #include <string>
@@ -42,11 +42,12 @@ struct GradcheckInput {
   std::vector<Real> values;
 };
 
-/// Checks d f / d input for every input. An f of several elements is made a number by a fixed random projection, F = sum_i w_i f_i.
-/// For each element x_j the gradient a is compared with
+/// Checks d f / d input for every input. An f of several elements is made a number by a fixed random projection,
+/// F = sum_i w_i f_i. For each element x_j the gradient a is compared with
 ///   (F(x_j + h) - F(x_j - h)) / 2h                                              h = narrow_step max(1, |x_j|)
 ///   (8 (F(x_j + h) - F(x_j - h)) - (F(x_j + 2h) - F(x_j - 2h))) / 12h           h = wide_step max(1, |x_j|)
-/// of which the closer one, n, counts: the wide formula has less noise, the narrow one stays clear of kinks near by. It passes when
+/// of which the closer one, n, counts: the wide formula has less noise, the narrow one stays clear of kinks near by.
+/// It passes when
 ///   error = |a - n| / max(|a|, |n|, floor max(1, |F|))  <=  tolerance.
 /// Throws Error when f is not a function of its inputs (noise without a fixed key).
 GradcheckReport gradcheck(const std::function<Var(Tape&, std::span<const Var>)>& f, std::vector<GradcheckInput> inputs,
@@ -54,6 +55,7 @@ GradcheckReport gradcheck(const std::function<Var(Tape&, std::span<const Var>)>&
 
 /// The same for every trainable parameter of a store, F being a loss (of one element, or projected). Values and buffers are as
 /// before afterwards; gradients are cleared.
-GradcheckReport gradcheck_parameters(ParameterStore& store, const std::function<Var(Tape&)>& loss, const GradcheckOptions& options = {});
+GradcheckReport gradcheck_parameters(ParameterStore& store, const std::function<Var(Tape&)>& loss,
+                                     const GradcheckOptions& options = {});
 
 }  // namespace ad

@@ -33,8 +33,8 @@ void add_rows(Real* to, const Real* from, const Index* index, Index rows, Index 
   });
 }
 
-/// Both sides of gather and scatter_add: `whole` is [outer, count, inner], `picked` is [outer, picks, inner]; visit(i, j) pairs element i
-/// of `whole` with element j of `picked`. Planes run in parallel, the pairs of one in order.
+/// Both sides of gather and scatter_add: `whole` is [outer, count, inner], `picked` is [outer, picks, inner]; visit(i, j) pairs
+/// element i of `whole` with element j of `picked`. Planes run in parallel, the pairs of one in order.
 template <class Visit>
 void each_pick(const AxisView& whole, Index picks, const Index* index, Visit visit) {
   const Index plane = picks * whole.inner;
@@ -82,7 +82,8 @@ Var gather(Var x, Index axis, std::span<const Index> indices) {
   axis = normalize_axis(axis, shape.rank(), "gather");
   const AxisView v = along(shape, axis);
   const Index places = v.outer * v.inner, count = std::ssize(indices), picks = places == 0 ? 0 : count / places;
-  AD_CHECK(picks * places == count, "gather", cat(count, " indices are no multiple of the ", places, " places of ", shape, " beside axis ", axis));
+  AD_CHECK(picks * places == count, "gather",
+           cat(count, " indices are no multiple of the ", places, " places of ", shape, " beside axis ", axis));
   shape[axis] = picks;
   Tape& tape = x.tape();
   const Index* index = copy_indices("gather", tape, indices, v.count);
@@ -108,7 +109,8 @@ Var scatter_add(Var x, Index axis, std::span<const Index> indices, Var source) {
            cat("needs one index for each element of the source ", source.shape(), ", got ", std::ssize(indices)));
   const Index picks = expected.rank() == shape.rank() ? expected[axis] : -1;
   if (picks >= 0) expected[axis] = shape[axis];
-  AD_CHECK(expected == shape, "scatter_add", cat("x is ", shape, " and the source ", source.shape(), ": they may differ at axis ", axis, " alone"));
+  AD_CHECK(expected == shape, "scatter_add",
+           cat("x is ", shape, " and the source ", source.shape(), ": they may differ at axis ", axis, " alone"));
   const AxisView v = along(shape, axis);
   Tape& tape = x.tape();
   const Index* index = copy_indices("scatter_add", tape, indices, v.count);

@@ -15,8 +15,8 @@ Var embedding(Var table, std::span<const Index> indices, const Shape& indices_sh
 /// is worked out from their number. gather(x, 1, labels) picks one number of each row: [B, K] -> [B, 1].
 Var gather(Var x, Index axis, std::span<const Index> indices);
 
-/// x, and source[.., m, ..] added at [.., indices[.., m, ..], ..] along the axis.   indices: one for each element of source, whose
-/// shape is that of x but for the axis. What meets at one place adds up in order.
+/// x, and source[.., m, ..] added at [.., indices[.., m, ..], ..] along the axis.   indices: one for each element of source,
+/// whose shape is that of x but for the axis. What meets at one place adds up in order.
 Var scatter_add(Var x, Index axis, std::span<const Index> indices, Var source);
 
 /// [n, classes], row i all zeros but a 1 at indices[i]; a constant.

@@ -22,7 +22,8 @@ void with_fused(Activation a, Visit visit) {
     case Activation::relu:
       return visit([](auto x) { return relu(x); }, [=](auto y) { return select(y <= zero, zero, one); });
     case Activation::leaky_relu:
-      return visit([](auto x) { return leaky_relu(x, kLeakySlope); }, [=](auto y) { return select(y > zero, one, Batch(kLeakySlope)); });
+      return visit([](auto x) { return leaky_relu(x, kLeakySlope); },
+                   [=](auto y) { return select(y > zero, one, Batch(kLeakySlope)); });
     case Activation::elu:
       return visit([](auto x) { return elu(x, Real(1)); }, [=](auto y) { return select(y > zero, one, y + one); });
     case Activation::softplus:
@@ -73,9 +74,9 @@ void sum_columns(const Real* y_bar, Index rows, Index stride, Index begin, Index
 
 Activation activation_from_name(std::string_view name) {
   constexpr std::array<std::pair<std::string_view, Activation>, 10> kNames{{{"identity", Activation::identity},
-      {"none", Activation::identity}, {"relu", Activation::relu}, {"leaky_relu", Activation::leaky_relu}, {"elu", Activation::elu},
-      {"gelu", Activation::gelu}, {"silu", Activation::silu}, {"softplus", Activation::softplus}, {"tanh", Activation::tanh},
-      {"sigmoid", Activation::sigmoid}}};
+      {"none", Activation::identity}, {"relu", Activation::relu}, {"leaky_relu", Activation::leaky_relu},
+      {"elu", Activation::elu}, {"gelu", Activation::gelu}, {"silu", Activation::silu}, {"softplus", Activation::softplus},
+      {"tanh", Activation::tanh}, {"sigmoid", Activation::sigmoid}}};
   std::string known;
   for (const auto& [n, a] : kNames) {
     if (n == name) return a;
@@ -187,8 +188,9 @@ Var matmul(Var a, Var b, bool transpose_a, bool transpose_b) {
   const Index a_stride = sa.back(), b_stride = sb.back();
   const Index m = transpose_a ? sa.back() : sa[sa.rank() - 2], k = transpose_a ? sa[sa.rank() - 2] : sa.back();
   const Index n = transpose_b ? sb[sb.rank() - 2] : sb.back(), k_b = transpose_b ? sb.back() : sb[sb.rank() - 2];
-  AD_CHECK(k == k_b, "matmul", cat("inner sizes ", k, " and ", k_b, " differ: a is ", sa, transpose_a ? " transposed" : "", ", b is ", sb,
-                                   transpose_b ? " transposed" : ""));
+  AD_CHECK(k == k_b, "matmul",
+           cat("inner sizes ", k, " and ", k_b, " differ: a is ", sa, transpose_a ? " transposed" : "", ", b is ", sb,
+               transpose_b ? " transposed" : ""));
   const Shape batch = broadcast_shape(leading(sa), leading(sb), "matmul");
   std::array<Index, Shape::kMaxRank> sizes{};
   AD_CHECK(batch.rank() + 2 <= Shape::kMaxRank, "matmul", "too many axes");
@@ -196,7 +198,8 @@ Var matmul(Var a, Var b, bool transpose_a, bool transpose_b) {
   sizes[static_cast<std::size_t>(batch.rank())] = m;
   sizes[static_cast<std::size_t>(batch.rank() + 1)] = n;
   Tape& tape = a.tape();
-  const Var c = tape.node("matmul", Shape(std::span<const Index>(sizes.data(), static_cast<std::size_t>(batch.rank() + 2))), {a, b});
+  const Var c =
+      tape.node("matmul", Shape(std::span<const Index>(sizes.data(), static_cast<std::size_t>(batch.rank() + 2))), {a, b});
   const BatchOffsets offsets = batch_offsets(batch, sa, sb);
 
   const Real *pa = a.data(), *pb = b.data();
@@ -224,9 +227,11 @@ Var matmul(Var a, Var b, bool transpose_a, bool transpose_b) {
         const auto [ia, ib] = offsets(i);
         const Real* g = c_bar + i * m * n;
         if (ga && !transpose_a) multiply(m, k, n, Matrix{g, n}, Matrix{vb + ib, b_stride, !transpose_b}, ga.data + ia, a_stride);
-        if (ga && transpose_a) multiply(k, m, n, Matrix{vb + ib, b_stride, transpose_b}, Matrix{g, n, true}, ga.data + ia, a_stride);
+        if (ga && transpose_a)
+          multiply(k, m, n, Matrix{vb + ib, b_stride, transpose_b}, Matrix{g, n, true}, ga.data + ia, a_stride);
         if (gb && !transpose_b) multiply(k, n, m, Matrix{va + ia, a_stride, !transpose_a}, Matrix{g, n}, gb.data + ib, b_stride);
-        if (gb && transpose_b) multiply(n, k, m, Matrix{g, n, true}, Matrix{va + ia, a_stride, transpose_a}, gb.data + ib, b_stride);
+        if (gb && transpose_b)
+          multiply(n, k, m, Matrix{g, n, true}, Matrix{va + ia, a_stride, transpose_a}, gb.data + ib, b_stride);
       };
       const bool shared = a.size() != offsets.count * m * k || b.size() != offsets.count * k * n;
       if (one || shared) {

@@ -8,7 +8,8 @@ namespace ad {
 
 enum class Activation { identity, relu, leaky_relu, elu, gelu, silu, softplus, tanh, sigmoid };
 
-/// From its name in PyTorch's functional module ("relu", "tanh", "silu" ...; "identity" or "none"). Throws Error with the list otherwise.
+/// From its name in PyTorch's functional module ("relu", "tanh", "silu" ...; "identity" or "none"). Throws Error with the list
+/// otherwise.
 Activation activation_from_name(std::string_view name);
 /// activation(x), elementwise; leaky_relu with slope 0.01, elu with alpha 1.
 Var activate(Var x, Activation activation);

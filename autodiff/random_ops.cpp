@@ -27,8 +27,9 @@ Var dropout(Var x, Real p, Key key, bool training) {
   AD_CHECK(p >= 0 && p <= 1, "dropout", cat("p must be in [0, 1], it is ", p));
   if (!training || p == 0) return x;
   const Real scale = p < 1 ? 1 / (1 - p) : Real(0);
-  return map("dropout", [p, scale](auto v, auto u) { return v * select(value_of(u) >= Batch(p), Batch(scale), Batch(Real(0))); }, x,
-             uniform(x.tape(), x.shape(), key));
+  return map(
+      "dropout", [p, scale](auto v, auto u) { return v * select(value_of(u) >= Batch(p), Batch(scale), Batch(Real(0))); }, x,
+      uniform(x.tape(), x.shape(), key));
 }
 
 }  // namespace ad

@@ -7,7 +7,8 @@ namespace ad {
 
 Var normal(Tape& tape, const Shape& shape, Key key);                               ///< standard normal numbers
 Var uniform(Tape& tape, const Shape& shape, Key key, Real low = 0, Real high = 1); ///< in [low, high)
-Var bernoulli(Var probability, Key key);  ///< 1 with probability p_i, else 0, p_i in [0, 1]; no gradient; the shape of `probability`
+/// 1 with probability p_i, else 0, for p_i in [0, 1]; the shape of `probability`, to which no gradient flows.
+Var bernoulli(Var probability, Key key);
 
 /// Inverted dropout (Srivastava et al. 2014): an element is 0 with probability p and x / (1 - p) otherwise; x itself when not
 /// training. Throws ShapeError unless p is in [0, 1].

@@ -98,8 +98,12 @@ Var extremum(const char* op, Op pick, const Reduction& r) {
       };
       Real* ties = t.scratch(y.size());
       fold(t, view, Sum{}, chosen, Sources<1>{x.data()}, Sources<1>{y.data()}, {ties, false});
-      spread(view, [chosen](const Batch& v, const Batch& best, const Batch& n, const Batch& y_bar) { return chosen(v, best) * (y_bar / n); },
-             Sources<1>{x.data()}, Sources<3>{y.data(), ties, t.adjoint(y)}, g);
+      spread(
+          view,
+          [chosen](const Batch& v, const Batch& best, const Batch& n, const Batch& y_bar) {
+            return chosen(v, best) * (y_bar / n);
+          },
+          Sources<1>{x.data()}, Sources<3>{y.data(), ties, t.adjoint(y)}, g);
     });
   return y;
 }
@@ -114,10 +118,10 @@ void log_sum_exp(Tape& t, const AxisView& view, const Real* x, Real* out) {
   const Index n = view.outer * view.inner;
   Real* peak = t.scratch(n);
   fold(t, view, Max{}, Same{}, Sources<1>{x}, Sources<0>{}, {peak, false});
-  fold(t, view, Sum{}, [](const Batch& v, const Batch& m) { return xsimd::exp(v - finite_or_zero(m)); }, Sources<1>{x}, Sources<1>{peak},
-       {out, false});
-  spread({n, 1, 1}, [](const Batch& s, const Batch& m) { return xsimd::log(s) + finite_or_zero(m); }, Sources<2>{out, peak}, Sources<0>{},
-         {out, false});
+  fold(t, view, Sum{}, [](const Batch& v, const Batch& m) { return xsimd::exp(v - finite_or_zero(m)); }, Sources<1>{x},
+       Sources<1>{peak}, {out, false});
+  spread({n, 1, 1}, [](const Batch& s, const Batch& m) { return xsimd::log(s) + finite_or_zero(m); }, Sources<2>{out, peak},
+         Sources<0>{}, {out, false});
 }
 
 AxisView one_axis(Var x, Index axis, const char* op) { return along(x.shape(), normalize_axis(axis, x.shape().rank(), op)); }
@@ -166,8 +170,8 @@ Var var(Var x, Axes axes, bool keep_dims, bool unbiased) {
   Real* center = in.tape().scratch(y.size());
   fold(in.tape(), view, Sum{}, Same{}, Sources<1>{in.data()}, Sources<0>{}, {center, false});
   for (Index i = 0; i < y.size(); ++i) center[i] *= per;
-  fold(in.tape(), view, Sum{}, [scale](const Batch& v, const Batch& m) { return (v - m) * (v - m) * scale; }, Sources<1>{in.data()},
-       Sources<1>{center}, {y.data(), false});
+  fold(in.tape(), view, Sum{}, [scale](const Batch& v, const Batch& m) { return (v - m) * (v - m) * scale; },
+       Sources<1>{in.data()}, Sources<1>{center}, {y.data(), false});
   if (y.live())
     in.tape().on_backward(y, [=] {
       const GradSlot g = y.tape().grad(in);
@@ -185,8 +189,10 @@ Var logsumexp(Var x, Axes axes, bool keep_dims) {
   if (y.live())
     in.tape().on_backward(y, [=] {
       const GradSlot g = y.tape().grad(in);
-      spread(view, [](const Batch& v, const Batch& total, const Batch& y_bar) { return y_bar * xsimd::exp(v - finite_or_zero(total)); },
-             Sources<1>{in.data()}, Sources<2>{y.data(), y.tape().adjoint(y)}, g);
+      spread(
+          view,
+          [](const Batch& v, const Batch& total, const Batch& y_bar) { return y_bar * xsimd::exp(v - finite_or_zero(total)); },
+          Sources<1>{in.data()}, Sources<2>{y.data(), y.tape().adjoint(y)}, g);
     });
   return y;
 }
@@ -198,7 +204,8 @@ Var softmax(Var x, Index axis) {
   const Index n = view.outer * view.inner;
   Real *peak = tape.scratch(n), *total = tape.scratch(n);
   fold(tape, view, Max{}, Same{}, Sources<1>{x.data()}, Sources<0>{}, {peak, false});
-  spread(view, [](const Batch& v, const Batch& m) { return xsimd::exp(v - m); }, Sources<1>{x.data()}, Sources<1>{peak}, {y.data(), false});
+  spread(view, [](const Batch& v, const Batch& m) { return xsimd::exp(v - m); }, Sources<1>{x.data()}, Sources<1>{peak},
+         {y.data(), false});
   fold(tape, view, Sum{}, Same{}, Sources<1>{y.data()}, Sources<0>{}, {total, false});
   spread(view, [](const Batch& e, const Batch& s) { return e / s; }, Sources<1>{y.data()}, Sources<1>{total}, {y.data(), false});
   if (y.live())
@@ -207,8 +214,11 @@ Var softmax(Var x, Index axis) {
       const GradSlot g = t.grad(x);
       const Real* y_bar = t.adjoint(y);
       Real* dot = t.scratch(n);
-      fold(t, view, Sum{}, [](const Batch& p, const Batch& b) { return p * b; }, Sources<2>{y.data(), y_bar}, Sources<0>{}, {dot, false});
-      spread(view, [](const Batch& p, const Batch& b, const Batch& d) { return p * (b - d); }, Sources<2>{y.data(), y_bar}, Sources<1>{dot}, g);
+      fold(t, view, Sum{}, [](const Batch& p, const Batch& b) { return p * b; }, Sources<2>{y.data(), y_bar}, Sources<0>{},
+           {dot, false});
+      spread(
+          view, [](const Batch& p, const Batch& b, const Batch& d) { return p * (b - d); }, Sources<2>{y.data(), y_bar},
+          Sources<1>{dot}, g);
     });
   return y;
 }
@@ -228,8 +238,9 @@ Var log_softmax(Var x, Index axis) {
       const Real* y_bar = t.adjoint(y);
       Real* flow = t.scratch(n);
       fold(t, view, Sum{}, Same{}, Sources<1>{y_bar}, Sources<0>{}, {flow, false});
-      spread(view, [](const Batch& l, const Batch& b, const Batch& s) { return b - xsimd::exp(l) * s; }, Sources<2>{y.data(), y_bar},
-             Sources<1>{flow}, g);
+      spread(
+          view, [](const Batch& l, const Batch& b, const Batch& s) { return b - xsimd::exp(l) * s; }, Sources<2>{y.data(), y_bar},
+          Sources<1>{flow}, g);
     });
   return y;
 }

@@ -41,7 +41,8 @@ Var view_as(const char* op, Var x, const Shape& shape) {
     tape.on_backward(y, [=] {
       const GradSlot g = y.tape().grad(x);
       const Real* y_bar = y.tape().adjoint(y);
-      parallel_blocks(y.size(), kGrain, [&](Index begin, Index end) { put_row(g.data + begin, y_bar + begin, end - begin, g.add); });
+      parallel_blocks(y.size(), kGrain,
+                      [&](Index begin, Index end) { put_row(g.data + begin, y_bar + begin, end - begin, g.add); });
     });
   return y;
 }
@@ -49,7 +50,8 @@ Var view_as(const char* op, Var x, const Shape& shape) {
 }  // namespace
 
 Var reshape(Var x, const Shape& shape) {
-  AD_CHECK(shape.size() == x.size(), "reshape", cat("cannot view ", x.shape(), " (", x.size(), " elements) as ", shape, " (", shape.size(), ")"));
+  AD_CHECK(shape.size() == x.size(), "reshape",
+           cat("cannot view ", x.shape(), " (", x.size(), " elements) as ", shape, " (", shape.size(), ")"));
   return view_as("reshape", x, shape);
 }
 
@@ -58,7 +60,8 @@ Var reshape(Var x, std::initializer_list<Index> sizes) {
   for (Index n : sizes) n == -1 ? void(++unknown) : void(known *= n);
   AD_CHECK(unknown <= 1, "reshape", "only one size may be -1");
   AD_CHECK(unknown == 0 || (known > 0 && x.size() % known == 0), "reshape",
-           cat("cannot work out the size -1: the other sizes multiply to ", known, " and ", x.shape(), " has ", x.size(), " elements"));
+           cat("cannot work out the size -1: the other sizes multiply to ", known, " and ", x.shape(), " has ", x.size(),
+               " elements"));
   Sizes resolved{};
   AD_CHECK(std::ssize(sizes) <= Shape::kMaxRank, "reshape", cat("at most ", Shape::kMaxRank, " axes are supported"));
   std::transform(sizes.begin(), sizes.end(), resolved.begin(), [&](Index n) { return n == -1 ? x.size() / known : n; });
@@ -92,7 +95,8 @@ Var squeeze(Var x, Index axis) {
 
 Var unsqueeze(Var x, Index axis) {
   const Shape s = x.shape();
-  AD_CHECK(s.rank() < Shape::kMaxRank, "unsqueeze", cat("at most ", Shape::kMaxRank, " axes are supported, ", s, " has them all"));
+  AD_CHECK(s.rank() < Shape::kMaxRank, "unsqueeze",
+           cat("at most ", Shape::kMaxRank, " axes are supported, ", s, " has them all"));
   axis = normalize_axis(axis, s.rank() + 1, "unsqueeze");
   Sizes sizes{};
   const auto next = std::copy(s.begin(), s.begin() + axis, sizes.begin());
@@ -152,8 +156,8 @@ Var repeat_rows(Var x, Index times) {
 
 namespace {
 
-/// out (+)= in with axes rearranged: out, of these sizes, reads in at these strides. Tiles of 32 x 32 keep the lines of both in cache
-/// when the last axis of out is not the last one of in.
+/// out (+)= in with axes rearranged: out, of these sizes, reads in at these strides. Tiles of 32 x 32 keep the lines of both in
+/// cache when the last axis of out is not the last one of in.
 struct Rearrangement {
   Sizes size{}, stride{};
   Index rank = 0, column = 0;  // column: the axis of out that runs along the memory of in
@@ -188,7 +192,8 @@ struct Rearrangement {
     const bool rows = column == rank - 1;  // else tiles over the axes `column` and the last
     const Index height = rows ? 1 : size[at(column)], tiles = rows ? 1 : (height + kTile - 1) / kTile;
     const Index planes = total / (width * height);
-    parallel_blocks(planes * tiles, std::max<Index>(1, kGrain / (width * (rows ? 1 : std::min(kTile, height)))), [&](Index begin, Index end) {
+    const Index grain = std::max<Index>(1, kGrain / (width * (rows ? 1 : std::min(kTile, height))));
+    parallel_blocks(planes * tiles, grain, [&](Index begin, Index end) {
       for (Index task = begin; task < end; ++task) {
         Index rest = task / tiles, from = 0, to = 0;
         for (Index axis = rank - 2; axis >= 0; --axis) {
@@ -218,7 +223,8 @@ struct Rearrangement {
 
 Var permute(Var x, std::span<const Index> order) {
   const Shape s = x.shape();
-  AD_CHECK(std::ssize(order) == s.rank(), "permute", cat("needs one entry for each of the ", s.rank(), " axes of ", s, ", got ", std::ssize(order)));
+  AD_CHECK(std::ssize(order) == s.rank(), "permute",
+           cat("needs one entry for each of the ", s.rank(), " axes of ", s, ", got ", std::ssize(order)));
   Sizes sizes{}, axes{}, inverse{};
   inverse.fill(-1);
   for (Index i = 0; i < s.rank(); ++i) {
@@ -262,7 +268,8 @@ Var slice(Var x, Index axis, Index begin, Index end, Index step) {
   // A row is what is contiguous in x: all that is taken when the step is 1, one position otherwise.
   const Index rows = step == 1 ? 1 : count, width = step == 1 ? count * v.inner : v.inner;
   const auto source = [=](Index r) { return (r / rows * v.count + first + r % rows * step) * v.inner; };
-  if (y.size() > 0) each_row(v.outer * rows, width, [&](Index r) { std::copy_n(x.data() + source(r), width, y.data() + r * width); });
+  if (y.size() > 0)
+    each_row(v.outer * rows, width, [&](Index r) { std::copy_n(x.data() + source(r), width, y.data() + r * width); });
   if (y.live())
     tape.on_backward(y, [=] {
       const GradSlot g = y.tape().grad(x);
@@ -286,7 +293,8 @@ Var slice(Var x, Index axis, Index begin, Index end, Index step) {
 Var chunk(Var x, Index count, Index index, Index axis) {
   axis = normalize_axis(axis, x.shape().rank(), "chunk");
   const Index size = x.shape()[axis];
-  AD_CHECK(count >= 1 && size % count == 0, "chunk", cat("axis ", axis, " of ", x.shape(), " does not divide into ", count, " equal pieces"));
+  AD_CHECK(count >= 1 && size % count == 0, "chunk",
+           cat("axis ", axis, " of ", x.shape(), " does not divide into ", count, " equal pieces"));
   AD_CHECK(index >= 0 && index < count, "chunk", cat("there is no piece ", index, " among ", count));
   return slice(x, axis, index * (size / count), (index + 1) * (size / count));
 }
@@ -326,7 +334,8 @@ Var concat(std::span<const Var> parts, Index axis) {
   Index total = 0;
   for (const Var& part : parts) {
     Shape expected = part.shape();
-    AD_CHECK(expected.rank() == shape.rank(), "concat", cat("shapes ", shape, " and ", expected, " differ in their number of axes"));
+    AD_CHECK(expected.rank() == shape.rank(), "concat",
+             cat("shapes ", shape, " and ", expected, " differ in their number of axes"));
     total += expected[axis];
     expected[axis] = shape[axis];
     AD_CHECK(expected == shape, "concat", cat("shapes ", shape, " and ", part.shape(), " differ at another axis than ", axis));
@@ -334,7 +343,9 @@ Var concat(std::span<const Var> parts, Index axis) {
   shape[axis] = total;
   return join("concat", parts, shape, along(shape, axis).outer);
 }
-Var concat(std::initializer_list<Var> parts, Index axis) { return concat(std::span<const Var>(parts.begin(), parts.size()), axis); }
+Var concat(std::initializer_list<Var> parts, Index axis) {
+  return concat(std::span<const Var>(parts.begin(), parts.size()), axis);
+}
 
 Var stack(std::span<const Var> parts, Index axis) {
   AD_CHECK(!parts.empty(), "stack", "needs at least one tensor");
@@ -354,12 +365,14 @@ Var stack(std::initializer_list<Var> parts, Index axis) { return stack(std::span
 Var pad(Var x, std::span<const Padding> padding, Real value) {
   const Shape s = x.shape();
   const Index rank = s.rank();
-  AD_CHECK(std::ssize(padding) == rank, "pad", cat("needs one entry for each of the ", rank, " axes of ", s, ", got ", std::ssize(padding)));
+  AD_CHECK(std::ssize(padding) == rank, "pad",
+           cat("needs one entry for each of the ", rank, " axes of ", s, ", got ", std::ssize(padding)));
   Shape shape = s;
   Sizes before{};
   for (Index axis = 0; axis < rank; ++axis) {
     const Padding p = padding[at(axis)];
-    AD_CHECK(p.before >= 0 && p.after >= 0, "pad", cat("widths must not be negative, axis ", axis, " has ", p.before, " and ", p.after));
+    AD_CHECK(p.before >= 0 && p.after >= 0, "pad",
+             cat("widths must not be negative, axis ", axis, " has ", p.before, " and ", p.after));
     before[at(axis)] = p.before;
     shape[axis] += p.before + p.after;
   }
@@ -368,7 +381,8 @@ Var pad(Var x, std::span<const Padding> padding, Real value) {
   const Index width = rank == 0 ? 1 : s.back(), rows = width == 0 ? 0 : x.size() / width;
   const auto place = [=](Index row) {  // where this row of x begins in y
     Index position = rank == 0 ? 0 : before[at(rank - 1)], step = rank == 0 ? 1 : shape.back();
-    for (Index axis = rank - 2; axis >= 0; step *= shape[axis], row /= s[axis], --axis) position += (row % s[axis] + before[at(axis)]) * step;
+    for (Index axis = rank - 2; axis >= 0; step *= shape[axis], row /= s[axis], --axis)
+      position += (row % s[axis] + before[at(axis)]) * step;
     return position;
   };
   parallel_blocks(y.size(), kGrain, [&](Index begin, Index end) { std::fill(y.data() + begin, y.data() + end, value); });

@@ -10,9 +10,10 @@ namespace ad {
 /// The same elements under another shape of equal size; one size may be -1 and is worked out. No copy.
 Var reshape(Var x, const Shape& shape);
 Var reshape(Var x, std::initializer_list<Index> sizes);
-Var flatten(Var x, Index first_axis = 0, Index last_axis = -1);  ///< the axes first to last become one; flatten(x, 1): [B, ...] -> [B, n]
-Var squeeze(Var x, Index axis);                                  ///< drops an axis of size 1
-Var unsqueeze(Var x, Index axis);                                ///< a new axis of size 1 before `axis`; -1: at the end
+/// The axes first to last become one; flatten(x, 1): [B, ...] -> [B, n].
+Var flatten(Var x, Index first_axis = 0, Index last_axis = -1);
+Var squeeze(Var x, Index axis);    ///< drops an axis of size 1
+Var unsqueeze(Var x, Index axis);  ///< a new axis of size 1 before `axis`; -1: at the end
 
 /// x stretched to `shape` by the NumPy rule. The adjoint sums over the stretched axes.
 Var broadcast_to(Var x, const Shape& shape);

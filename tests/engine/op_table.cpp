@@ -16,7 +16,8 @@ bool add_rows(std::vector<Row> more) {
 
 std::vector<Index> unravel(const Shape& shape, Index i) {
   std::vector<Index> index(static_cast<std::size_t>(shape.rank()));
-  for (Index axis = shape.rank() - 1; axis >= 0; i /= shape[axis], --axis) index[static_cast<std::size_t>(axis)] = i % shape[axis];
+  for (Index axis = shape.rank() - 1; axis >= 0; i /= shape[axis], --axis)
+    index[static_cast<std::size_t>(axis)] = i % shape[axis];
   return index;
 }
 
@@ -82,8 +83,8 @@ Reference grouped(std::vector<Index> axes, bool keep_dims, std::function<double(
   };
 }
 
-Reference rearrange(std::function<Shape(const Shape&)> result, std::function<std::vector<Index>(std::vector<Index>, const Shape&)> source,
-                    double fill) {
+Reference rearrange(std::function<Shape(const Shape&)> result,
+                    std::function<std::vector<Index>(std::vector<Index>, const Shape&)> source, double fill) {
   return [=](std::span<const Tensor> x) {
     Tensor y(result(x[0].shape), fill);
     for (Index i = 0; i < y.shape.size(); ++i) {
@@ -106,8 +107,13 @@ std::vector<std::vector<Shape>> equal_pairs() {
 
 std::vector<std::vector<Shape>> broadcast_pairs() {
   auto pairs = equal_pairs();
-  for (const auto& [a, b] : {std::pair{Shape{5, 7}, Shape{7}}, {Shape{5, 1}, Shape{5, 7}}, {Shape{}, Shape{3, 2}}, {Shape{4, 1, 3}, Shape{5, 1}},
-                             {Shape{3, 1, 2, 1}, Shape{4, 1, 5}}, {Shape{0, 3}, Shape{1, 3}}, {Shape{1}, Shape{0}}})
+  for (const auto& [a, b] : {std::pair{Shape{5, 7}, Shape{7}},
+                             {Shape{5, 1}, Shape{5, 7}},
+                             {Shape{}, Shape{3, 2}},
+                             {Shape{4, 1, 3}, Shape{5, 1}},
+                             {Shape{3, 1, 2, 1}, Shape{4, 1, 5}},
+                             {Shape{0, 3}, Shape{1, 3}},
+                             {Shape{1}, Shape{0}}})
     pairs.push_back({a, b});
   return pairs;
 }

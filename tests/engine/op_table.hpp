@@ -1,6 +1,6 @@
 #pragma once
-// One row per public op: what it is called with and what must come out, from an independent reference in double. The generic tests in
-// test_op_table.cpp run over all rows; a test fails when a header declares an op that has no row.
+// One row per public op: what it is called with and what must come out, from an independent reference in double. The generic
+// tests in test_op_table.cpp run over all rows; a test fails when a header declares an op that has no row.
 #include <functional>
 #include <limits>
 #include <span>
@@ -68,7 +68,8 @@ Reference each_triple(std::function<double(double, double, double)> f);
 /// f of all elements that meet in one place when `axes` (all when empty) are reduced away.
 Reference grouped(std::vector<Index> axes, bool keep_dims, std::function<double(const std::vector<double>&)> f);
 /// Element `index` of the result is x[source(index)]; an empty source gives `fill`.
-Reference rearrange(std::function<Shape(const Shape&)> result, std::function<std::vector<Index>(std::vector<Index>, const Shape&)> source, double fill = 0);
+Reference rearrange(std::function<Shape(const Shape&)> result,
+                    std::function<std::vector<Index>(std::vector<Index>, const Shape&)> source, double fill = 0);
 
 /// One input of each of these: a scalar, one element, empty, odd sizes, more than one vector, more than one parallel block.
 std::vector<std::vector<Shape>> any_shape();

@@ -29,7 +29,12 @@ double digamma_reference(double x) {
 }
 
 Row arithmetic(const char* name, Var (*op)(Var, Var), double (*f)(double, double)) {
-  return {std::string(name) + "(Var, Var)", [op](Tape&, Vars x) { return op(x[0], x[1]); }, each_pair(f), broadcast_pairs(), kAwayFromZero, kBroadcast};
+  return {std::string(name) + "(Var, Var)",
+          [op](Tape&, Vars x) { return op(x[0], x[1]); },
+          each_pair(f),
+          broadcast_pairs(),
+          kAwayFromZero,
+          kBroadcast};
 }
 
 Row compared(const char* name, Var (*op)(Var, Var), double (*f)(double, double)) {
@@ -40,10 +45,14 @@ Row compared(const char* name, Var (*op)(Var, Var), double (*f)(double, double))
 }
 
 [[maybe_unused]] const bool arithmetic_rows = add_rows({
-    arithmetic("operator+", [](Var a, Var b) { return a + b; }, [](double a, double b) { return a + b; }),
-    arithmetic("operator-", [](Var a, Var b) { return a - b; }, [](double a, double b) { return a - b; }),
-    arithmetic("operator*", [](Var a, Var b) { return a * b; }, [](double a, double b) { return a * b; }),
-    arithmetic("operator/", [](Var a, Var b) { return a / b; }, [](double a, double b) { return a / b; }),
+    arithmetic(
+        "operator+", [](Var a, Var b) { return a + b; }, [](double a, double b) { return a + b; }),
+    arithmetic(
+        "operator-", [](Var a, Var b) { return a - b; }, [](double a, double b) { return a - b; }),
+    arithmetic(
+        "operator*", [](Var a, Var b) { return a * b; }, [](double a, double b) { return a * b; }),
+    arithmetic(
+        "operator/", [](Var a, Var b) { return a / b; }, [](double a, double b) { return a / b; }),
     {"operator+(Var, Real)", [](Tape&, Vars x) { return x[0] + Real(1.5); }, each([](double v) { return v + 1.5; }), any_shape()},
     {"operator-(Var, Real)", [](Tape&, Vars x) { return x[0] - Real(1.5); }, each([](double v) { return v - 1.5; }), any_shape()},
     {"operator*(Var, Real)", [](Tape&, Vars x) { return x[0] * Real(1.5); }, each([](double v) { return v * 1.5; }), any_shape()},
@@ -51,7 +60,11 @@ Row compared(const char* name, Var (*op)(Var, Var), double (*f)(double, double))
     {"operator+(Real, Var)", [](Tape&, Vars x) { return Real(1.5) + x[0]; }, each([](double v) { return 1.5 + v; }), any_shape()},
     {"operator-(Real, Var)", [](Tape&, Vars x) { return Real(1.5) - x[0]; }, each([](double v) { return 1.5 - v; }), any_shape()},
     {"operator*(Real, Var)", [](Tape&, Vars x) { return Real(1.5) * x[0]; }, each([](double v) { return 1.5 * v; }), any_shape()},
-    {"operator/(Real, Var)", [](Tape&, Vars x) { return Real(1.5) / x[0]; }, each([](double v) { return 1.5 / v; }), any_shape(), {{0.5, 2}}},
+    {"operator/(Real, Var)",
+     [](Tape&, Vars x) { return Real(1.5) / x[0]; },
+     each([](double v) { return 1.5 / v; }),
+     any_shape(),
+     {{0.5, 2}}},
     {"operator-(Var)", [](Tape&, Vars x) { return -x[0]; }, each([](double v) { return -v; }), any_shape()},
 });
 
@@ -74,41 +87,87 @@ Row compared(const char* name, Var (*op)(Var, Var), double (*f)(double, double))
     unary("relu", ad::relu, [](double v) { return v > 0 ? v : 0; }),
     unary("gelu", ad::gelu, [](double v) { return v / 2 * (1 + std::erf(v / std::sqrt(2.0))); }, {{-4, 4}}),
     unary("silu", ad::silu, [](double v) { return v / (1 + std::exp(-v)); }, {{-6, 6}}),
-    {"pow(Var, Real)", [](Tape&, Vars x) { return pow(x[0], Real(2.5)); }, each([](double v) { return std::pow(v, 2.5); }), any_shape(), kPositive},
-    {"pow(Var, Real)", [](Tape&, Vars x) { return pow(x[0], Real(3)); }, each([](double v) { return v * v * v; }), any_shape(), {}, {},
+    {"pow(Var, Real)", [](Tape&, Vars x) { return pow(x[0], Real(2.5)); }, each([](double v) { return std::pow(v, 2.5); }),
+     any_shape(), kPositive},
+    {"pow(Var, Real)",
+     [](Tape&, Vars x) { return pow(x[0], Real(3)); },
+     each([](double v) { return v * v * v; }),
+     any_shape(),
+     {},
+     {},
      "negative base"},
-    {"pow(Var, Real)", [](Tape&, Vars x) { return pow(x[0], Real(-2)); }, each([](double v) { return 1 / (v * v); }), any_shape(), {{-3, -0.5}}, {},
+    {"pow(Var, Real)",
+     [](Tape&, Vars x) { return pow(x[0], Real(-2)); },
+     each([](double v) { return 1 / (v * v); }),
+     any_shape(),
+     {{-3, -0.5}},
+     {},
      "negative exponent"},
-    {"pow(Var, Var)", [](Tape&, Vars x) { return pow(x[0], x[1]); }, each_pair([](double a, double b) { return std::pow(a, b); }), equal_pairs(),
-     {{0.2, 3}, {-2, 2}}, kEqualShapes},
-    {"leaky_relu(Var, Real)", [](Tape&, Vars x) { return leaky_relu(x[0], Real(0.2)); }, each([](double v) { return v > 0 ? v : 0.2 * v; }), any_shape()},
-    {"elu(Var, Real)", [](Tape&, Vars x) { return elu(x[0], Real(1.3)); }, each([](double v) { return v > 0 ? v : 1.3 * (std::exp(v) - 1); }), any_shape()},
+    {"pow(Var, Var)",
+     [](Tape&, Vars x) { return pow(x[0], x[1]); },
+     each_pair([](double a, double b) { return std::pow(a, b); }),
+     equal_pairs(),
+     {{0.2, 3}, {-2, 2}},
+     kEqualShapes},
+    {"leaky_relu(Var, Real)", [](Tape&, Vars x) { return leaky_relu(x[0], Real(0.2)); },
+     each([](double v) { return v > 0 ? v : 0.2 * v; }), any_shape()},
+    {"elu(Var, Real)", [](Tape&, Vars x) { return elu(x[0], Real(1.3)); },
+     each([](double v) { return v > 0 ? v : 1.3 * (std::exp(v) - 1); }), any_shape()},
     {"clamp(Var, Real, Real)", [](Tape&, Vars x) { return clamp(x[0], Real(-0.53), Real(0.71)); },
      each([](double v) { return std::clamp(v, double(Real(-0.53)), double(Real(0.71))); }), any_shape()},
-    {"maximum(Var, Var)", [](Tape&, Vars x) { return maximum(x[0], x[1]); }, each_pair([](double a, double b) { return std::max(a, b); }), equal_pairs(), {},
+    {"maximum(Var, Var)",
+     [](Tape&, Vars x) { return maximum(x[0], x[1]); },
+     each_pair([](double a, double b) { return std::max(a, b); }),
+     equal_pairs(),
+     {},
      kEqualShapes},
-    {"minimum(Var, Var)", [](Tape&, Vars x) { return minimum(x[0], x[1]); }, each_pair([](double a, double b) { return std::min(a, b); }), equal_pairs(), {},
+    {"minimum(Var, Var)",
+     [](Tape&, Vars x) { return minimum(x[0], x[1]); },
+     each_pair([](double a, double b) { return std::min(a, b); }),
+     equal_pairs(),
+     {},
      kEqualShapes},
 });
 
 [[maybe_unused]] const bool choice_rows = add_rows({
-    compared("greater", [](Var a, Var b) { return greater(a, b); }, [](double a, double b) { return double(a > b); }),
-    compared("less", [](Var a, Var b) { return less(a, b); }, [](double a, double b) { return double(a < b); }),
-    compared("greater_equal", [](Var a, Var b) { return greater_equal(a, b); }, [](double a, double b) { return double(a >= b); }),
-    compared("less_equal", [](Var a, Var b) { return less_equal(a, b); }, [](double a, double b) { return double(a <= b); }),
-    compared("equal", [](Var a, Var b) { return equal(a, b); }, [](double a, double b) { return double(a == b); }),
-    {.declaration = "greater(Var, Real)", .call = [](Tape&, Vars x) { return greater(x[0], Real(0.3)); },
-     .reference = each([](double v) { return double(v > double(Real(0.3))); }), .cases = any_shape(), .differentiable = false},
-    {.declaration = "less(Var, Real)", .call = [](Tape&, Vars x) { return less(x[0], Real(0.3)); },
-     .reference = each([](double v) { return double(v < double(Real(0.3))); }), .cases = any_shape(), .differentiable = false},
-    {"select(Var, Var, Var)", [](Tape&, Vars x) { return select(greater(x[0], Real(0)), x[1], x[2]); },
+    compared(
+        "greater", [](Var a, Var b) { return greater(a, b); }, [](double a, double b) { return double(a > b); }),
+    compared(
+        "less", [](Var a, Var b) { return less(a, b); }, [](double a, double b) { return double(a < b); }),
+    compared(
+        "greater_equal", [](Var a, Var b) { return greater_equal(a, b); }, [](double a, double b) { return double(a >= b); }),
+    compared(
+        "less_equal", [](Var a, Var b) { return less_equal(a, b); }, [](double a, double b) { return double(a <= b); }),
+    compared(
+        "equal", [](Var a, Var b) { return equal(a, b); }, [](double a, double b) { return double(a == b); }),
+    {.declaration = "greater(Var, Real)",
+     .call = [](Tape&, Vars x) { return greater(x[0], Real(0.3)); },
+     .reference = each([](double v) { return double(v > double(Real(0.3))); }),
+     .cases = any_shape(),
+     .differentiable = false},
+    {.declaration = "less(Var, Real)",
+     .call = [](Tape&, Vars x) { return less(x[0], Real(0.3)); },
+     .reference = each([](double v) { return double(v < double(Real(0.3))); }),
+     .cases = any_shape(),
+     .differentiable = false},
+    {"select(Var, Var, Var)",
+     [](Tape&, Vars x) { return select(greater(x[0], Real(0)), x[1], x[2]); },
      each_triple([](double c, double a, double b) { return c > 0 ? a : b; }),
-     {{Shape{}, Shape{}, Shape{}}, {Shape{0}, Shape{0}, Shape{0}}, {Shape{5, 7}, Shape{5, 7}, Shape{5, 7}}, {Shape{5, 1}, Shape{7}, Shape{1, 1}}}, {},
+     {{Shape{}, Shape{}, Shape{}},
+      {Shape{0}, Shape{0}, Shape{0}},
+      {Shape{5, 7}, Shape{5, 7}, Shape{5, 7}},
+      {Shape{5, 1}, Shape{7}, Shape{1, 1}}},
+     {},
      {{{Shape{2}, Shape{3}, Shape{3}}, "[select] shapes [2] and [3] do not broadcast"}}},
-    {.declaration = "stop_gradient(Var)", .call = [](Tape&, Vars x) { return stop_gradient(x[0]); }, .reference = each([](double v) { return v; }),
-     .cases = any_shape(), .differentiable = false},
-    // Its value is the first input's alone and its gradient the second's: a difference sees that where both are one; see test_ops.cpp.
-    {"straight_through(Var, Var)", [](Tape&, Vars x) { return straight_through(x[0], x[0]); }, each([](double v) { return v; }), any_shape()},
+    {.declaration = "stop_gradient(Var)",
+     .call = [](Tape&, Vars x) { return stop_gradient(x[0]); },
+     .reference = each([](double v) { return v; }),
+     .cases = any_shape(),
+     .differentiable = false},
+    // Its value is the first input's alone and its gradient the second's: a difference sees that where both are one; see
+    // test_ops.cpp.
+    {"straight_through(Var, Var)", [](Tape&, Vars x) { return straight_through(x[0], x[0]); }, each([](double v) { return v; }),
+     any_shape()},
 });
 
 }  // namespace

@@ -44,19 +44,42 @@ Tensor by_moments(std::span<const Tensor> x) {
 }
 
 const Real kEps = Real(kEpsilon);
-const std::vector<std::vector<Shape>> kCases{{Shape{4, 5}, Shape{5}, Shape{5}}, {Shape{3, 2, 33}, Shape{33}, Shape{33}}, {Shape{2, 2}, Shape{2}, Shape{2}}};
+const std::vector<std::vector<Shape>> kCases{
+    {Shape{4, 5}, Shape{5}, Shape{5}}, {Shape{3, 2, 33}, Shape{33}, Shape{33}}, {Shape{2, 2}, Shape{2}, Shape{2}}};
 
 [[maybe_unused]] const bool normalization_rows = add_rows({
-    {"batch_norm(Var, Var, Var, Real)", [](Tape&, Vars x) { return batch_norm(x[0], x[1], x[2], kEps).y; },
-     [](std::span<const Tensor> x) { return normalized(x, true, true); }, kCases, {}, {{{Shape{1, 5}, Shape{5}, Shape{5}}, "needs at least two rows"}}},
-    {"batch_norm(Var, Var, Var, Real)", [](Tape&, Vars x) { return batch_norm(x[0], {}, {}, kEps).y; },
-     [](std::span<const Tensor> x) { return normalized(x, true, false); }, {{Shape{7, 3}}}, {}, {}, "no weight"},
-    {"batch_norm(Var, Var, Var, const Moments&, Real)", [](Tape&, Vars x) { return batch_norm(x[0], x[1], x[2], ad::Moments{kMean, kVariance}, kEps); },
-     by_moments, {{Shape{4, 5}, Shape{5}, Shape{5}}, {Shape{1, 5}, Shape{5}, Shape{5}}}},
-    {"layer_norm(Var, Var, Var, Real)", [](Tape&, Vars x) { return layer_norm(x[0], x[1], x[2], kEps); },
-     [](std::span<const Tensor> x) { return normalized(x, false, true); }, kCases, {}, {{{Shape{2, 5}, Shape{4}, Shape{4}}, "["}}},
-    {"layer_norm(Var, Var, Var, Real)", [](Tape&, Vars x) { return layer_norm(x[0], {}, {}, kEps); },
-     [](std::span<const Tensor> x) { return normalized(x, false, false); }, {{Shape{7, 3}}}, {}, {}, "no weight"},
+    {"batch_norm(Var, Var, Var, Real)",
+     [](Tape&, Vars x) { return batch_norm(x[0], x[1], x[2], kEps).y; },
+     [](std::span<const Tensor> x) { return normalized(x, true, true); },
+     kCases,
+     {},
+     {{{Shape{1, 5}, Shape{5}, Shape{5}}, "needs at least two rows"}}},
+    {"batch_norm(Var, Var, Var, Real)",
+     [](Tape&, Vars x) { return batch_norm(x[0], {}, {}, kEps).y; },
+     [](std::span<const Tensor> x) { return normalized(x, true, false); },
+     {{Shape{7, 3}}},
+     {},
+     {},
+     "no weight"},
+    {"batch_norm(Var, Var, Var, const Moments&, Real)",
+     [](Tape&, Vars x) {
+       return batch_norm(x[0], x[1], x[2], ad::Moments{kMean, kVariance}, kEps);
+     },
+     by_moments,
+     {{Shape{4, 5}, Shape{5}, Shape{5}}, {Shape{1, 5}, Shape{5}, Shape{5}}}},
+    {"layer_norm(Var, Var, Var, Real)",
+     [](Tape&, Vars x) { return layer_norm(x[0], x[1], x[2], kEps); },
+     [](std::span<const Tensor> x) { return normalized(x, false, true); },
+     kCases,
+     {},
+     {{{Shape{2, 5}, Shape{4}, Shape{4}}, "["}}},
+    {"layer_norm(Var, Var, Var, Real)",
+     [](Tape&, Vars x) { return layer_norm(x[0], {}, {}, kEps); },
+     [](std::span<const Tensor> x) { return normalized(x, false, false); },
+     {{Shape{7, 3}}},
+     {},
+     {},
+     "no weight"},
 });
 
 }  // namespace

@@ -34,14 +34,27 @@ const std::vector<Reject> kAxes{{{Shape{4}}, "axis 1 is out of range for a tenso
 
 /// One op over every kind of axes: all, last, leading, middle, several side by side, several apart, long ones, one element.
 /// `empty`: is the op defined over an empty axis?
-void add_reduction(std::vector<Row>& out, const std::string& declaration, Var (*op)(Var, Axes, bool), double (*f)(const Group&), bool empty) {
-  const auto row = [&](Axes axes, std::vector<Index> reference_axes, bool keep_dims, std::vector<std::vector<Shape>> cases, const char* note) {
-    return Row{declaration, [=](Tape&, Vars x) { return op(x[0], axes, keep_dims); }, grouped(reference_axes, keep_dims, f), std::move(cases), {}, {}, note};
+void add_reduction(std::vector<Row>& out, const std::string& declaration, Var (*op)(Var, Axes, bool), double (*f)(const Group&),
+                   bool empty) {
+  const auto row = [&](Axes axes, std::vector<Index> reference_axes, bool keep_dims, std::vector<std::vector<Shape>> cases,
+                       const char* note) {
+    return Row{declaration,
+               [=](Tape&, Vars x) { return op(x[0], axes, keep_dims); },
+               grouped(reference_axes, keep_dims, f),
+               std::move(cases),
+               {},
+               {},
+               note};
   };
-  out.push_back(row({}, {}, false, {{Shape{2}}, {Shape{1, 2}}, {Shape{5, 7}}, {Shape{2, 3, 11}}, {Shape{130}}, {Shape{9001}}}, "all"));
+  out.push_back(
+      row({}, {}, false, {{Shape{2}}, {Shape{1, 2}}, {Shape{5, 7}}, {Shape{2, 3, 11}}, {Shape{130}}, {Shape{9001}}}, "all"));
   out.push_back(row({}, {}, true, {{Shape{5, 7}}}, "all, kept"));
-  out.push_back(row(-1, {-1}, false, {{Shape{2, 3}}, {Shape{5, 67}}, {Shape{0, 3}}, {Shape{3, 4, 16}}, {Shape{2, 5000}}, {Shape{2000, 5}}}, "last"));
-  out.push_back(row(0, {0}, false, {{Shape{2}}, {Shape{3, 2}}, {Shape{5, 33}}, {Shape{3, 0}}, {Shape{7, 700}}, {Shape{300, 5}}, {Shape{9, 150}}}, "leading"));
+  out.push_back(row(-1, {-1}, false,
+                    {{Shape{2, 3}}, {Shape{5, 67}}, {Shape{0, 3}}, {Shape{3, 4, 16}}, {Shape{2, 5000}}, {Shape{2000, 5}}},
+                    "last"));
+  out.push_back(row(0, {0}, false,
+                    {{Shape{2}}, {Shape{3, 2}}, {Shape{5, 33}}, {Shape{3, 0}}, {Shape{7, 700}}, {Shape{300, 5}}, {Shape{9, 150}}},
+                    "leading"));
   out.push_back(row(1, {1}, true, {{Shape{3, 5, 7}}, {Shape{2, 70, 17}}, {Shape{3, 2, 1}}}, "middle, kept"));
   out.push_back(row({1, 2}, {1, 2}, false, {{Shape{3, 5, 7, 2}}, {Shape{1, 2, 1, 1}}}, "side by side"));
   out.push_back(row({0, -1}, {0, -1}, false, {{Shape{3, 5, 7}}, {Shape{3, 1, 7}}}, "apart"));
@@ -77,17 +90,36 @@ Reference normalized(Index axis, double (*f)(double, double)) {
     return each_pair(f)(std::vector<Tensor>{x[0], total});
   };
 }
-const std::vector<std::vector<Shape>> kAxisShapes{{Shape{1, 1}}, {Shape{5, 7}}, {Shape{3, 4, 19}}, {Shape{2, 0}}, {Shape{0, 2}}, {Shape{40, 300}}};
+const std::vector<std::vector<Shape>> kAxisShapes{{Shape{1, 1}}, {Shape{5, 7}}, {Shape{3, 4, 19}},
+                                                  {Shape{2, 0}}, {Shape{0, 2}}, {Shape{40, 300}}};
 
 [[maybe_unused]] const bool softmax_rows = add_rows({
-    {"softmax(Var, Index)", [](Tape&, Vars x) { return softmax(x[0]); }, normalized(-1, [](double v, double l) { return std::exp(v - l); }), kAxisShapes, {{-3, 3}},
+    {"softmax(Var, Index)",
+     [](Tape&, Vars x) { return softmax(x[0]); },
+     normalized(-1, [](double v, double l) { return std::exp(v - l); }),
+     kAxisShapes,
+     {{-3, 3}},
      {{{Shape{}}, "axis -1 is out of range"}}},
-    {"softmax(Var, Index)", [](Tape&, Vars x) { return softmax(x[0], 0); }, normalized(0, [](double v, double l) { return std::exp(v - l); }), kAxisShapes,
-     {{-3, 3}}, {}, "leading"},
-    {"log_softmax(Var, Index)", [](Tape&, Vars x) { return log_softmax(x[0]); }, normalized(-1, [](double v, double l) { return v - l; }), kAxisShapes, {{-3, 3}},
+    {"softmax(Var, Index)",
+     [](Tape&, Vars x) { return softmax(x[0], 0); },
+     normalized(0, [](double v, double l) { return std::exp(v - l); }),
+     kAxisShapes,
+     {{-3, 3}},
+     {},
+     "leading"},
+    {"log_softmax(Var, Index)",
+     [](Tape&, Vars x) { return log_softmax(x[0]); },
+     normalized(-1, [](double v, double l) { return v - l; }),
+     kAxisShapes,
+     {{-3, 3}},
      {{{Shape{}}, "axis -1 is out of range"}}},
-    {"log_softmax(Var, Index)", [](Tape&, Vars x) { return log_softmax(x[0], 1); }, normalized(1, [](double v, double l) { return v - l; }), kAxisShapes,
-     {{-3, 3}}, {}, "middle"},
+    {"log_softmax(Var, Index)",
+     [](Tape&, Vars x) { return log_softmax(x[0], 1); },
+     normalized(1, [](double v, double l) { return v - l; }),
+     kAxisShapes,
+     {{-3, 3}},
+     {},
+     "middle"},
 });
 
 }  // namespace

@@ -33,20 +33,60 @@ Reference viewed_as(Shape shape) {
 }
 
 [[maybe_unused]] const bool view_rows = add_rows({
-    {"reshape(Var, const Shape&)", [](Tape&, Vars x) { return reshape(x[0], Shape{6, 2}); }, viewed_as({6, 2}), {{Shape{3, 4}}, {Shape{12}}}, {},
+    {"reshape(Var, const Shape&)",
+     [](Tape&, Vars x) {
+       return reshape(x[0], Shape{6, 2});
+     },
+     viewed_as({6, 2}),
+     {{Shape{3, 4}}, {Shape{12}}},
+     {},
      {{{Shape{5}}, "[reshape] cannot view [5] (5 elements) as [6, 2] (12)"}}},
-    {"reshape(Var, const Shape&)", [](Tape&, Vars x) { return reshape(x[0], Shape{}); }, viewed_as({}), {{Shape{1, 1}}, {Shape{}}}, {}, {}, "scalar"},
-    {"reshape(Var, std::initializer_list<Index>)", [](Tape&, Vars x) { return reshape(x[0], {2, -1}); },
-     viewed([](const Shape& s) { return Shape{2, s.size() / 2}; }), {{Shape{3, 4}}, {Shape{2}}, {Shape{0}}, {Shape{130, 140}}}, {},
+    {"reshape(Var, const Shape&)",
+     [](Tape&, Vars x) { return reshape(x[0], Shape{}); },
+     viewed_as({}),
+     {{Shape{1, 1}}, {Shape{}}},
+     {},
+     {},
+     "scalar"},
+    {"reshape(Var, std::initializer_list<Index>)",
+     [](Tape&, Vars x) {
+       return reshape(x[0], {2, -1});
+     },
+     viewed([](const Shape& s) {
+       return Shape{2, s.size() / 2};
+     }),
+     {{Shape{3, 4}}, {Shape{2}}, {Shape{0}}, {Shape{130, 140}}},
+     {},
      {{{Shape{3}}, "cannot work out the size -1"}}},
-    {"flatten(Var, Index, Index)", [](Tape&, Vars x) { return flatten(x[0]); }, viewed([](const Shape& s) { return Shape{s.size()}; }),
+    {"flatten(Var, Index, Index)",
+     [](Tape&, Vars x) { return flatten(x[0]); },
+     viewed([](const Shape& s) { return Shape{s.size()}; }),
      {{Shape{}}, {Shape{5}}, {Shape{2, 0}}, {Shape{2, 3, 5}}}},
-    {"flatten(Var, Index, Index)", [](Tape&, Vars x) { return flatten(x[0], 1); }, viewed([](const Shape& s) { return Shape{s[0], s.size() / s[0]}; }),
-     {{Shape{2, 3}}, {Shape{2, 3, 5, 2}}}, {}, {{{Shape{2}}, "[flatten] axis 1 is out of range"}}, "but the batch"},
-    {"squeeze(Var, Index)", [](Tape&, Vars x) { return squeeze(x[0], 1); }, viewed([](const Shape& s) { return Shape{s[0], s[2]}; }), {{Shape{3, 1, 2}}}, {},
+    {"flatten(Var, Index, Index)",
+     [](Tape&, Vars x) { return flatten(x[0], 1); },
+     viewed([](const Shape& s) {
+       return Shape{s[0], s.size() / s[0]};
+     }),
+     {{Shape{2, 3}}, {Shape{2, 3, 5, 2}}},
+     {},
+     {{{Shape{2}}, "[flatten] axis 1 is out of range"}},
+     "but the batch"},
+    {"squeeze(Var, Index)",
+     [](Tape&, Vars x) { return squeeze(x[0], 1); },
+     viewed([](const Shape& s) {
+       return Shape{s[0], s[2]};
+     }),
+     {{Shape{3, 1, 2}}},
+     {},
      {{{Shape{3, 2}}, "axis 1 of [3, 2] has size 2, not 1"}}},
-    {"unsqueeze(Var, Index)", [](Tape&, Vars x) { return unsqueeze(x[0], -1); }, viewed([](const Shape& s) { return Shape{s[0], s[1], 1}; }),
-     {{Shape{3, 2}}}, {}, {{{Shape{1, 1, 1, 1, 1, 1}}, "at most 6 axes"}}},
+    {"unsqueeze(Var, Index)",
+     [](Tape&, Vars x) { return unsqueeze(x[0], -1); },
+     viewed([](const Shape& s) {
+       return Shape{s[0], s[1], 1};
+     }),
+     {{Shape{3, 2}}},
+     {},
+     {{{Shape{1, 1, 1, 1, 1, 1}}, "at most 6 axes"}}},
 });
 
 Reference stretched(Shape shape) {
@@ -59,22 +99,49 @@ Reference stretched(Shape shape) {
 }
 
 Row broadcast_row(Shape to, std::vector<std::vector<Shape>> cases, std::string note) {
-  return {"broadcast_to(Var, const Shape&)", [to](Tape&, Vars x) { return broadcast_to(x[0], to); }, stretched(to), std::move(cases), {}, {}, std::move(note)};
+  return {"broadcast_to(Var, const Shape&)",
+          [to](Tape&, Vars x) { return broadcast_to(x[0], to); },
+          stretched(to),
+          std::move(cases),
+          {},
+          {},
+          std::move(note)};
 }
 Row repeat_row() {
-  return {"repeat_rows(Var, Index)", [](Tape&, Vars x) { return repeat_rows(x[0], 3); },
-          rearrange([](const Shape& s) { Shape y = s; y[0] *= 3; return y; }, [](Position i, const Shape&) { i[0] /= 3; return i; }),
-          {{Shape{1}}, {Shape{0, 2}}, {Shape{5}}, {Shape{5, 7}}, {Shape{4, 2, 33}}, {Shape{130, 70}}}, {}, {{{Shape{}}, "needs at least one axis"}}};
+  return {"repeat_rows(Var, Index)",
+          [](Tape&, Vars x) { return repeat_rows(x[0], 3); },
+          rearrange(
+              [](const Shape& s) {
+                Shape y = s;
+                y[0] *= 3;
+                return y;
+              },
+              [](Position i, const Shape&) {
+                i[0] /= 3;
+                return i;
+              }),
+          {{Shape{1}}, {Shape{0, 2}}, {Shape{5}}, {Shape{5, 7}}, {Shape{4, 2, 33}}, {Shape{130, 70}}},
+          {},
+          {{{Shape{}}, "needs at least one axis"}}};
 }
 
 [[maybe_unused]] const bool stretch_rows = add_rows({
     broadcast_row({5, 7}, {{Shape{7}}, {Shape{5, 1}}, {Shape{}}, {Shape{1}}, {Shape{1, 7}}, {Shape{5, 7}}}, "matrix"),
-    broadcast_row({3, 4, 5, 2}, {{Shape{4, 1, 2}}, {Shape{3, 1, 5, 1}}, {Shape{1, 4, 1, 2}}, {Shape{3, 1, 1, 2}}, {Shape{5, 2}}}, "four axes"),
+    broadcast_row({3, 4, 5, 2}, {{Shape{4, 1, 2}}, {Shape{3, 1, 5, 1}}, {Shape{1, 4, 1, 2}}, {Shape{3, 1, 1, 2}}, {Shape{5, 2}}},
+                  "four axes"),
     broadcast_row({2, 3, 2, 3, 2, 3}, {{Shape{1, 3, 1, 3, 1, 3}}, {Shape{2, 1, 2, 1, 2, 1}}}, "three groups"),
     broadcast_row({0, 3}, {{Shape{3}}, {Shape{1, 3}}, {Shape{}}}, "to nothing"),
     broadcast_row({300, 130}, {{Shape{130}}, {Shape{300, 1}}, {Shape{}}}, "large"),
-    {"broadcast_to(Var, const Shape&)", [](Tape&, Vars x) { return broadcast_to(x[0], {2, 3}); }, stretched({2, 3}), {{Shape{3}}}, {},
-     {{{Shape{2}}, "[broadcast_to] shapes [2] and [2, 3] do not broadcast"}, {{Shape{4, 2, 3}}, "[4, 2, 3] does not stretch to [2, 3]"}}, "errors"},
+    {"broadcast_to(Var, const Shape&)",
+     [](Tape&, Vars x) {
+       return broadcast_to(x[0], {2, 3});
+     },
+     stretched({2, 3}),
+     {{Shape{3}}},
+     {},
+     {{{Shape{2}}, "[broadcast_to] shapes [2] and [2, 3] do not broadcast"},
+      {{Shape{4, 2, 3}}, "[4, 2, 3] does not stretch to [2, 3]"}},
+     "errors"},
     repeat_row(),
 });
 
@@ -93,8 +160,13 @@ Reference permuted(std::vector<Index> order) {
       });
 }
 Row permute_row(std::vector<Index> order, std::vector<std::vector<Shape>> cases) {
-  return {"permute(Var, std::span<const Index>)", [order](Tape&, Vars x) { return permute(x[0], std::span<const Index>(order)); }, permuted(order), std::move(cases),
-          {}, {{{Shape{2}}, "needs one entry for each of the 1 axes of [2]"}}, "order of " + std::to_string(order.size())};
+  return {"permute(Var, std::span<const Index>)",
+          [order](Tape&, Vars x) { return permute(x[0], std::span<const Index>(order)); },
+          permuted(order),
+          std::move(cases),
+          {},
+          {{{Shape{2}}, "needs one entry for each of the 1 axes of [2]"}},
+          "order of " + std::to_string(order.size())};
 }
 
 [[maybe_unused]] const bool order_rows = add_rows({
@@ -104,11 +176,34 @@ Row permute_row(std::vector<Index> order, std::vector<std::vector<Shape>> cases)
     permute_row({0, 2, 3, 1}, {{Shape{2, 3, 5, 4}}}),
     permute_row({0, 1, 2}, {{Shape{2, 3, 5}}}),
     permute_row({3, 1, 4, 0, 5, 2}, {{Shape{2, 3, 1, 2, 3, 2}}}),
-    {"permute(Var, std::initializer_list<Index>)", [](Tape&, Vars x) { return permute(x[0], {-1, 0}); }, permuted({1, 0}), {{Shape{5, 7}}}},
-    {"permute(Var, std::initializer_list<Index>)", [](Tape&, Vars x) { return permute(x[0], {0, 1}); }, permuted({0, 1}), {{Shape{5, 7}}}, {}, {}, "identity"},
-    {"transpose(Var, Index, Index)", [](Tape&, Vars x) { return transpose(x[0]); }, permuted({0, 2, 1}), {{Shape{2, 3, 5}}}, {},
+    {"permute(Var, std::initializer_list<Index>)",
+     [](Tape&, Vars x) {
+       return permute(x[0], {-1, 0});
+     },
+     permuted({1, 0}),
+     {{Shape{5, 7}}}},
+    {"permute(Var, std::initializer_list<Index>)",
+     [](Tape&, Vars x) {
+       return permute(x[0], {0, 1});
+     },
+     permuted({0, 1}),
+     {{Shape{5, 7}}},
+     {},
+     {},
+     "identity"},
+    {"transpose(Var, Index, Index)",
+     [](Tape&, Vars x) { return transpose(x[0]); },
+     permuted({0, 2, 1}),
+     {{Shape{2, 3, 5}}},
+     {},
      {{{Shape{4}}, "axis -2 is out of range"}}},
-    {"transpose(Var, Index, Index)", [](Tape&, Vars x) { return transpose(x[0], 0, 2); }, permuted({2, 1, 0}), {{Shape{2, 3, 5}}}, {}, {}, "two given axes"},
+    {"transpose(Var, Index, Index)",
+     [](Tape&, Vars x) { return transpose(x[0], 0, 2); },
+     permuted({2, 1, 0}),
+     {{Shape{2, 3, 5}}},
+     {},
+     {},
+     "two given axes"},
 });
 
 /// Positions first, first + step ... along an axis, `count` of them.
@@ -142,10 +237,17 @@ Reference joined(Index axis, bool new_axis) {
     return y;
   };
 }
-const std::vector<Reject> kConcat{{{Shape{2, 3}, Shape{3, 4}}, "differ at another axis than 1"}, {{Shape{2, 3}, Shape{3}}, "differ in their number of axes"}};
+const std::vector<Reject> kConcat{{{Shape{2, 3}, Shape{3, 4}}, "differ at another axis than 1"},
+                                  {{Shape{2, 3}, Shape{3}}, "differ in their number of axes"}};
 
-Row slice_row(Index axis, Index begin, Index end, Index step, Index first, Index count, std::vector<Shape> shapes, std::string note) {
-  Row row{"slice(Var, Index, Index, Index, Index)", [=](Tape&, Vars x) { return slice(x[0], axis, begin, end, step); }, sliced(axis, first, count, step), {}, {}, {},
+Row slice_row(Index axis, Index begin, Index end, Index step, Index first, Index count, std::vector<Shape> shapes,
+              std::string note) {
+  Row row{"slice(Var, Index, Index, Index, Index)",
+          [=](Tape&, Vars x) { return slice(x[0], axis, begin, end, step); },
+          sliced(axis, first, count, step),
+          {},
+          {},
+          {},
           std::move(note)};
   for (const Shape& s : shapes) row.cases.push_back({s});
   return row;
@@ -156,13 +258,21 @@ Row pad_row() {
     const Position from{i[0] - 1, i[1]};
     return from[0] >= 0 && from[0] < s[0] && from[1] < s[1] ? from : Position{};
   };
-  return {"pad(Var, std::initializer_list<Padding>, Real)", [](Tape&, Vars x) { return pad(x[0], {{1, 2}, {0, 3}}, Real(0.5)); }, rearrange(shape, source, 0.5),
-          {{Shape{1, 1}}, {Shape{5, 7}}, {Shape{0, 2}}, {Shape{2, 0}}, {Shape{130, 200}}}, {}, {{{Shape{3}}, "needs one entry for each of the 1 axes of [3]"}}};
+  return {"pad(Var, std::initializer_list<Padding>, Real)",
+          [](Tape&, Vars x) {
+            return pad(x[0], {{1, 2}, {0, 3}}, Real(0.5));
+          },
+          rearrange(shape, source, 0.5),
+          {{Shape{1, 1}}, {Shape{5, 7}}, {Shape{0, 2}}, {Shape{2, 0}}, {Shape{130, 200}}},
+          {},
+          {{{Shape{3}}, "needs one entry for each of the 1 axes of [3]"}}};
 }
 Row pad_span_row() {
   Row row = pad_row();
   row.declaration = "pad(Var, std::span<const Padding>, Real)";
-  row.call = [](Tape&, Vars x) { return pad(x[0], std::span<const Padding>(std::array{Padding{1, 2}, Padding{0, 3}}), Real(0.5)); };
+  row.call = [](Tape&, Vars x) {
+    return pad(x[0], std::span<const Padding>(std::array{Padding{1, 2}, Padding{0, 3}}), Real(0.5));
+  };
   return row;
 }
 
@@ -172,17 +282,49 @@ Row pad_span_row() {
     slice_row(1, 1, 99, 2, 1, 3, {Shape{3, 7}, Shape{2, 7, 5}}, "every other, cut at the end"),
     slice_row(0, 2, 2, 1, 2, 0, {Shape{3}, Shape{5, 7}}, "nothing"),
     slice_row(1, -3, 300, 1, 197, 3, {Shape{150, 200}}, "large"),
-    {"slice(Var, Index, Index, Index, Index)", [](Tape&, Vars x) { return slice(x[0], 0, 0, 1, 0); }, sliced(0, 0, 1, 1), {}, {},
-     {{{Shape{2}}, "the step must be at least 1, it is 0"}}, "no step"},
-    {"chunk(Var, Index, Index, Index)", [](Tape&, Vars x) { return chunk(x[0], 3, 1); }, sliced(1, 2, 2, 1), {{Shape{5, 6}}, {Shape{1, 6}}}, {},
+    {"slice(Var, Index, Index, Index, Index)",
+     [](Tape&, Vars x) { return slice(x[0], 0, 0, 1, 0); },
+     sliced(0, 0, 1, 1),
+     {},
+     {},
+     {{{Shape{2}}, "the step must be at least 1, it is 0"}},
+     "no step"},
+    {"chunk(Var, Index, Index, Index)",
+     [](Tape&, Vars x) { return chunk(x[0], 3, 1); },
+     sliced(1, 2, 2, 1),
+     {{Shape{5, 6}}, {Shape{1, 6}}},
+     {},
      {{{Shape{5}}, "axis 0 of [5] does not divide into 3 equal pieces"}}},
-    {"concat(std::span<const Var>, Index)", [](Tape&, Vars x) { return ad::concat(x, 1); }, joined(1, false),
-     {{Shape{2, 3}}, {Shape{2, 3}, Shape{2, 1}}, {Shape{2, 3}, Shape{2, 0}, Shape{2, 5}}, {Shape{2, 3, 4}, Shape{2, 2, 4}}, {Shape{300, 70}, Shape{300, 33}}}, {}, kConcat},
-    {"concat(std::initializer_list<Var>, Index)", [](Tape&, Vars x) { return ad::concat({x[0], x[1]}, 0); }, joined(0, false),
-     {{Shape{2, 3}, Shape{1, 3}}, {Shape{3}, Shape{1}}}, {}, {{{Shape{}, Shape{}}, "[concat] axis 0 is out of range"}}},
-    {"stack(std::span<const Var>, Index)", [](Tape&, Vars x) { return ad::stack(x, 1); }, joined(1, true), {{Shape{2, 3}, Shape{2, 3}, Shape{2, 3}}, {Shape{4}, Shape{4}}},
-     {}, {{{Shape{2, 3}, Shape{3, 2}}, "needs equal shapes, got [2, 3] and [3, 2]"}}},
-    {"stack(std::initializer_list<Var>, Index)", [](Tape&, Vars x) { return ad::stack({x[0], x[1]}); }, joined(0, true), {{Shape{}, Shape{}}, {Shape{5, 7}, Shape{5, 7}}}},
+    {"concat(std::span<const Var>, Index)",
+     [](Tape&, Vars x) { return ad::concat(x, 1); },
+     joined(1, false),
+     {{Shape{2, 3}},
+      {Shape{2, 3}, Shape{2, 1}},
+      {Shape{2, 3}, Shape{2, 0}, Shape{2, 5}},
+      {Shape{2, 3, 4}, Shape{2, 2, 4}},
+      {Shape{300, 70}, Shape{300, 33}}},
+     {},
+     kConcat},
+    {"concat(std::initializer_list<Var>, Index)",
+     [](Tape&, Vars x) {
+       return ad::concat({x[0], x[1]}, 0);
+     },
+     joined(0, false),
+     {{Shape{2, 3}, Shape{1, 3}}, {Shape{3}, Shape{1}}},
+     {},
+     {{{Shape{}, Shape{}}, "[concat] axis 0 is out of range"}}},
+    {"stack(std::span<const Var>, Index)",
+     [](Tape&, Vars x) { return ad::stack(x, 1); },
+     joined(1, true),
+     {{Shape{2, 3}, Shape{2, 3}, Shape{2, 3}}, {Shape{4}, Shape{4}}},
+     {},
+     {{{Shape{2, 3}, Shape{3, 2}}, "needs equal shapes, got [2, 3] and [3, 2]"}}},
+    {"stack(std::initializer_list<Var>, Index)",
+     [](Tape&, Vars x) {
+       return ad::stack({x[0], x[1]});
+     },
+     joined(0, true),
+     {{Shape{}, Shape{}}, {Shape{5, 7}, Shape{5, 7}}}},
     pad_row(),
     pad_span_row(),
 });
@@ -218,22 +360,47 @@ Tensor scattered(std::span<const Tensor> x) {
 }
 
 [[maybe_unused]] const bool index_rows = add_rows({
-    {"embedding(Var, std::span<const Index>)", [](Tape&, Vars x) { return embedding(x[0], kPicks); }, embedded({6}), {{Shape{3, 4}}, {Shape{3}}, {Shape{5, 2, 70}}}, {},
+    {"embedding(Var, std::span<const Index>)",
+     [](Tape&, Vars x) { return embedding(x[0], kPicks); },
+     embedded({6}),
+     {{Shape{3, 4}}, {Shape{3}}, {Shape{5, 2, 70}}},
+     {},
      {{{Shape{2, 4}}, "[embedding] index 0 is 2, outside of [0, 2)"}}},
-    {"embedding(Var, std::span<const Index>, const Shape&)", [](Tape&, Vars x) { return embedding(x[0], kPicks, {3, 2}); }, embedded({3, 2}), {{Shape{3, 4}}, {Shape{3}}}},
-    {"gather(Var, Index, std::span<const Index>)", [](Tape&, Vars x) { return gather(x[0], 1, kPicks); },
-     rearrange([](const Shape& s) { return Shape{s[0], 6 / s[0]}; },
-               [](Position i, const Shape& s) { return Position{i[0], kPicks[static_cast<std::size_t>(i[0] * (6 / s[0]) + i[1])]}; }),
-     {{Shape{6, 3}}, {Shape{2, 4}}, {Shape{1, 3}}}, {}, {{{Shape{4, 3}}, "6 indices are no multiple of the 4 places"}, {{Shape{2, 2}}, "index 0 is 2, outside of [0, 2)"}}},
-    {"scatter_add(Var, Index, std::span<const Index>, Var)", [](Tape&, Vars x) { return scatter_add(x[0], 1, kPicks, x[1]); }, scattered,
-     {{Shape{2, 3}, Shape{2, 3}}, {Shape{1, 4}, Shape{1, 6}}, {Shape{1, 3, 2}, Shape{1, 3, 2}}}, {},
-     {{{Shape{2, 3}, Shape{3, 2}}, "they may differ at axis 1 alone"}, {{Shape{2, 3}, Shape{2, 4}}, "needs one index for each element"}}},
-    {.declaration = "one_hot(Tape&, std::span<const Index>, Index)", .call = [](Tape& t, Vars) { return one_hot(t, kPicks, 4); },
-     .reference = [](std::span<const Tensor>) {
-       Tensor y(Shape{6, 4});
-       for (Index r = 0; r < 6; ++r) y[r * 4 + kPicks[static_cast<std::size_t>(r)]] = 1;
-       return y;
-     }, .cases = {{}}, .differentiable = false},
+    {"embedding(Var, std::span<const Index>, const Shape&)",
+     [](Tape&, Vars x) {
+       return embedding(x[0], kPicks, {3, 2});
+     },
+     embedded({3, 2}),
+     {{Shape{3, 4}}, {Shape{3}}}},
+    {"gather(Var, Index, std::span<const Index>)",
+     [](Tape&, Vars x) { return gather(x[0], 1, kPicks); },
+     rearrange(
+         [](const Shape& s) {
+           return Shape{s[0], 6 / s[0]};
+         },
+         [](Position i, const Shape& s) {
+           return Position{i[0], kPicks[static_cast<std::size_t>(i[0] * (6 / s[0]) + i[1])]};
+         }),
+     {{Shape{6, 3}}, {Shape{2, 4}}, {Shape{1, 3}}},
+     {},
+     {{{Shape{4, 3}}, "6 indices are no multiple of the 4 places"}, {{Shape{2, 2}}, "index 0 is 2, outside of [0, 2)"}}},
+    {"scatter_add(Var, Index, std::span<const Index>, Var)",
+     [](Tape&, Vars x) { return scatter_add(x[0], 1, kPicks, x[1]); },
+     scattered,
+     {{Shape{2, 3}, Shape{2, 3}}, {Shape{1, 4}, Shape{1, 6}}, {Shape{1, 3, 2}, Shape{1, 3, 2}}},
+     {},
+     {{{Shape{2, 3}, Shape{3, 2}}, "they may differ at axis 1 alone"},
+      {{Shape{2, 3}, Shape{2, 4}}, "needs one index for each element"}}},
+    {.declaration = "one_hot(Tape&, std::span<const Index>, Index)",
+     .call = [](Tape& t, Vars) { return one_hot(t, kPicks, 4); },
+     .reference =
+         [](std::span<const Tensor>) {
+           Tensor y(Shape{6, 4});
+           for (Index r = 0; r < 6; ++r) y[r * 4 + kPicks[static_cast<std::size_t>(r)]] = 1;
+           return y;
+         },
+     .cases = {{}},
+     .differentiable = false},
 });
 
 }  // namespace

@@ -61,10 +61,13 @@ TEST_CASE("a training step after the first allocates nothing") {
     tape.reset();
     store.zero_grad();
     const Var x = tape.constant({128, 30}, data);
-    const Var h = dropout(linear(x, tape.parameter(w1), tape.parameter(b1), Activation::relu), Real(0.1), Key(2).fold(step), true);
+    const Var h =
+        dropout(linear(x, tape.parameter(w1), tape.parameter(b1), Activation::relu), Real(0.1), Key(2).fold(step), true);
     const Var y = linear(h, tape.parameter(w2), tape.parameter(b2));
     const Var mu = chunk(y, 2, 0), log_sigma = chunk(y, 2, 1);
-    const Var z = map("rsample", [](auto m, auto s, auto e) { return m + exp(s) * e; }, mu, log_sigma, normal(tape, mu.shape(), Key(4).fold(step)));
+    const Var z = map(
+        "rsample", [](auto m, auto s, auto e) { return m + exp(s) * e; }, mu, log_sigma,
+        normal(tape, mu.shape(), Key(4).fold(step)));
     const Var fit = gather(log_softmax(concat({z, mu})), 1, labels);
     const Var penalty = logsumexp(transpose(z), 1) + var(log_sigma, 0) * tape.constant({1}, Real(0.5));
     tape.backward(mean(penalty) - mean(fit));

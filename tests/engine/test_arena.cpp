@@ -11,7 +11,8 @@ using ad::Arena;
 TEST_CASE("every allocation is aligned to 64 bytes and overlaps no other") {
   Arena arena;
   std::vector<std::pair<std::byte*, std::size_t>> pieces;
-  for (std::size_t bytes : {std::size_t{0}, std::size_t{1}, std::size_t{63}, std::size_t{64}, std::size_t{65}, std::size_t{3'000'000}, std::size_t{7}, std::size_t{1'048'576}}) {
+  for (std::size_t bytes : {std::size_t{0}, std::size_t{1}, std::size_t{63}, std::size_t{64}, std::size_t{65},
+                            std::size_t{3'000'000}, std::size_t{7}, std::size_t{1'048'576}}) {
     auto* p = static_cast<std::byte*>(arena.allocate(bytes));
     CHECK(reinterpret_cast<std::uintptr_t>(p) % Arena::kAlign == 0);
     std::memset(p, static_cast<int>(pieces.size()), bytes);

@@ -10,10 +10,10 @@
 #include "autodiff/random.hpp"
 
 extern "C" {
-void cblas_sgemm(int layout, int trans_a, int trans_b, int m, int n, int k, float alpha, const float* a, int lda, const float* b, int ldb, float beta, float* c,
-                 int ldc);
-void cblas_dgemm(int layout, int trans_a, int trans_b, int m, int n, int k, double alpha, const double* a, int lda, const double* b, int ldb, double beta, double* c,
-                 int ldc);
+void cblas_sgemm(int layout, int trans_a, int trans_b, int m, int n, int k, float alpha, const float* a, int lda, const float* b,
+                 int ldb, float beta, float* c, int ldc);
+void cblas_dgemm(int layout, int trans_a, int trans_b, int m, int n, int k, double alpha, const double* a, int lda,
+                 const double* b, int ldb, double beta, double* c, int ldc);
 }
 
 namespace {
@@ -65,7 +65,14 @@ double worst(const Product& p) {
 }  // namespace
 
 TEST_CASE("gemm agrees with three loops for all transposes, strides and beta, and touches nothing beside C") {
-  for (const auto& size : {std::array<Index, 3>{1, 1, 1}, {3, 5, 7}, {17, 1, 33}, {1, 40, 8}, {64, 64, 64}, {130, 300, 70}, {300, 130, 70}, {5, 3, 0}})
+  for (const auto& size : {std::array<Index, 3>{1, 1, 1},
+                           {3, 5, 7},
+                           {17, 1, 33},
+                           {1, 40, 8},
+                           {64, 64, 64},
+                           {130, 300, 70},
+                           {300, 130, 70},
+                           {5, 3, 0}})
     for (const bool ta : {false, true})
       for (const bool tb : {false, true})
         for (const Real beta : {Real(0), Real(1), Real(0.5)}) {

@@ -19,7 +19,8 @@ Var squared_with_slope(Var x, Real factor) {
   if (y.live())
     x.tape().on_backward(y, [=] {
       const GradSlot g = y.tape().grad(x);
-      for (Index i = 0; i < x.size(); ++i) g.data[i] = (g.add ? g.data[i] : 0) + factor * 2 * x.data()[i] * y.tape().adjoint(y)[i];
+      for (Index i = 0; i < x.size(); ++i)
+        g.data[i] = (g.add ? g.data[i] : 0) + factor * 2 * x.data()[i] * y.tape().adjoint(y)[i];
     });
   return y;
 }
@@ -41,7 +42,8 @@ TEST_CASE("gradcheck catches a gradient that is wrong by little, and names the e
 #else
   constexpr Real factor = Real(1.05);
 #endif
-  const auto report = gradcheck([](Tape&, std::span<const Var> x) { return x[0] + squared_with_slope(x[1], factor); }, {kInput, kInput});
+  const auto report =
+      gradcheck([](Tape&, std::span<const Var> x) { return x[0] + squared_with_slope(x[1], factor); }, {kInput, kInput});
   CHECK(!report.passed);
   CHECK(report.input == 1);
   CHECK(report.error > GradcheckOptions{}.tolerance);
@@ -60,7 +62,8 @@ TEST_CASE("gradcheck catches NaN") {
 
 TEST_CASE("gradcheck refuses a function that is not one") {
   std::uint64_t calls = 0;
-  CHECK_THROWS_AS(gradcheck([&](Tape&, std::span<const Var> x) { return dropout(x[0], Real(0.5), Key(calls++), true); }, {kInput}), Error);
+  CHECK_THROWS_AS(
+      gradcheck([&](Tape&, std::span<const Var> x) { return dropout(x[0], Real(0.5), Key(calls++), true); }, {kInput}), Error);
 }
 
 TEST_CASE("gradcheck may look at some elements only") {

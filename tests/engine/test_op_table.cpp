@@ -1,4 +1,5 @@
-// Every op of the public headers against its row in the op table: value, gradient, use of an input twice, threads, Grad::off, errors.
+// Every op of the public headers against its row in the op table: value, gradient, use of an input twice, threads, Grad::off,
+// errors.
 #include <doctest/doctest.h>
 
 #include <algorithm>
@@ -122,7 +123,8 @@ TEST_CASE("the gradient of every op agrees with differences") {
     if (!row.differentiable) return;
     ad::GradcheckOptions options;
     options.most_elements = kMostElements;
-    const auto report = ad::gradcheck([&](Tape& t, std::span<const Var> x) { return row.call(t, x); }, inputs_for(row, shapes), options);
+    const auto report =
+        ad::gradcheck([&](Tape& t, std::span<const Var> x) { return row.call(t, x); }, inputs_for(row, shapes), options);
     INFO(report.text());
     CHECK(report.passed);
   });
@@ -211,7 +213,8 @@ std::string without_names(const std::string& name, const std::string& parameters
   return out + ")";
 }
 
-/// All functions at the start of a line in the engine's headers that return a Var. (Members are indented; templates take lambdas.)
+/// All functions at the start of a line in the engine's headers that return a Var. (Members are indented; templates take
+/// lambdas.)
 std::set<std::string> declared_ops() {
   std::set<std::string> ops;
   for (const auto& entry : std::filesystem::directory_iterator("autodiff")) {
@@ -235,6 +238,8 @@ TEST_CASE("every public op has a row, and every row an op") {
     CHECK(declared.erase(index_op) == 1);
   std::set<std::string> covered;
   for (const Row& row : rows()) covered.insert(row.declaration);
-  for (const std::string& op : declared) CHECK_MESSAGE(covered.contains(op), op << " is declared in a header of autodiff/ and has no row in tests/engine/op_table_*.cpp");
+  for (const std::string& op : declared)
+    CHECK_MESSAGE(covered.contains(op),
+                  op << " is declared in a header of autodiff/ and has no row in tests/engine/op_table_*.cpp");
   for (const std::string& row : covered) CHECK_MESSAGE(declared.contains(row), row << " has a row and is declared nowhere");
 }

@@ -38,13 +38,23 @@ std::pair<double, double> at(Var (*f)(Var), Real x) {
 
 TEST_CASE("no op hides a NaN") {
   using Op = Var (*)(Var);
-  const Op unary[] = {ad::exp, ad::log, ad::log1p, ad::expm1, ad::sqrt, ad::square, ad::abs, ad::sin, ad::cos, ad::erf, ad::lgamma, ad::digamma,
-                      ad::tanh, ad::sigmoid, ad::softplus, ad::relu, ad::gelu, ad::silu};
-  const Op more[] = {[](Var x) { return leaky_relu(x); }, [](Var x) { return elu(x); }, [](Var x) { return clamp(x, -1, 1); },
-                     [](Var x) { return maximum(x, x.tape().constant(x.shape(), Real(0))); }, [](Var x) { return maximum(x.tape().constant(x.shape(), Real(0)), x); },
-                     [](Var x) { return minimum(x, x.tape().constant(x.shape(), Real(0))); }, [](Var x) { return minimum(x.tape().constant(x.shape(), Real(0)), x); },
-                     [](Var x) { return pow(x, Real(2)); }, [](Var x) { return sum(x); }, [](Var x) { return mean(x); }, [](Var x) { return max(x); },
-                     [](Var x) { return min(x); }, [](Var x) { return logsumexp(x); }, [](Var x) { return softmax(x); }, [](Var x) { return log_softmax(x); },
+  const Op unary[] = {ad::exp, ad::log,    ad::log1p,   ad::expm1, ad::sqrt,    ad::square,   ad::abs,  ad::sin,  ad::cos,
+                      ad::erf, ad::lgamma, ad::digamma, ad::tanh,  ad::sigmoid, ad::softplus, ad::relu, ad::gelu, ad::silu};
+  const Op more[] = {[](Var x) { return leaky_relu(x); },
+                     [](Var x) { return elu(x); },
+                     [](Var x) { return clamp(x, -1, 1); },
+                     [](Var x) { return maximum(x, x.tape().constant(x.shape(), Real(0))); },
+                     [](Var x) { return maximum(x.tape().constant(x.shape(), Real(0)), x); },
+                     [](Var x) { return minimum(x, x.tape().constant(x.shape(), Real(0))); },
+                     [](Var x) { return minimum(x.tape().constant(x.shape(), Real(0)), x); },
+                     [](Var x) { return pow(x, Real(2)); },
+                     [](Var x) { return sum(x); },
+                     [](Var x) { return mean(x); },
+                     [](Var x) { return max(x); },
+                     [](Var x) { return min(x); },
+                     [](Var x) { return logsumexp(x); },
+                     [](Var x) { return softmax(x); },
+                     [](Var x) { return log_softmax(x); },
                      [](Var x) { return var(x, {}, false, false); }};
   int number = 0;
   for (std::span<const Op> ops : {std::span<const Op>(unary), std::span<const Op>(more)})
@@ -63,10 +73,12 @@ TEST_CASE("no op hides a NaN") {
 }
 
 TEST_CASE("the fused activations of linear let a NaN through, forward and backward") {
-  for (const auto a : {ad::Activation::relu, ad::Activation::leaky_relu, ad::Activation::elu, ad::Activation::softplus, ad::Activation::tanh, ad::Activation::sigmoid}) {
+  for (const auto a : {ad::Activation::relu, ad::Activation::leaky_relu, ad::Activation::elu, ad::Activation::softplus,
+                       ad::Activation::tanh, ad::Activation::sigmoid}) {
     CAPTURE(static_cast<int>(a));
     Tape tape;
-    const Var x = tape.variable({1, 1}, std::vector<Real>{kNaN}), w = tape.variable({1, 1}, std::vector<Real>{1}), b = vector(tape, {0});
+    const Var x = tape.variable({1, 1}, std::vector<Real>{kNaN}), w = tape.variable({1, 1}, std::vector<Real>{1}),
+              b = vector(tape, {0});
     const Var y = linear(x, w, b, a);
     CHECK(std::isnan(y.item()));
     tape.backward(sum(square(y)));
@@ -189,7 +201,8 @@ TEST_CASE("long sums keep their digits") {
   CHECK(double(mean(tape.constant({n}, ones)).item()) == doctest::Approx(1.0).epsilon(4 * kEps));
   const std::vector<Real> tenths(2'000'000, Real(0.1));
   const double exact = 1e6 * double(Real(0.1));
-  for (const Real v : sum(tape.constant({1'000'000, 2}, tenths), 0).value()) CHECK(double(v) == doctest::Approx(exact).epsilon(40 * kEps));
+  for (const Real v : sum(tape.constant({1'000'000, 2}, tenths), 0).value())
+    CHECK(double(v) == doctest::Approx(exact).epsilon(40 * kEps));
 }
 
 TEST_CASE("var does not lose small variances beside a large mean") {
@@ -209,7 +222,8 @@ TEST_CASE("argmax and argmin give the first of equals along any axis and find Na
   CHECK(numbers(argmin(x, 0)) == std::vector<Index>{0, 1, 1});
   CHECK(numbers(argmax(vector(tape, {1, kNaN, 9}))) == std::vector<Index>{1});
   CHECK(numbers(argmin(vector(tape, {1, kNaN, -9}))) == std::vector<Index>{1});
-  CHECK_THROWS_WITH_AS(argmax(tape.constant({2, 0}, Real(0))), "[argmax] has no value over an empty axis: x is [2, 0]", ad::ShapeError);
+  CHECK_THROWS_WITH_AS(argmax(tape.constant({2, 0}, Real(0))), "[argmax] has no value over an empty axis: x is [2, 0]",
+                       ad::ShapeError);
   const Var table = tape.variable({3, 1}, std::vector<Real>{10, 20, 30});
   CHECK(list(embedding(table, argmax(x)).value()) == std::vector<double>{20, 10});
 }
@@ -230,12 +244,15 @@ TEST_CASE("axes that do not exist, come twice or are too many are refused") {
   CHECK_THROWS_WITH_AS(sum(x, {0, 1, 2, 3, 4, 5, 0}), "[Axes] at most 6 axes are supported, got 7", ad::ShapeError);
   CHECK_THROWS_WITH_AS(permute(x, {0, 0}), "[permute] axis 0 is named twice", ad::ShapeError);
   CHECK_THROWS_WITH_AS(reshape(x, {-1, -1}), "[reshape] only one size may be -1", ad::ShapeError);
-  CHECK_THROWS_WITH_AS(reshape(x, {-1, 4}), "[reshape] cannot work out the size -1: the other sizes multiply to 4 and [2, 3] has 6 elements", ad::ShapeError);
+  CHECK_THROWS_WITH_AS(reshape(x, {-1, 4}),
+                       "[reshape] cannot work out the size -1: the other sizes multiply to 4 and [2, 3] has 6 elements",
+                       ad::ShapeError);
   CHECK_THROWS_WITH_AS(clamp(x, 1, 0), "[clamp] the bounds are reversed: low 1, high 0", ad::ShapeError);
   CHECK_THROWS_WITH_AS(ad::concat({}), "[concat] needs at least one tensor", ad::ShapeError);
   CHECK_THROWS_WITH_AS(chunk(x, 3, 3), "[chunk] there is no piece 3 among 3", ad::ShapeError);
   CHECK_THROWS_WITH_AS(pad(x, {{1, 1}, {-1, 0}}), "[pad] widths must not be negative, axis 1 has -1 and 0", ad::ShapeError);
-  CHECK_THROWS_WITH_AS(var(tape.constant({1}, Real(1))), "[var] needs at least 2 elements per result, got 1: x is [1]", ad::ShapeError);
+  CHECK_THROWS_WITH_AS(var(tape.constant({1}, Real(1))), "[var] needs at least 2 elements per result, got 1: x is [1]",
+                       ad::ShapeError);
   CHECK_THROWS_WITH_AS(dropout(x, 2, ad::Key(0), true), "[dropout] p must be in [0, 1], it is 2", ad::ShapeError);
 }
 

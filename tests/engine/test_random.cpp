@@ -35,7 +35,8 @@ TEST_CASE("Philox-4x32-10 gives the known answers of Random123") {
   CHECK(ad::philox({0, 0, 0, 0}, {0, 0}) == Words{0x6627e8d5, 0xe169c58d, 0xbc57ac4c, 0x9b00dbd8});
   constexpr std::uint32_t f = 0xffffffff;
   CHECK(ad::philox({f, f, f, f}, {f, f}) == Words{0x408f276d, 0x41c83b0e, 0xa20bc7c6, 0x6d5451fd});
-  CHECK(ad::philox({0x243f6a88, 0x85a308d3, 0x13198a2e, 0x03707344}, {0xa4093822, 0x299f31d0}) == Words{0xd16cfe09, 0x94fdcceb, 0x5001e420, 0x24126ea1});
+  CHECK(ad::philox({0x243f6a88, 0x85a308d3, 0x13198a2e, 0x03707344}, {0xa4093822, 0x299f31d0}) ==
+        Words{0xd16cfe09, 0x94fdcceb, 0x5001e420, 0x24126ea1});
   // The 10000th number of C++26's std::philox4x32 is 1955073260.
   CHECK(ad::philox({2499, 0, 0, 0}, {20111115, 0})[3] == 1955073260u);
 }
@@ -44,9 +45,11 @@ TEST_CASE("fill_bits lays the words of one counter 64 apart in groups of 256") {
   const Key key = Key(9).fold("bits");
   std::vector<std::uint32_t> bits(1000);
   ad::fill_bits(key, bits);
-  for (const std::size_t i : {std::size_t{0}, std::size_t{63}, std::size_t{64}, std::size_t{255}, std::size_t{256}, std::size_t{999}}) {
+  for (const std::size_t i :
+       {std::size_t{0}, std::size_t{63}, std::size_t{64}, std::size_t{255}, std::size_t{256}, std::size_t{999}}) {
     const auto counter = static_cast<std::uint32_t>(i / 256 * 64 + i % 64);
-    const auto words = ad::philox({counter, 0, 0, 0}, {static_cast<std::uint32_t>(key.bits()), static_cast<std::uint32_t>(key.bits() >> 32)});
+    const auto words =
+        ad::philox({counter, 0, 0, 0}, {static_cast<std::uint32_t>(key.bits()), static_cast<std::uint32_t>(key.bits() >> 32)});
     CHECK(bits[i] == words[i % 256 / 64]);
   }
 }
@@ -123,7 +126,8 @@ TEST_CASE("Bernoulli numbers are 0 and 1 with their probability") {
       CHECK(std::abs(ones - p * n) / std::sqrt(p * (1 - p) * n) < 4.5);
   }
   std::vector<Real> one(1);
-  CHECK_THROWS_WITH_AS(ad::fill_bernoulli(Key(0), std::vector<Real>(2), one), "[fill_bernoulli] 2 probabilities for 1 numbers", ad::ShapeError);
+  CHECK_THROWS_WITH_AS(ad::fill_bernoulli(Key(0), std::vector<Real>(2), one), "[fill_bernoulli] 2 probabilities for 1 numbers",
+                       ad::ShapeError);
 }
 
 TEST_CASE("a permutation holds every number once, and all orders are equally likely") {

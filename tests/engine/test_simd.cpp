@@ -112,11 +112,16 @@ TEST_CASE("parts of a register read and write their elements alone") {
 
 TEST_CASE("map and map_sum treat every length alike, also past a parallel block") {
   Tape tape;
-  for (const Index n : {Index{0}, Index{1}, kLanes - 1, kLanes, kLanes + 1, 3 * kLanes + 5, Index{8191}, Index{8193}, Index{20001}}) {
+  for (const Index n :
+       {Index{0}, Index{1}, kLanes - 1, kLanes, kLanes + 1, 3 * kLanes + 5, Index{8191}, Index{8193}, Index{20001}}) {
     CAPTURE(n);
     std::vector<Real> x(static_cast<std::size_t>(2 * n));
     for (std::size_t i = 0; i < x.size(); ++i) x[i] = Real(i % 17) - Real(8);
-    const Var v = tape.variable({2, n}, x), y = map("f", [](auto a) { return a * a + Real(1); }, v), s = map_sum("g", [](auto a) { return a * a; }, v);
+    const Var v = tape.variable({2, n}, x),
+              y = map(
+                  "f", [](auto a) { return a * a + Real(1); }, v),
+              s = map_sum(
+                  "g", [](auto a) { return a * a; }, v);
     double worst = 0, rows[2] = {0, 0};
     for (std::size_t i = 0; i < x.size(); ++i) {
       worst = std::max(worst, std::abs(double(y.value()[i]) - double(x[i] * x[i] + 1)));
@@ -155,5 +160,6 @@ TEST_CASE("dual numbers carry the derivative of a composed formula") {
   };
   CHECK(first(f.v) == doctest::Approx(((e / q + std::sin(0.7)) * 1.9 - 0.7) / 2).epsilon(8 * kEps));
   CHECK(first(f.d[0]) == doctest::Approx(((1.9 * e / q + std::cos(0.7)) * 1.9 - 1) / 2).epsilon(8 * kEps));
-  CHECK(first(f.d[1]) == doctest::Approx((e / q + std::sin(0.7) + 1.9 * (0.7 * e * q - e * 3.8) / (q * q)) / 2).epsilon(16 * kEps));
+  CHECK(first(f.d[1]) ==
+        doctest::Approx((e / q + std::sin(0.7) + 1.9 * (0.7 * e * q - e * 3.8) / (q * q)) / 2).epsilon(16 * kEps));
 }

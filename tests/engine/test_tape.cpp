@@ -26,7 +26,9 @@ TEST_CASE("a Var from before a reset, or never assigned, says so when it is used
   Tape tape;
   const Var x = number(tape, 2);
   tape.reset();
-  CHECK_THROWS_WITH_AS(x.item(), "[Var] this Var is from before tape.reset(); values do not live across steps, copy what is needed", ad::ShapeError);
+  CHECK_THROWS_WITH_AS(x.item(),
+                       "[Var] this Var is from before tape.reset(); values do not live across steps, copy what is needed",
+                       ad::ShapeError);
   CHECK_THROWS_AS(exp(x), ad::ShapeError);
   CHECK_THROWS_WITH_AS(Var().shape(), "[Var] this Var is empty: it was never assigned the result of an op", ad::ShapeError);
   CHECK_THROWS_AS(exp(Var()), ad::ShapeError);
@@ -96,10 +98,12 @@ TEST_CASE("a stopped gradient stops and a constant has none") {
 
 TEST_CASE("backward refuses what has no gradient") {
   Tape tape, plain(ad::Grad::off);
-  CHECK_THROWS_WITH_AS(tape.backward(tape.variable({2}, std::vector<Real>{1, 2})), "[backward] the loss must be one number, it is [2]; take its sum or mean",
+  CHECK_THROWS_WITH_AS(tape.backward(tape.variable({2}, std::vector<Real>{1, 2})),
+                       "[backward] the loss must be one number, it is [2]; take its sum or mean", ad::ShapeError);
+  CHECK_THROWS_WITH_AS(tape.backward(tape.constant({}, Real(1))),
+                       "[backward] the loss does not depend on any parameter or variable", ad::ShapeError);
+  CHECK_THROWS_WITH_AS(plain.backward(number(plain, 1)), "[backward] this tape was made with Grad::off and recorded nothing",
                        ad::ShapeError);
-  CHECK_THROWS_WITH_AS(tape.backward(tape.constant({}, Real(1))), "[backward] the loss does not depend on any parameter or variable", ad::ShapeError);
-  CHECK_THROWS_WITH_AS(plain.backward(number(plain, 1)), "[backward] this tape was made with Grad::off and recorded nothing", ad::ShapeError);
   CHECK_THROWS_AS(tape.constant({3}, std::vector<Real>{1}), ad::ShapeError);
 }
 
@@ -168,8 +172,9 @@ TEST_CASE("dot lists nodes and edges") {
   const Var x = number(tape, 1);
   const Var e = exp(x), two = tape.constant({}, Real(2));
   e + two;
-  CHECK(tape.dot() == "digraph tape {\n  node [shape=box];\n  n0 [label=\"variable []\"];\n  n1 [label=\"exp []\"];\n  n0 -> n1;\n"
-                      "  n2 [label=\"constant []\", style=dashed];\n  n3 [label=\"add []\"];\n  n1 -> n3;\n  n2 -> n3;\n}\n");
+  CHECK(tape.dot() ==
+        "digraph tape {\n  node [shape=box];\n  n0 [label=\"variable []\"];\n  n1 [label=\"exp []\"];\n  n0 -> n1;\n"
+        "  n2 [label=\"constant []\", style=dashed];\n  n3 [label=\"add []\"];\n  n1 -> n3;\n  n2 -> n3;\n}\n");
 }
 
 TEST_CASE("the count of nodes and the epoch follow recording and resets") {
@@ -185,5 +190,6 @@ TEST_CASE("the count of nodes and the epoch follow recording and resets") {
 TEST_CASE("item wants one element") {
   Tape tape;
   CHECK(number(tape, 4).item() == 4);
-  CHECK_THROWS_WITH_AS(tape.constant({2}, Real(0)).item(), "[item] needs a tensor of one element, this one is [2]", ad::ShapeError);
+  CHECK_THROWS_WITH_AS(tape.constant({2}, Real(0)).item(), "[item] needs a tensor of one element, this one is [2]",
+                       ad::ShapeError);
 }
