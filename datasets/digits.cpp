@@ -1,30 +1,29 @@
-#include <string_view>
-
 #include "datasets/sources.hpp"
 
 namespace vaezoo {
 namespace {
 
-// 64 pixels in base 17, then the label, for each image; see README.md for where they come from.
-constexpr char kDigits[] =
-#include "datasets/digits.inc"
-    ;
-constexpr Index kSide = 8, kPixels = kSide * kSide;
+constexpr Index kImages = 1797, kSide = 8, kPixels = kSide * kSide;
 constexpr int kTop = 16;
+
+// 64 pixels in base 17, then the label and a zero byte, for each image; see README.md for where they come from.
+constexpr char kDigits[][kPixels + 2] = {
+#include "datasets/digits.inc"
+};
+static_assert(sizeof(kDigits) == kImages * (kPixels + 2));
 
 constexpr int value_of(char c) { return c <= '9' ? c - '0' : c - 'a' + 10; }
 
 }  // namespace
 
 Dataset load_digits() {
-  constexpr std::string_view text(kDigits, sizeof(kDigits) - 1);
-  static_assert(text.size() == 1797 * (kPixels + 1));
   std::vector<std::uint8_t> pixels;
   std::vector<int> labels;
-  pixels.reserve(text.size());
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    if (i % (kPixels + 1) == kPixels) labels.push_back(value_of(text[i]));
-    else pixels.push_back(static_cast<std::uint8_t>(value_of(text[i])));
+  pixels.reserve(kImages * kPixels);
+  labels.reserve(kImages);
+  for (const auto& image : kDigits) {
+    for (Index p = 0; p < kPixels; ++p) pixels.push_back(static_cast<std::uint8_t>(value_of(image[p])));
+    labels.push_back(value_of(image[kPixels]));
   }
   Dataset data;
   data.provenance =

@@ -18,4 +18,4 @@ assert len(rows) == 1797 and all(len(row) == 65 and max(row) <= 16 and row[64] <
 print("// Optical Recognition of Handwritten Digits, E. Alpaydin and C. Kaynak, UCI Machine Learning Repository (1998),")
 print("// https://doi.org/10.24432/C50P49, CC BY 4.0. Made by embed_digits.py; do not edit.")
 for row in rows:
-    print('"' + "".join(DIGITS[value] for value in row) + '"')
+    print('"' + "".join(DIGITS[value] for value in row) + '",')
