@@ -1,6 +1,7 @@
 #include "experiments/output/files.hpp"
 
 #include <fcntl.h>
+#include <fmt/format.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -75,7 +76,7 @@ void atomic_write(const std::filesystem::path& path, std::string_view bytes) {
   const std::filesystem::path target = link ? std::filesystem::weakly_canonical(path, ignored) : path;
   const std::filesystem::path folder = target.has_parent_path() ? target.parent_path() : ".";
   // The process id keeps two programs that write the same file from mixing their bytes.
-  const std::filesystem::path temporary = folder / ("." + target.filename().string() + "." + std::to_string(::getpid()) + ".tmp");
+  const std::filesystem::path temporary = folder / fmt::format(".{}.{}.tmp", target.filename().string(), ::getpid());
 
   int code = write_and_sync(temporary, bytes);
   if (code == 0 && ::rename(temporary.c_str(), target.c_str()) != 0) code = errno;

@@ -82,7 +82,7 @@ std::string csv_cell(const std::string& text) {
 
 std::string csv_header(const std::vector<std::string>& columns) {
   std::string header = "epoch,step,split,time";
-  for (const std::string& name : columns) header += "," + csv_cell(name);
+  for (const std::string& name : columns) header.append(",").append(csv_cell(name));
   return header + "\n";
 }
 

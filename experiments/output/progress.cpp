@@ -116,7 +116,7 @@ void Progress::draw(std::span<const Metric> metrics) {
   drawn_at_ = options_.clock();
   draw_at_ = drawn_at_ + (options_.terminal ? kTerminalEvery : kPlainEvery);
   drawn_step_ = step_;
-  options_.output(options_.terminal ? "\r" + terminal_line(metrics) + "\x1b[K" : plain_line(metrics) + "\n");
+  options_.output(options_.terminal ? fmt::format("\r{}\x1b[K", terminal_line(metrics)) : plain_line(metrics) + "\n");
   line_open_ = options_.terminal;
 }
 

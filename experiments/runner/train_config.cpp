@@ -153,7 +153,6 @@ void OutputConfig::fields(Fields& f) {
   f("reconstructions", reconstructions, "test images shown beside their reconstructions; 0 for none", at_least(0));
   f("latent_map", latent_map, "a map of the latent space, coloured by label");
   f("tensorboard", tensorboard, "write TensorBoard event files");
-  f("csv", csv, "write metrics.csv beside metrics.jsonl");
   f("report", report, "write report.html");
 }
 

@@ -138,7 +138,7 @@ struct EvaluateConfig {
 
 struct OutputConfig {
   std::int64_t samples = 64, reconstructions = 30;  ///< pictures in each grid; 0 leaves the grid out
-  bool latent_map = true, tensorboard = true, csv = true, report = true;
+  bool latent_map = true, tensorboard = true, report = true;
   void fields(Fields& f);
 };
 
