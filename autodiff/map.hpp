@@ -74,9 +74,12 @@ Var map(const char* op, F f, X... inputs) {
   const detail::Pointers<N> in{inputs.data()...};
   Real* out = y.data();
   parallel_blocks(y.size(), detail::kMapGrain, [&](Index begin, Index end) {
+    const auto g = f;  // locals stay in registers: a store could change what is captured by reference
+    const auto x_i = in;
+    Real* const y_i = out;
     Index i = begin;
-    for (; i + kLanes <= end; i += kLanes) store(out + i, detail::evaluate(f, detail::load_inputs<N>(in, i, kLanes, kAll), kAll));
-    if (i < end) store_part(out + i, detail::evaluate(f, detail::load_inputs<N>(in, i, end - i, kAll), kAll), end - i);
+    for (; i + kLanes <= end; i += kLanes) store(y_i + i, detail::evaluate(g, detail::load_inputs<N>(x_i, i, kLanes, kAll), kAll));
+    if (i < end) store_part(y_i + i, detail::evaluate(g, detail::load_inputs<N>(x_i, i, end - i, kAll), kAll), end - i);
   });
   if (y.live()) {
     tape.on_backward(y, [=] {
@@ -85,10 +88,14 @@ Var map(const char* op, F f, X... inputs) {
       for (std::size_t k = 0; k < N; ++k) slots[k] = t.grad(x[k]);
       const Real* y_bar = t.adjoint(y);
       parallel_blocks(y.size(), detail::kMapGrain, [&](Index begin, Index end) {
+        const auto g = f;
+        const auto x_i = in;
+        const auto x_bar = slots;
+        const Real* const bar = y_bar;
         for (Index i = begin; i < end; i += kLanes) {
           const Index count = std::min(kLanes, end - i);
-          const auto d = detail::evaluate_dual(f, detail::load_inputs<N>(in, i, count, kAll), kAll);
-          detail::put_gradients<N>(slots, d, count == kLanes ? load(y_bar + i) : load_part(y_bar + i, count), i, count);
+          const auto d = detail::evaluate_dual(g, detail::load_inputs<N>(x_i, i, count, kAll), kAll);
+          detail::put_gradients<N>(x_bar, d, count == kLanes ? load(bar + i) : load_part(bar + i, count), i, count);
         }
       });
     });
@@ -113,15 +120,17 @@ Var map_sum(const char* op, F f, X... inputs) {
   const detail::Pointers<N> in{inputs.data()...};
   Real* out = y.data();
   parallel_blocks(rows, grain, [&](Index begin, Index end) {
+    const auto g = f;
+    const auto x_i = in;
     for (Index r = begin; r < end; ++r) {
       const Index first = r * width, last = first + width;
       Batch total(Real(0));
       Index i = first;
-      for (; i + kLanes <= last; i += kLanes) total += detail::evaluate(f, detail::load_inputs<N>(in, i, kLanes, kAll), kAll);
+      for (; i + kLanes <= last; i += kLanes) total += detail::evaluate(g, detail::load_inputs<N>(x_i, i, kLanes, kAll), kAll);
       Real rest = 0;
       if (i < last) {
         std::array<Real, static_cast<std::size_t>(kLanes)> lanes{};
-        store_part(lanes.data(), detail::evaluate(f, detail::load_inputs<N>(in, i, last - i, kAll), kAll), last - i);
+        store_part(lanes.data(), detail::evaluate(g, detail::load_inputs<N>(x_i, i, last - i, kAll), kAll), last - i);
         for (Real v : lanes) rest += v;
       }
       out[r] = sum_lanes(total) + rest;
@@ -134,12 +143,15 @@ Var map_sum(const char* op, F f, X... inputs) {
       for (std::size_t k = 0; k < N; ++k) slots[k] = t.grad(x[k]);
       const Real* y_bar = t.adjoint(y);
       parallel_blocks(rows, grain, [&](Index begin, Index end) {
+        const auto g = f;
+        const auto x_i = in;
+        const auto x_bar = slots;
         for (Index r = begin; r < end; ++r) {
           const Batch row_bar(y_bar[r]);
           for (Index i = r * width; i < (r + 1) * width; i += kLanes) {
             const Index count = std::min(kLanes, (r + 1) * width - i);
-            const auto d = detail::evaluate_dual(f, detail::load_inputs<N>(in, i, count, kAll), kAll);
-            detail::put_gradients<N>(slots, d, row_bar, i, count);
+            const auto d = detail::evaluate_dual(g, detail::load_inputs<N>(x_i, i, count, kAll), kAll);
+            detail::put_gradients<N>(x_bar, d, row_bar, i, count);
           }
         }
       });

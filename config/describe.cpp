@@ -14,7 +14,7 @@ using Row = std::array<std::string, kColumns>;  // key, type, default, allowed, 
 
 std::string in_quotes(const std::string& text) { return nlohmann::json(text).dump(); }
 
-std::string list_text(const std::vector<std::string>& elements) { return "[" + joined(elements) + "]"; }
+std::string list_text(const std::vector<std::string>& elements) { return std::string("[").append(joined(elements)).append("]"); }
 
 template <class T, class ToText>
 std::string list_text(const std::vector<T>& values, const ToText& to_text) {
