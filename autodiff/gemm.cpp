@@ -91,17 +91,15 @@ void gemm_serial(Index m, Index n, Index k, const Matrix& a, const Matrix& b, Re
 GemmBlocks::GemmBlocks(Index m, Index n, Index k, Cut cut) : m_(m), n_(n), by_rows_(cut == Cut::rows || m >= n) {
   const Index side = by_rows_ ? m : n;
   const Index most = std::min({kMostBlocks, side / kMinimumSide, m * n * std::max<Index>(k, 1) / kMinimumWork});
-  Index pieces = 1;  // a power of two shares out evenly over 2, 4, 8 ... threads
-  while (2 * pieces <= std::max<Index>(most, side >= 2 * kUnit && m * n * k >= 2 * kMinimumWork ? 2 : 1)) pieces *= 2;
-  step_ = ((side + pieces - 1) / pieces + kUnit - 1) / kUnit * kUnit;
-  step_ = std::max<Index>(step_, 1);
-  count = (side + step_ - 1) / step_;
+  count = 1;  // a power of two shares out evenly over 2, 4, 8 ... threads
+  while (2 * count <= std::max<Index>(most, side >= 2 * kUnit && m * n * k >= 2 * kMinimumWork ? 2 : 1)) count *= 2;
 }
 
 GemmBlocks::Block GemmBlocks::operator[](Index i) const {
-  const Index begin = i * step_;
-  if (by_rows_) return {begin, std::min(step_, m_ - begin), 0, n_};
-  return {0, m_, begin, std::min(step_, n_ - begin)};
+  const Index side = by_rows_ ? m_ : n_, units = (side + kUnit - 1) / kUnit;  // whole units, as evenly as they go
+  const Index begin = units * i / count * kUnit, end = std::min(side, units * (i + 1) / count * kUnit);
+  if (by_rows_) return {begin, end - begin, 0, n_};
+  return {0, m_, begin, end - begin};
 }
 
 std::string gemm_backend() {

@@ -37,7 +37,7 @@ struct GemmBlocks {
   Block operator[](Index i) const;
 
  private:
-  Index m_, n_, step_;
+  Index m_, n_;
   bool by_rows_;
 };
 

@@ -55,7 +55,7 @@ void bias_and_activate(const F& f, Real* y, const Real* bias, Index count) {
 /// y_bar *= slope(y): from the gradient after the activation to the one before it.
 template <class Slope>
 void through_activation(const Slope& slope, const Real* y, Real* y_bar, Index size) {
-  parallel_blocks(size, detail::kMapGrain, [&](Index begin, Index end) {
+  parallel_blocks(size, even_grain(size, detail::kMapGrain, kLanes), [&](Index begin, Index end) {
     Index i = begin;
     for (; i + kLanes <= end; i += kLanes) store(y_bar + i, load(y_bar + i) * slope(load(y + i)));
     if (i < end) store_part(y_bar + i, load_part(y_bar + i, end - i) * slope(load_part(y + i, end - i)), end - i);

@@ -73,7 +73,7 @@ Var map(const char* op, F f, X... inputs) {
   const Var y = tape.node(op, x[0].shape(), {inputs...});
   const detail::Pointers<N> in{inputs.data()...};
   Real* out = y.data();
-  parallel_blocks(y.size(), detail::kMapGrain, [&](Index begin, Index end) {
+  parallel_blocks(y.size(), even_grain(y.size(), detail::kMapGrain, kLanes), [&](Index begin, Index end) {
     const auto g = f;  // locals stay in registers: a store could change what is captured by reference
     const auto x_i = in;
     Real* const y_i = out;
@@ -87,7 +87,7 @@ Var map(const char* op, F f, X... inputs) {
       detail::Slots<N> slots;
       for (std::size_t k = 0; k < N; ++k) slots[k] = t.grad(x[k]);
       const Real* y_bar = t.adjoint(y);
-      parallel_blocks(y.size(), detail::kMapGrain, [&](Index begin, Index end) {
+      parallel_blocks(y.size(), even_grain(y.size(), detail::kMapGrain, kLanes), [&](Index begin, Index end) {
         const auto g = f;
         const auto x_i = in;
         const auto x_bar = slots;
@@ -115,7 +115,7 @@ Var map_sum(const char* op, F f, X... inputs) {
   AD_CHECK(x[0].shape().rank() >= 1, op, "needs at least one axis, the batch; a scalar came");
   Tape& tape = x[0].tape();
   const Index rows = x[0].shape()[0], width = rows == 0 ? 0 : x[0].size() / rows;
-  const Index grain = std::max<Index>(1, detail::kMapGrain / std::max<Index>(width, 1));
+  const Index grain = even_grain(rows, std::max<Index>(1, detail::kMapGrain / std::max<Index>(width, 1)));
   const Var y = tape.node(op, {rows}, {inputs...});
   const detail::Pointers<N> in{inputs.data()...};
   Real* out = y.data();

@@ -40,4 +40,11 @@ void parallel_blocks(Index count, Index grain, const F& f) {
   parallel_for(blocks, [&](Index b) { f(b * grain, b + 1 == blocks ? count : (b + 1) * grain); });
 }
 
+/// A grain of at most `grain`, a multiple of `unit` (as `grain` must be), with which the blocks are of one size and even in number: two
+/// threads then have as much to do.
+inline Index even_grain(Index count, Index grain, Index unit = 1) {
+  const Index blocks = ((count + grain - 1) / grain + 1) / 2 * 2;
+  return count <= grain / 2 ? grain : ((count + blocks - 1) / blocks + unit - 1) / unit * unit;
+}
+
 }  // namespace ad
