@@ -101,12 +101,11 @@ Evaluation summarise(const Model& model, const Sums& s, const Dataset& data, con
 
 }  // namespace
 
-std::vector<double> importance_log_likelihood(const Model& model, std::span<const Real> x, std::span<const int> labels, Index size, Index samples,
+std::vector<double> importance_log_likelihood(const Model& model, Tape& tape, std::span<const Real> x, std::span<const int> labels, Index size, Index samples,
                                               Index chunk, Key key) {
   const Index count = std::ssize(x) / size;
   // log sum_k w_k as a running maximum and the sum of exp(log w_k - maximum).
   std::vector<double> top(static_cast<std::size_t>(count), -std::numeric_limits<double>::infinity()), sum(static_cast<std::size_t>(count), 0);
-  Tape tape(ad::Grad::off);
   for (Index done = 0; done < samples; done += chunk) {
     const Index k = std::min(chunk, samples - done);
     tape.reset();
@@ -152,7 +151,7 @@ std::optional<Evaluation> evaluate(const Model& model, const Dataset& data, Spli
     if (!std::isfinite(sums.loss.mean) || !std::isfinite(sums.elbo.mean))
       throw DivergedError(ad::cat("evaluation on the ", to_text(split), " split gives a number that is not finite, first in ", tape.first_nonfinite()));
     if (model.has_density() && options.importance_samples > 0)
-      for (const double log_p : importance_log_likelihood(model, values, batch_labels, size, options.importance_samples, options.chunk, batch_key.fold("nll")))
+      for (const double log_p : importance_log_likelihood(model, tape, values, batch_labels, size, options.importance_samples, options.chunk, batch_key.fold("nll")))
         sums.nll.add(-log_p);
     if (data.log_density)
       for (Index i = 0; i < count; ++i) sums.exact.add(data.log_density(values.subspan(static_cast<std::size_t>(i * size), static_cast<std::size_t>(size))));

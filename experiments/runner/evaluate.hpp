@@ -48,7 +48,8 @@ std::optional<Evaluation> evaluate(const Model& model, const Dataset& data, Spli
                                    const std::function<bool()>& interrupted = [] { return false; });
 
 /// log p(x) of each example, estimated with K samples in chunks: logsumexp_k log w_k - log K. [B]
-std::vector<double> importance_log_likelihood(const Model& model, std::span<const Real> x, std::span<const int> labels, Index size, Index samples,
+/// Resets the tape (of Grad::off), whose memory serves all chunks and the caller's next batches.
+std::vector<double> importance_log_likelihood(const Model& model, Tape& tape, std::span<const Real> x, std::span<const int> labels, Index size, Index samples,
                                               Index chunk, Key key);
 
 }  // namespace vaezoo
