@@ -29,6 +29,17 @@ class TempFolder {
   std::filesystem::path path_;
 };
 
+/// What the E that f throws says; "" when it throws none.
+template <class E, class F>
+std::string message_of(F&& f) {
+  try {
+    f();
+  } catch (const E& e) {
+    return e.what();
+  }
+  return "";
+}
+
 /// Heap allocations of this thread so far (allocations.cpp counts them).
 std::size_t allocations();
 
