@@ -16,6 +16,9 @@ Batches::Batches(const Dataset& data, Split split, BatchOptions options, Key key
       order_(static_cast<std::size_t>(examples_->size())) {
   AD_CHECK(options.batch_size >= 1, "Batches", ad::cat("batch_size is ", options.batch_size, "; expected at least 1"));
   std::iota(order_.begin(), order_.end(), Index{0});
+  const Index most = std::min(options.batch_size, examples());
+  conditions_.resize(static_cast<std::size_t>(most * condition_size()));
+  if (options.prefetch && examples_->is_lazy()) ahead_ = std::make_unique<Prefetcher>(*examples_);
   start(0);
 }
 
@@ -38,29 +41,45 @@ void Batches::seek(Index batch) {
   rows_ = {};
 }
 
-Index Batches::next(std::span<Real> x, std::span<int> labels) {
-  rows_ = {};
-  if (batch_ == per_epoch()) return 0;
-  const Index begin = batch_ * options_.batch_size;
+std::span<const Index> Batches::rows_of(Index batch) const {
+  if (batch >= per_epoch()) return {};
+  const Index begin = batch * options_.batch_size;
   const Index count = std::min(options_.batch_size, examples() - begin);
-  const Index width = item_size();
+  return std::span(order_).subspan(static_cast<std::size_t>(begin), static_cast<std::size_t>(count));
+}
+
+/// Fills x with the examples rows_.
+void Batches::gather(std::span<Real> x) {
+  if (!ahead_) return examples_->gather(rows_, x);
+  if (!ahead_->take(rows_, x)) examples_->gather(rows_, x);
+  if (const auto following = rows_of(batch_); !following.empty()) ahead_->ask(following);
+}
+
+void Batches::binarize(std::span<Real> x) const {
+  const auto width = static_cast<std::size_t>(item_size());
+  ad::parallel_for(std::ssize(rows_), [&](Index i) {
+    const auto p = x.subspan(static_cast<std::size_t>(i) * width, width);
+    ad::fill_bernoulli(draws_.fold(static_cast<std::uint64_t>(rows_[static_cast<std::size_t>(i)])), p, p);
+  });
+}
+
+Index Batches::next(std::span<Real> x, std::span<int> labels) {
+  rows_ = rows_of(batch_);
+  if (rows_.empty()) return 0;
+  const Index count = std::ssize(rows_), width = item_size();
   AD_CHECK(std::ssize(x) >= count * width, "Batches",
            ad::cat("x has room for ", std::ssize(x), " numbers; a batch holds ", count * width));
-  rows_ = std::span(order_).subspan(static_cast<std::size_t>(begin), static_cast<std::size_t>(count));
+  AD_CHECK(labels.empty() || std::ssize(labels) >= count, "Batches",
+           ad::cat("room for ", std::ssize(labels), " labels; a batch holds ", count));
   ++batch_;
-
   x = x.first(static_cast<std::size_t>(count * width));
-  examples_->gather(rows_, x);
-  if (dynamic_) {
-    ad::parallel_for(count, [&](Index i) {
-      const auto p = x.subspan(static_cast<std::size_t>(i * width), static_cast<std::size_t>(width));
-      ad::fill_bernoulli(draws_.fold(static_cast<std::uint64_t>(rows_[static_cast<std::size_t>(i)])), p, p);
-    });
-  }
-  if (!labels.empty()) {
-    AD_CHECK(std::ssize(labels) >= count, "Batches", ad::cat("room for ", std::ssize(labels), " labels; a batch holds ", count));
-    const std::vector<int>& all = examples_->labels();
-    for (std::size_t i = 0; i < rows_.size(); ++i) labels[i] = all.empty() ? -1 : all[static_cast<std::size_t>(rows_[i])];
+  gather(x);
+  if (dynamic_) binarize(x);
+  const std::vector<int>& all = examples_->labels();
+  for (std::size_t i = 0; i < rows_.size(); ++i) {
+    const auto row = static_cast<std::size_t>(rows_[i]);
+    if (!labels.empty()) labels[i] = all.empty() ? -1 : all[row];
+    std::ranges::copy(examples_->conditions(rows_[i]), conditions_.begin() + static_cast<Index>(i) * condition_size());
   }
   return count;
 }

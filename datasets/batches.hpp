@@ -1,9 +1,11 @@
 #pragma once
 // Feeding a split to a model, batch by batch.
+#include <memory>
 #include <span>
 #include <vector>
 
 #include "datasets/dataset.hpp"
+#include "datasets/prefetch.hpp"
 
 namespace vaezoo {
 
@@ -11,6 +13,7 @@ struct BatchOptions {
   Index batch_size = 100;
   bool shuffle = false;    ///< a new order each epoch; else the order of the file
   bool drop_last = false;  ///< leave out the last batch of an epoch when it is short
+  bool prefetch = true;    ///< of lazy examples, gather the next batch in the background; the numbers are the same
 };
 
 /// Iterates over one split of a data set, which must outlive it:
@@ -22,8 +25,8 @@ struct BatchOptions {
 ///   }
 ///
 /// The order depends on key and epoch alone, and a dynamic binarisation on key, epoch and the example, so neither
-/// depends on batch size, threads or what ran before; resuming needs `start(epoch); seek(batch)`. Only `start` of a
-/// shuffled split allocates.
+/// depends on batch size, threads or what ran before; resuming needs `start(epoch); seek(batch)`. Of examples in memory,
+/// only `start` of a shuffled split allocates.
 class Batches {
  public:
   /// Throws ad::Error when batch_size is below 1.
@@ -38,12 +41,20 @@ class Batches {
   void seek(Index batch);   ///< goes to a batch of the current epoch, 0 <= batch <= per_epoch()
 
   /// Fills x (at least [batch_size, D]) and, when given, labels (at least [batch_size]; -1 when the data have none) with
-  /// the next batch and returns its number of examples: 0 at the end of the epoch.
+  /// the next batch and returns its number of examples: 0 at the end of the epoch. Throws DataError when a lazy source does.
   Index next(std::span<Real> x, std::span<int> labels = {});
   /// Which examples the last batch held, counted within the split.
   std::span<const Index> rows() const { return rows_; }
+  /// The conditions of the last batch, [n, condition_size()]; empty when the data have none.
+  std::span<const Real> conditions() const { return std::span(conditions_).first(rows_.size() * width_of_condition()); }
+  Index condition_size() const { return examples_->condition_size(); }
 
  private:
+  std::size_t width_of_condition() const { return static_cast<std::size_t>(condition_size()); }
+  std::span<const Index> rows_of(Index batch) const;  // none after the last batch
+  void gather(std::span<Real> x);
+  void binarize(std::span<Real> x) const;
+
   const Examples* examples_;
   BatchOptions options_;
   bool dynamic_;
@@ -52,6 +63,8 @@ class Batches {
   Index batch_ = 0;
   std::vector<Index> order_;
   std::span<const Index> rows_;
+  std::vector<Real> conditions_;
+  std::unique_ptr<Prefetcher> ahead_;
 };
 
 }  // namespace vaezoo

@@ -2,6 +2,9 @@
 
 #include <algorithm>
 #include <cmath>
+#include <exception>
+#include <mutex>
+#include <numeric>
 
 #include "autodiff/check.hpp"
 #include "autodiff/parallel.hpp"
@@ -24,6 +27,44 @@ Index rows_in(std::size_t values, Index item_size, std::size_t labels) {
   return count;
 }
 
+/// Throws DataError when a number of rows of `width` is not finite; `kind` is what a row's numbers are: "value".
+void check_finite(std::span<const Real> numbers, Index width, const char* kind) {
+  const auto bad = std::find_if(numbers.begin(), numbers.end(), [](Real x) { return !std::isfinite(x); });
+  if (bad == numbers.end()) return;
+  const Index i = bad - numbers.begin();
+  throw DataError(ad::cat("example ", i / width, ", ", kind, " ", i % width, " is ", std::isnan(*bad) ? "NaN" : "infinite",
+                          " (both counted from 0)"));
+}
+
+/// Draws of 0 or 1 from the rows of another source, made anew, and alike, at each reading.
+class BinarizedSource final : public ExampleSource {
+ public:
+  BinarizedSource(std::shared_ptr<const ExampleSource> grey, std::vector<Index> rows, int top, Key key)
+      : grey_(std::move(grey)), rows_(std::move(rows)), top_(static_cast<Real>(top)), key_(key) {}
+
+  Index size() const override { return std::ssize(rows_); }
+  void read(Index row, std::span<std::uint8_t> out) const override {
+    grey_->read(rows_[at(row)], out);
+    thread_local std::vector<Real> p;
+    p.resize(out.size());
+    std::transform(out.begin(), out.end(), p.begin(), [this](std::uint8_t byte) { return static_cast<Real>(byte) / top_; });
+    ad::fill_bernoulli(key_.fold(static_cast<std::uint64_t>(row)), p, p);
+    std::transform(p.begin(), p.end(), out.begin(), [](Real x) { return static_cast<std::uint8_t>(x); });
+  }
+
+ private:
+  std::shared_ptr<const ExampleSource> grey_;
+  std::vector<Index> rows_;
+  Real top_;
+  Key key_;
+};
+
+std::vector<Index> counted(Index count) {
+  std::vector<Index> rows(at(count));
+  std::iota(rows.begin(), rows.end(), Index{0});
+  return rows;
+}
+
 }  // namespace
 
 std::string_view to_text(Split split) {
@@ -39,23 +80,48 @@ Examples::Examples(std::vector<std::uint8_t> bytes, Index item_size, int top, st
 Examples::Examples(std::vector<Real> numbers, Index item_size, std::vector<int> labels)
     : numbers_(std::move(numbers)), labels_(std::move(labels)), item_size_(item_size) {
   count_ = rows_in(numbers_.size(), item_size, labels_.size());
-  const auto bad = std::find_if(numbers_.begin(), numbers_.end(), [](Real x) { return !std::isfinite(x); });
-  if (bad != numbers_.end()) {
-    const Index i = bad - numbers_.begin();
-    throw DataError(ad::cat("example ", i / item_size, ", value ", i % item_size, " is ", std::isnan(*bad) ? "NaN" : "infinite",
-                            " (both counted from 0)"));
-  }
+  check_finite(numbers_, item_size, "value");
+}
+
+Examples::Examples(std::shared_ptr<const ExampleSource> source, Index item_size, int top, std::vector<int> labels)
+    : source_(std::move(source)), labels_(std::move(labels)), item_size_(item_size), top_(top) {
+  count_ = rows_in(at(source_->size() * item_size), item_size, labels_.size());
+  AD_CHECK(top >= 1 && top <= 255, "Examples", ad::cat("top is ", top, ", which no byte can reach"));
+  source_rows_ = counted(count_);
+}
+
+void Examples::set_conditions(std::vector<Real> values, Index width) {
+  AD_CHECK(width >= 1 && std::ssize(values) == count_ * width, "set_conditions",
+           ad::cat(std::ssize(values), " numbers for ", count_, " examples of ", width));
+  check_finite(values, width, "condition");
+  conditions_ = std::move(values);
+  condition_size_ = width;
+}
+
+std::span<const Real> Examples::conditions(Index row) const {
+  return std::span(conditions_).subspan(at(row * condition_size_), at(condition_size_));
+}
+
+std::size_t Examples::memory() const {
+  const auto bytes = [](const auto& values) { return values.size() * sizeof(values[0]); };
+  return bytes(bytes_) + bytes(numbers_) + bytes(source_rows_) + bytes(labels_) + bytes(conditions_);
 }
 
 void Examples::read(Index row, std::span<Real> out) const {
   const Index begin = row * item_size_;
-  if (is_bytes()) {
-    const std::uint8_t* from = bytes_.data() + begin;
-    const Real top = static_cast<Real>(top_);
-    for (Index i = 0; i < item_size_; ++i) out[at(i)] = static_cast<Real>(from[i]) / top;
-  } else {
+  if (!is_bytes()) {
     std::copy_n(numbers_.data() + begin, item_size_, out.data());
+    return;
   }
+  const std::uint8_t* from = bytes_.data() + begin;
+  if (is_lazy()) {
+    thread_local std::vector<std::uint8_t> made;
+    made.resize(at(item_size_));
+    source_->read(source_rows_[at(row)], made);
+    from = made.data();
+  }
+  const Real top = static_cast<Real>(top_);
+  for (Index i = 0; i < item_size_; ++i) out[at(i)] = static_cast<Real>(from[i]) / top;
 }
 
 void Examples::check_rows(std::span<const Index> rows, std::span<const Real> out) const {
@@ -66,15 +132,33 @@ void Examples::check_rows(std::span<const Index> rows, std::span<const Real> out
 
 void Examples::gather(std::span<const Index> rows, std::span<Real> out) const {
   check_rows(rows, out);
+  if (is_lazy()) return gather_lazy(rows, out);
   ad::parallel_blocks(std::ssize(rows), kRowGrain, [&](Index begin, Index end) {
     for (Index i = begin; i < end; ++i) {
-      if (i + kAhead < end) prefetch(rows[at(i + kAhead)]);
+      if (i + kAhead < end) touch(rows[at(i + kAhead)]);
       read(rows[at(i)], out.subspan(at(i * item_size_), at(item_size_)));
     }
   });
 }
 
-void Examples::prefetch(Index row) const {
+void Examples::gather_lazy(std::span<const Index> rows, std::span<Real> out) const {
+  std::mutex guard;
+  std::exception_ptr error;
+  Index failed = std::ssize(rows);
+  ad::parallel_for(std::ssize(rows), [&](Index i) {
+    try {  // an exception must not leave a parallel region
+      read(rows[at(i)], out.subspan(at(i * item_size_), at(item_size_)));
+    } catch (...) {
+      const std::lock_guard lock(guard);
+      if (i < failed) error = std::current_exception();
+      failed = std::min(failed, i);
+    }
+  });
+  if (error) std::rethrow_exception(error);
+}
+
+/// Asks the CPU to fetch a row from main memory.
+void Examples::touch(Index row) const {
   const Index width = item_size_ * static_cast<Index>(is_bytes() ? 1 : sizeof(Real));
   const void* data = is_bytes() ? static_cast<const void*>(bytes_.data()) : numbers_.data();
   const char* from = static_cast<const char*>(data) + row * width;
@@ -94,9 +178,13 @@ Examples Examples::subset(std::span<const Index> rows) const {
   part.item_size_ = item_size_;
   part.top_ = top_;
   part.count_ = std::ssize(rows);
+  part.condition_size_ = condition_size_;
+  part.source_ = source_;
   take_rows(part.bytes_, bytes_, rows);
   take_rows(part.numbers_, numbers_, rows);
+  take_rows(part.source_rows_, source_rows_, rows);
   take_rows(part.labels_, labels_, rows);
+  take_rows(part.conditions_, conditions_, rows);
   return part;
 }
 
@@ -120,15 +208,24 @@ void Examples::keep_first(Index count) {
   };
   shorten(bytes_, count * item_size_);
   shorten(numbers_, count * item_size_);
+  shorten(source_rows_, count);
   shorten(labels_, count);
+  shorten(conditions_, count * condition_size_);
 }
 
 bool Examples::in_unit_range() const {
+  if (is_lazy()) return true;
   if (is_bytes()) return std::all_of(bytes_.begin(), bytes_.end(), [this](std::uint8_t b) { return b <= top_; });
   return std::all_of(numbers_.begin(), numbers_.end(), [](Real x) { return x >= 0 && x <= 1; });
 }
 
 void Examples::binarize(Key key) {
+  if (is_lazy()) {
+    source_ = std::make_shared<BinarizedSource>(std::move(source_), std::move(source_rows_), top_, key);
+    source_rows_ = counted(count_);
+    top_ = 1;
+    return;
+  }
   std::vector<std::uint8_t> drawn(at(count_ * item_size_));
   ad::parallel_blocks(count_, kRowGrain, [&](Index begin, Index end) {
     std::vector<Real> p(at(item_size_));
@@ -152,6 +249,8 @@ void Examples::standardize(std::span<const Real> mean, std::span<const Real> std
   }
   numbers_ = std::move(numbers);
   bytes_ = {};
+  source_ = nullptr;
+  source_rows_ = {};
   top_ = 0;
 }
 

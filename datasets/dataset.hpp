@@ -1,8 +1,10 @@
 #pragma once
-// A data set in memory: three splits of examples, what their numbers mean, and the truth about them where it is known.
+// A data set: three splits of examples, in memory or made on demand, what their numbers mean, and the truth about them
+// where it is known.
 // Where data come from is in sources.hpp, how a configuration picks them in config.hpp, how they are fed in batches.hpp.
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <span>
 #include <stdexcept>
 #include <string>
@@ -32,47 +34,73 @@ struct ItemShape {
   friend bool operator==(const ItemShape&, const ItemShape&) = default;
 };
 
-/// The examples of one split, [N, D] row-major, with their labels. Sources of bytes stay bytes (MNIST costs 47 MB, not
-/// 188) and become numbers as batches are gathered: value = byte / top.
+/// Images that are made on demand: decoded from a file, rendered from factors. A row's bytes depend on the row alone, and any
+/// number of threads may read at the same time.
+class ExampleSource {
+ public:
+  virtual ~ExampleSource() = default;
+  virtual Index size() const = 0;
+  /// Writes the bytes of row 0 <= row < size(), each from 0 to the top that the Examples were given. Throws DataError.
+  virtual void read(Index row, std::span<std::uint8_t> out) const = 0;
+};
+
+/// The examples of one split, [N, D] row-major, with their labels and conditions. Sources of bytes stay bytes (MNIST costs 47 MB,
+/// not 188) and become numbers as batches are gathered: value = byte / top. Lazy examples hold no values at all: they name rows
+/// of a source, which is asked each time.
 class Examples {
  public:
   Examples() = default;
   Examples(std::vector<std::uint8_t> bytes, Index item_size, int top, std::vector<int> labels = {});
   /// Throws DataError naming the row when a number is not finite.
   Examples(std::vector<Real> numbers, Index item_size, std::vector<int> labels = {});
+  /// Lazy: example i is row i of the source until examples are left out or reordered.
+  Examples(std::shared_ptr<const ExampleSource> source, Index item_size, int top, std::vector<int> labels = {});
+
+  /// Gives every example `width` numbers beside its label, values [N, width]. Throws DataError when one is not finite.
+  void set_conditions(std::vector<Real> values, Index width);
 
   Index size() const { return count_; }
   Index item_size() const { return item_size_; }
   bool is_bytes() const { return top_ > 0; }
+  bool is_lazy() const { return source_ != nullptr; }
   int top() const { return top_; }                            ///< the byte that stands for 1; 0 for real numbers
   const std::vector<int>& labels() const { return labels_; }  ///< empty when the source has none
-  std::size_t memory() const { return bytes_.size() + numbers_.size() * sizeof(Real) + labels_.size() * sizeof(int); }
+  Index condition_size() const { return condition_size_; }    ///< 0 when there are none
+  std::span<const Real> conditions(Index row) const;          ///< [condition_size()]
+  std::size_t memory() const;                                 ///< bytes held here, without what a lazy source holds
 
   /// Writes example `row` into out [D].
   void read(Index row, std::span<Real> out) const;
-  /// Writes the named rows into out [rows, D]. Allocates nothing.
+  /// Writes the named rows into out [rows, D]. Reading from memory allocates nothing. A lazy source is read by all threads; of
+  /// several errors the one of the first row is thrown.
   void gather(std::span<const Index> rows, std::span<Real> out) const;
 
   Examples subset(std::span<const Index> rows) const;
   Examples cut_last(Index count);  ///< removes the last `count` examples and returns them
   void keep_first(Index count);
 
-  bool in_unit_range() const;  ///< every number lies in [0, 1]
-  /// Replaces every number p in [0, 1] by a draw from Bernoulli(p); example i draws from key.fold(i) alone.
+  /// Every number lies in [0, 1]; bytes of a lazy source do without being read.
+  bool in_unit_range() const;
+  /// Replaces every number p in [0, 1] by a draw from Bernoulli(p); example i draws from key.fold(i) alone. Lazy examples stay
+  /// lazy: the same draws are made each time that they are read.
   void binarize(Key key);
-  /// x -> (x - mean) / stddev for each of the D columns; bytes become numbers.
+  /// x -> (x - mean) / stddev for each of the D columns; bytes and lazy examples become numbers in memory.
   void standardize(std::span<const Real> mean, std::span<const Real> stddev);
 
  private:
   template <class Values>
   void take_rows(Values& to, const Values& from, std::span<const Index> rows) const;
-  void prefetch(Index row) const;
+  void touch(Index row) const;
+  void gather_lazy(std::span<const Index> rows, std::span<Real> out) const;
   void check_rows(std::span<const Index> rows, std::span<const Real> out) const;
 
   std::vector<std::uint8_t> bytes_;
   std::vector<Real> numbers_;
+  std::shared_ptr<const ExampleSource> source_;
+  std::vector<Index> source_rows_;  // which row of the source each example is
   std::vector<int> labels_;
-  Index count_ = 0, item_size_ = 0;
+  std::vector<Real> conditions_;
+  Index count_ = 0, item_size_ = 0, condition_size_ = 0;
   int top_ = 0;
 };
 
@@ -90,6 +118,7 @@ struct Dataset {
   bool unit_range = false;  ///< all numbers lie in [0, 1]
   int classes = 0;          ///< 0 when there are no labels
   std::vector<std::string> class_names;  ///< may be empty
+  std::vector<std::string> condition_names;  ///< one for each number that an example has beside its label
   Examples train, validation, test;
   Binarize binarize = Binarize::none;
   std::vector<Real> mean, stddev;  ///< of each column, when the data were standardised; else empty
