@@ -108,6 +108,15 @@ GradSlot Tape::grad(Var x) {
   return slot;
 }
 
+Real* Tape::workspace(Index count) {
+  if (count > workspace_size_) {
+    workspace_.reset();
+    workspace_.reset(system_allocate(static_cast<std::size_t>(count) * sizeof(Real)));
+    workspace_size_ = count;
+  }
+  return reinterpret_cast<Real*>(workspace_.get());
+}
+
 void Tape::backward(Var loss) {
   AD_CHECK(loss.size() == 1, "backward", cat("the loss must be one number, it is ", loss.shape(), "; take its sum or mean"));
   AD_CHECK(recording(), "backward", "this tape was made with Grad::off and recorded nothing");

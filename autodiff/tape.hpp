@@ -4,6 +4,7 @@
 // an arena that is rewound, which costs about a microsecond and lets a model be ordinary C++.
 #include <cstdint>
 #include <initializer_list>
+#include <memory>
 #include <new>
 #include <span>
 #include <string>
@@ -123,6 +124,10 @@ class Tape {
     return static_cast<T*>(arena_.allocate(static_cast<std::size_t>(count) * sizeof(T)));
   }
 
+  /// Memory of the op that is running, 64-byte aligned, uninitialised: valid until the next call, so one call an op. All ops of a
+  /// tape share it; for what need not stay until reset().
+  Real* workspace(Index count);
+
   // ---- running
   /// Gradients of `loss` (one element) with respect to everything live. Parameters' gradients add up over calls
   /// until ParameterStore::zero_grad; the gradients of other nodes start anew at each call.
@@ -146,6 +151,8 @@ class Tape {
 
   Grad grad_;
   Arena arena_;
+  std::unique_ptr<std::byte, void (*)(std::byte*)> workspace_{nullptr, system_free};
+  Index workspace_size_ = 0;
   detail::Node* last_ = nullptr;
   Index count_ = 0;
   std::uint64_t epoch_ = 1;
