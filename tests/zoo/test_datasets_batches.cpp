@@ -231,7 +231,7 @@ TEST_CASE("binarize: a pixel p is 1 with probability p") {
 
 TEST_CASE("binarize: black stays black and white stays white, and numbers outside [0, 1] are refused") {
   Dataset data = counting(1);
-  data.train = data.validation = data.test = Examples({0, 255, 0}, 3, 255);
+  data.train = data.validation = data.test = Examples(std::vector<std::uint8_t>{0, 255, 0}, 3, 255);
   binarize(data, Binarize::fixed, Key(1));
   CHECK(row(data.train, 0) == std::vector<Real>{0, 1, 0});
   Dataset wide = counting(1);
