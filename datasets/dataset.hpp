@@ -109,6 +109,8 @@ class Examples {
 /// (as Tomczak & Welling, "VAE with a VampPrior", 2018).
 enum class Binarize { none, fixed, dynamic };
 
+class Factors;  // datasets/factors.hpp
+
 struct Dataset {
   std::string name;
   std::string provenance;  ///< source and licence, in one line
@@ -124,6 +126,8 @@ struct Dataset {
   std::vector<Real> mean, stddev;  ///< of each column, when the data were standardised; else empty
   /// Exact log p(x) in nats of an example as batches deliver it; empty when unknown.
   std::function<double(std::span<const Real>)> log_density;
+  /// The factors that generated the images, which render any of them; null when unknown.
+  std::shared_ptr<const Factors> factors;
 
   const Examples& split(Split which) const;
 };
