@@ -14,7 +14,7 @@ class Autoencoder final : public Model {
  public:
   Autoencoder(const GaussianLatentConfig& config, const DataSpec& data, Parameters p)
       : latent_dim_(config.latent_dim),
-        encoder_(config.encoder, data.size(), config.latent_dim, p / "encoder"),
+        encoder_(config.encoder, data, config.latent_dim, p / "encoder"),
         decoder_(config.decoder, config.likelihood, config.latent_dim, data, p / "decoder") {}
 
   Objective objective(const Context& c, const Position&, const Minibatch& batch) const override {
@@ -30,9 +30,10 @@ class Autoencoder final : public Model {
     throw Error("[autoencoder] has no density: importance sampling needs a prior and a posterior");
   }
   Var encode(const Context& c, const Minibatch& batch) const override { return encoder_(c, batch.x); }
-  Var decode(const Context& c, Var z) const override { return decoder_.mean(c, z); }
+  Var decode(const Context& c, Var z, const Minibatch&) const override { return decoder_.mean(c, z); }
+  Var sample_x(const Context& c, Var z, const Minibatch&) const override { return decoder_.sample(c, z); }
   /// There is no prior; N(0, I) shows what a decoder makes of codes that it was never asked to cover.
-  Var sample_prior(const Context& c, Index count) const override {
+  Var sample_prior(const Context& c, Index count, const Minibatch&) const override {
     return StandardNormal{}.sample(c.tape, count, latent_dim_, c.key.fold("z"));
   }
   Index latent_dim() const override { return latent_dim_; }

@@ -4,6 +4,7 @@
 #include <initializer_list>
 #include <span>
 #include <string>
+#include <vector>
 
 #include "autodiff/layers.hpp"
 #include "models/parts/distributions.hpp"
@@ -18,13 +19,36 @@ struct DataSpec {
   Index height = 1, width = 1, channels = 1;  ///< a vector of D numbers is 1 x D x 1; images are NHWC
   Index classes = 0;                          ///< of the labels; 0 when there are none
   bool unit_interval = true;                  ///< are all values in [0, 1]?
+  Index conditions = 0;                       ///< real numbers beside each example; 0 when there are none
   Index size() const { return height * width * channels; }
 };
 
-/// One batch on the tape.
+/// One batch on the tape, and what is known beside it.
 struct Minibatch {
   Var x;                           ///< [B, D]
-  std::span<const int> labels;     ///< [B], empty when the data have none
+  std::span<const int> labels{};   ///< [B], empty when the data have none
+  Var conditions{};                ///< [B, C], empty when the data have none
+};
+
+/// What of a batch a model asks for when it generates: a conditional model is p(x | z, given).
+enum class Conditioning {
+  none,
+  labels,      ///< given.labels
+  conditions,  ///< given.conditions
+  x            ///< a part of given.x itself, which the model completes
+};
+
+/// A stretch of the code [B, Z] that is one stochastic layer.
+struct Level {
+  std::string name;  ///< "z1"
+  Index begin = 0, end = 0;
+};
+
+/// Discrete codes of a batch as a picture: [B, height, width] numbers below `codes`.
+struct CodeMap {
+  std::string name;
+  Index height = 1, width = 1, codes = 0;
+  std::vector<Index> indices;
 };
 
 /// A quantity that is reported beside the loss: its mean over the batch, in nats unless its name says otherwise.
@@ -36,10 +60,11 @@ struct Term {
 /// What one training step minimises.
 struct Objective {
   Var loss;  ///< one number: the mean over the batch
-  std::array<Term, 8> terms{};
+  std::array<Term, 24> terms{};
   std::size_t term_count = 0;
 
   Objective(Var loss_, std::initializer_list<Term> terms_);
+  void add(const Term& term);
   std::span<const Term> report() const { return {terms.data(), term_count}; }
 };
 
@@ -47,7 +72,7 @@ struct Objective {
 struct ElboTerms {
   Var reconstruction;    ///< log p(x | z), [B]
   Var kl;                ///< KL(q(z | x) || p(z)), [B]
-  Var kl_per_dimension;  ///< [B, Z]
+  Var kl_per_dimension;  ///< [B, Z]; empty where the prior does not fall into dimensions
 };
 
 enum class Code { sample, mean };  ///< is z drawn from q(z | x), or its mean?
@@ -65,12 +90,29 @@ class Model {
   virtual Var log_weights(const Context& c, const Minibatch& batch, Index samples) const = 0;
   /// The mean of q(z | x), [B, Z].
   virtual Var encode(const Context& c, const Minibatch& batch) const = 0;
+
+  // Generation. Of `given` a model reads what its conditioning() names, one row for each row of z; an unconditional one nothing.
   /// E[x | z], [B, D].
-  virtual Var decode(const Context& c, Var z) const = 0;
+  virtual Var decode(const Context& c, Var z, const Minibatch& given) const = 0;
+  /// x ~ p(x | z), [B, D].
+  virtual Var sample_x(const Context& c, Var z, const Minibatch& given) const = 0;
   /// z ~ p(z), [count, Z].
-  virtual Var sample_prior(const Context& c, Index count) const = 0;
+  virtual Var sample_prior(const Context& c, Index count, const Minibatch& given) const = 0;
+  virtual Conditioning conditioning() const { return Conditioning::none; }
 
   virtual Index latent_dim() const = 0;
+  /// The stochastic layers of the code, the one nearest to x first.
+  virtual std::vector<Level> levels() const { return {{"z", 0, latent_dim()}}; }
+  /// The code z [B, Z] with the levels below `level` (nearer to x) drawn anew from p(z_i | z_i+1 ...).
+  virtual Var resample_below(const Context& c, Var z, std::size_t level, const Minibatch& given) const;
+  /// The discrete codes of a batch; none in a model of continuous codes.
+  virtual std::vector<CodeMap> code_maps(const Context& c, const Minibatch& batch) const;
+
+  /// Called once, before the first step of training, with the first `initial_examples()` training examples (fewer when there are fewer):
+  /// what starts from data (pseudo-inputs, codebooks) starts here.
+  virtual Index initial_examples() const { return 0; }
+  virtual void initialize(const Context& c, const Minibatch& examples);
+
   /// Is p(x) a density at all? False for a plain autoencoder: it has no ELBO and no likelihood.
   virtual bool has_density() const = 0;
   /// Is p(x | z) a probability of values on a grid, so that bits per dimension mean something on such data?

@@ -3,9 +3,10 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <numeric>
 
-#include "datasets/batches.hpp"
 #include "experiments/runner/errors.hpp"
+#include "experiments/runner/feed.hpp"
 
 namespace vaezoo {
 namespace {
@@ -58,17 +59,32 @@ void add_elbo(const Model& model, const Context& c, const Minibatch& batch, Sums
     sums.elbo.add(r - k);
     sums.elbo_mean_code.add(double(at_mean.reconstruction.data()[i]) - double(at_mean.kl.data()[i]));
   }
-  add_columns(sampled.kl_per_dimension, sums.kl_per_dimension);
+  if (sampled.kl_per_dimension) add_columns(sampled.kl_per_dimension, sums.kl_per_dimension);
 }
 
 void add_reconstruction(const Model& model, const Context& c, const Minibatch& batch, Sums& sums) {
-  const Var code = model.encode(c, batch), mean = model.decode(c, code);
+  const Var code = model.encode(c, batch), mean = model.decode(c, code, batch);
   add_columns(code, sums.code);
   const Index size = batch.x.shape()[1];
   for (Index b = 0; b < batch.x.shape()[0]; ++b) {
     double error = 0;
     for (Index i = b * size; i < (b + 1) * size; ++i) error += std::pow(double(mean.data()[i]) - double(batch.x.data()[i]), 2);
     sums.squared_error.add(error / static_cast<double>(size));
+  }
+}
+
+void add_exact(const Dataset& data, Var x, Index count, Sums& sums) {
+  const auto size = static_cast<std::size_t>(x.shape()[1]);
+  for (Index i = 0; i < count; ++i) sums.exact.add(data.log_density(std::span<const Real>(x.value()).subspan(static_cast<std::size_t>(i) * size, size)));
+}
+
+/// The numbers of each stochastic layer, of a model that has several: its rate and how many of its units are active.
+void add_levels(Evaluation& e, double active_threshold) {
+  if (e.levels.size() < 2) return;
+  for (const Level& level : e.levels) {
+    const auto of = [&](const std::vector<double>& numbers) { return std::span(numbers).subspan(static_cast<std::size_t>(level.begin), static_cast<std::size_t>(level.end - level.begin)); };
+    if (!e.kl_per_dimension.empty()) e.terms.push_back({"kl_" + level.name, std::accumulate(of(e.kl_per_dimension).begin(), of(e.kl_per_dimension).end(), 0.0)});
+    e.terms.push_back({"active_units_" + level.name, double(std::ranges::count_if(of(e.code_variance), [&](double v) { return v > active_threshold; }))});
   }
 }
 
@@ -89,6 +105,8 @@ Evaluation summarise(const Model& model, const Sums& s, const Dataset& data, con
   e.loss_mean_code = -s.elbo_mean_code.mean;
   for (const Running& r : s.kl_per_dimension) e.kl_per_dimension.push_back(r.mean);
   e.active_units = std::count_if(e.code_variance.begin(), e.code_variance.end(), [&](double v) { return v > options.active_threshold; });
+  e.levels = model.levels();
+  add_levels(e, options.active_threshold);
   if (s.nll.count > 0) {
     e.nll = s.nll.mean;
     e.nll_stderr = s.nll.standard_error();
@@ -101,17 +119,18 @@ Evaluation summarise(const Model& model, const Sums& s, const Dataset& data, con
 
 }  // namespace
 
-std::vector<double> importance_log_likelihood(const Model& model, Tape& tape, std::span<const Real> x, std::span<const int> labels, Index size, Index samples,
-                                              Index chunk, Key key) {
-  const Index count = std::ssize(x) / size;
+std::vector<double> importance_log_likelihood(const Model& model, Tape& tape, const std::function<Minibatch(Tape&)>& batch, Index samples, Index chunk,
+                                              Key key) {
   // log sum_k w_k as a running maximum and the sum of exp(log w_k - maximum).
-  std::vector<double> top(static_cast<std::size_t>(count), -std::numeric_limits<double>::infinity()), sum(static_cast<std::size_t>(count), 0);
+  std::vector<double> top, sum;
   for (Index done = 0; done < samples; done += chunk) {
     const Index k = std::min(chunk, samples - done);
     tape.reset();
     const Context c{tape, false, key.fold(static_cast<std::uint64_t>(done))};
-    const Var log_w = model.log_weights(c, {tape.constant({count, size}, x), labels}, k);
-    for (Index b = 0; b < count; ++b) {
+    const Var log_w = model.log_weights(c, batch(tape), k);
+    top.resize(static_cast<std::size_t>(log_w.shape()[0]), -std::numeric_limits<double>::infinity());
+    sum.resize(top.size(), 0);
+    for (Index b = 0; b < log_w.shape()[0]; ++b) {
       for (Index i = 0; i < k; ++i) {
         const double w = double(log_w.data()[b * k + i]);
         double &m = top[static_cast<std::size_t>(b)], &s = sum[static_cast<std::size_t>(b)];
@@ -124,37 +143,32 @@ std::vector<double> importance_log_likelihood(const Model& model, Tape& tape, st
       }
     }
   }
-  std::vector<double> log_p(static_cast<std::size_t>(count));
+  std::vector<double> log_p(top.size());
   for (std::size_t b = 0; b < log_p.size(); ++b) log_p[b] = top[b] + std::log(sum[b]) - std::log(static_cast<double>(samples));
   return log_p;
 }
 
 std::optional<Evaluation> evaluate(const Model& model, const Dataset& data, Split split, const EvaluationOptions& options, Key key,
                                    const std::function<bool()>& interrupted) {
-  Batches batches(data, split, {.batch_size = options.batch_size}, key);
-  const Index size = batches.item_size();
-  std::vector<Real> x(static_cast<std::size_t>(options.batch_size * size));
-  std::vector<int> labels(data.classes > 0 ? static_cast<std::size_t>(options.batch_size) : 0);
+  Feed feed(data, split, {.batch_size = options.batch_size}, key);
   Tape tape(ad::Grad::off);
   Sums sums;
   std::uint64_t number = 0;
-  while (const Index count = batches.next(x, labels)) {
+  while (const Index count = feed.next()) {
     tape.reset();
     const Key batch_key = key.fold(number++);
-    const std::span<const Real> values(x.data(), static_cast<std::size_t>(count * size));
-    const std::span<const int> batch_labels = std::span<const int>(labels).first(labels.empty() ? 0 : static_cast<std::size_t>(count));
     const Context c{tape, false, batch_key.fold("elbo")};
-    const Minibatch batch{tape.constant({count, size}, values), batch_labels};
+    const Minibatch batch = feed.batch(tape);
     add_objective(model, c, options.progress, batch, sums);
     add_elbo(model, c, batch, sums);
     add_reconstruction(model, c, batch, sums);
     if (!std::isfinite(sums.loss.mean) || !std::isfinite(sums.elbo.mean))
       throw DivergedError(ad::cat("evaluation on the ", to_text(split), " split gives a number that is not finite, first in ", tape.first_nonfinite()));
     if (model.has_density() && options.importance_samples > 0)
-      for (const double log_p : importance_log_likelihood(model, tape, values, batch_labels, size, options.importance_samples, options.chunk, batch_key.fold("nll")))
+      for (const double log_p : importance_log_likelihood(model, tape, [&](Tape& t) { return feed.batch(t); }, options.importance_samples, options.chunk,
+                                                           batch_key.fold("nll")))
         sums.nll.add(-log_p);
-    if (data.log_density)
-      for (Index i = 0; i < count; ++i) sums.exact.add(data.log_density(values.subspan(static_cast<std::size_t>(i * size), static_cast<std::size_t>(size))));
+    if (data.log_density) add_exact(data, feed.batch(tape).x, count, sums);
     if (interrupted()) return std::nullopt;
   }
   return summarise(model, sums, data, options);
@@ -186,7 +200,13 @@ std::vector<std::string> Evaluation::warnings() const {
   if (kl && *kl < 0.1)
     w.push_back(ad::cat("the posterior has collapsed: KL(q(z|x) || p(z)) is ", std::round(*kl * 1000) / 1000,
                         " nats, so z says nothing of x; try a KL warm-up, free bits or a smaller beta"));
-  else if (active_units && *active_units < std::ssize(code_variance))
+  for (const Level& level : levels.size() < 2 ? std::vector<Level>{} : levels) {
+    const auto rate = std::ranges::find(terms, "kl_" + level.name, &Metric::name);
+    if (rate != terms.end() && rate->value < 0.1)
+      w.push_back(ad::cat("level ", level.name, " has collapsed: its KL is ", std::round(rate->value * 1000) / 1000,
+                          " nats, so it says nothing of x; try a KL warm-up, free bits or batch norm"));
+  }
+  if (active_units && *active_units < std::ssize(code_variance) && w.empty())
     w.push_back(ad::cat(*active_units, " of ", std::ssize(code_variance), " latent units are active (variance of the posterior mean above the threshold)"));
   return w;
 }

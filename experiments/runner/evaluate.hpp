@@ -33,6 +33,7 @@ struct Evaluation {
   std::optional<std::int64_t> active_units;     ///< Burda et al. 2016, section 5
   std::vector<double> kl_per_dimension;         ///< [Z]
   std::vector<double> code_variance;            ///< Var_x E_q[z_d], [Z]
+  std::vector<Level> levels;                    ///< the stochastic layers, as stretches of the Z
   std::vector<Metric> terms;                    ///< what the objective reports
   std::optional<double> exact_nll;              ///< -log p(x) of the true distribution, where the data set knows it
 
@@ -47,9 +48,8 @@ struct Evaluation {
 std::optional<Evaluation> evaluate(const Model& model, const Dataset& data, Split split, const EvaluationOptions& options, Key key,
                                    const std::function<bool()>& interrupted = [] { return false; });
 
-/// log p(x) of each example, estimated with K samples in chunks: logsumexp_k log w_k - log K. [B]
+/// log p(x) of each example of `batch`, which puts it on a tape, estimated with K samples in chunks: logsumexp_k log w_k - log K. [B]
 /// Resets the tape (of Grad::off), whose memory serves all chunks and the caller's next batches.
-std::vector<double> importance_log_likelihood(const Model& model, Tape& tape, std::span<const Real> x, std::span<const int> labels, Index size, Index samples,
-                                              Index chunk, Key key);
+std::vector<double> importance_log_likelihood(const Model& model, Tape& tape, const std::function<Minibatch(Tape&)>& batch, Index samples, Index chunk, Key key);
 
 }  // namespace vaezoo

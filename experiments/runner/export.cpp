@@ -59,7 +59,7 @@ std::vector<Index> array_shape(std::vector<Index> first, const Dataset& data) {
 int sample_command(const LoadedRun& run, Index count, const std::string& out) {
   const Session& s = *run.session;
   const fs::path path = target(run, out, "samples", {".png", ".npy", ".csv"});
-  std::vector<float> means = sample_means(s, count, s.keys.pictures().fold("samples"));
+  std::vector<float> means = samples(s, count, s.keys.pictures().fold("samples"));
   if (path.extension() == ".png")
     write_png(path, pixel_grid(s.data, std::move(means)));
   else if (path.extension() == ".npy")

@@ -3,11 +3,15 @@
 #include <fmt/core.h>
 
 #include <algorithm>
+#include <array>
+#include <cmath>
+#include <iterator>
 #include <limits>
 
-#include "datasets/batches.hpp"
+#include "autodiff/shape_ops.hpp"
 #include "experiments/output/files.hpp"
 #include "experiments/output/svg.hpp"
+#include "experiments/runner/feed.hpp"
 #include "experiments/runner/linalg.hpp"
 
 namespace vaezoo {
@@ -16,6 +20,7 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr Index kMapPoints = 2000;  ///< as many as a scatter can show before it is one blot
+constexpr Index kStyleExamples = 8;  ///< rows of the pictures that show several columns of each example
 
 void append(std::vector<float>& to, Var x) { to.insert(to.end(), x.data(), x.data() + x.size()); }
 
@@ -36,17 +41,13 @@ template <class F>
 Index for_batches(const Session& s, Split split, Index limit, F&& f) {
   limit = std::min(limit, s.data.split(split).size());
   if (limit == 0) return 0;
-  Batches batches(s.data, split, {.batch_size = std::min<Index>(s.config.evaluate.batch_size, limit)}, s.keys.order());
-  const Index size = batches.item_size();
-  std::vector<Real> x(static_cast<std::size_t>(batches.batch_size() * size));
-  std::vector<int> labels(s.data.classes > 0 ? static_cast<std::size_t>(batches.batch_size()) : 0);
+  Feed feed(s.data, split, {.batch_size = std::min<Index>(s.config.evaluate.batch_size, limit)}, s.keys.order());
   Tape tape(ad::Grad::off);
   for (Index done = 0; done < limit;) {
-    const Index count = std::min(batches.next(x, labels), limit - done);
+    const Index count = std::min(feed.next(), limit - done);
     tape.reset();
     const Context c{tape, false, s.keys.pictures().fold(static_cast<std::uint64_t>(done))};
-    f(c, Minibatch{tape.constant({count, size}, std::span<const Real>(x).first(static_cast<std::size_t>(count * size))),
-                   std::span<const int>(labels).first(labels.empty() ? 0 : static_cast<std::size_t>(count))});
+    f(c, feed.batch(tape, count));
     done += count;
   }
   return limit;
@@ -79,7 +80,7 @@ TileShape tiles(const Dataset& data, const std::vector<float>& rows) {
 
 /// Samples over data in the plane.
 std::string plane_svg(const Session& s, const std::vector<float>& samples) {
-  ScatterPlot plot{.title = "Data and samples", .x_label = "x0", .y_label = "x1", .x = {}, .y = {}, .labels = {}, .label_names = {"data", "E[x | z]"}};
+  ScatterPlot plot{.title = "Data and samples", .x_label = "x0", .y_label = "x1", .x = {}, .y = {}, .labels = {}, .label_names = {"data", "samples"}};
   const auto add = [&plot](const std::vector<float>& points, int label) {
     for (std::size_t i = 0; i + 1 < points.size(); i += 2) {
       plot.x.push_back(points[i]);
@@ -128,38 +129,122 @@ std::optional<Picture> draw_latent_map(const Session& s, const fs::path& folder)
                  folder / "latent_map.svg"};
 }
 
+/// Writes a picture's PNG and shows it to TensorBoard.
+Picture save_picture(const fs::path& folder, const std::string& name, const Image& image, std::string caption, std::int64_t step, EventWriter* events) {
+  write_png(folder / (name + ".png"), image);
+  if (events != nullptr) events->picture(step, name, image);
+  return {std::move(caption), folder / (name + ".png")};
+}
+
 std::optional<Picture> draw_samples(const Session& s, const fs::path& folder, std::int64_t step, EventWriter* events) {
   const Index wanted = s.config.output.samples;
   const Key key = s.keys.pictures().fold("samples");
   if (wanted == 0) return std::nullopt;
   if (shows_pixels(s.data)) {
-    const Image image = pixel_grid(s.data, sample_means(s, wanted, key));
-    write_png(folder / "samples.png", image);
-    if (events != nullptr) events->picture(step, "samples", image);
-    return Picture{fmt::format("{} samples: E[x | z] for z drawn from the prior.", wanted), folder / "samples.png"};
+    const bool by_class = s.model->conditioning() == Conditioning::labels;
+    const Index columns = by_class ? s.data.classes : 0, count = by_class ? std::max<Index>(1, wanted / columns) * columns : wanted;
+    const Image image = pixel_grid(s.data, samples(s, count, key), columns);
+    return save_picture(folder, "samples", image,
+                        fmt::format("{} samples: E[x | z] for z drawn from the prior{}.", count, by_class ? ", a column for each class" : ""), step, events);
   }
   if (s.data.shape.size() != 2) return std::nullopt;
-  atomic_write(folder / "samples.svg", plane_svg(s, sample_means(s, kMapPoints, key)));
-  return Picture{fmt::format("Data, and E[x | z] for {} draws of z from the prior; p(x | z) spreads about these means.", kMapPoints),
-                 folder / "samples.svg"};
+  atomic_write(folder / "samples.svg", plane_svg(s, samples(s, kMapPoints, key, Drawn::sample)));
+  return Picture{fmt::format("Data, and {} samples: z from the prior, then x from p(x | z).", kMapPoints), folder / "samples.svg"};
+}
+
+/// Codes of examples decoded with every label: what of an example is style, and what its class.
+std::optional<Picture> draw_styles(const Session& s, const fs::path& folder, std::int64_t step, EventWriter* events) {
+  if (s.model->conditioning() != Conditioning::labels || !shows_pixels(s.data)) return std::nullopt;
+  std::vector<float> rows;
+  const Index columns = s.data.classes + 1;
+  for_batches(s, shown_split(s.data), kStyleExamples, [&](const Context& c, const Minibatch& batch) {
+    const Var z = s.model->encode(c, batch);
+    std::vector<Var> columns_of{batch.x};
+    std::vector<int> label(batch.labels.size());
+    for (int k = 0; k < s.data.classes; ++k) {
+      std::ranges::fill(label, k);
+      columns_of.push_back(s.model->decode(c, z, {.x = batch.x, .labels = label, .conditions = batch.conditions}));
+    }
+    append(rows, ad::stack(columns_of, 1));
+  });
+  undo_standardization(s.data, rows);
+  return save_picture(folder, "styles", pixel_grid(s.data, std::move(rows), columns),
+                      "Examples (first column), and their codes decoded with each label in turn: the style stays, the class changes.", step, events);
+}
+
+/// Reconstructions in which the lower levels are drawn anew: what each level knows.
+std::optional<Picture> draw_levels(const Session& s, const fs::path& folder, std::int64_t step, EventWriter* events) {
+  const std::vector<Level> levels = s.model->levels();
+  if (levels.size() < 2 || !shows_pixels(s.data)) return std::nullopt;
+  std::vector<float> rows;
+  for_batches(s, shown_split(s.data), kStyleExamples, [&](const Context& c, const Minibatch& batch) {
+    const Var z = s.model->encode(c, batch);
+    std::vector<Var> columns{batch.x, s.model->decode(c, z, batch)};
+    for (std::size_t level = 1; level < levels.size(); ++level) {
+      const Context redrawn{c.tape, false, c.key.fold(level)};
+      columns.push_back(s.model->decode(c, s.model->resample_below(redrawn, z, level, batch), batch));
+    }
+    append(rows, ad::stack(columns, 1));
+  });
+  undo_standardization(s.data, rows);
+  return save_picture(folder, "levels", pixel_grid(s.data, std::move(rows), std::ssize(levels) + 1),
+                      fmt::format("Examples, their reconstructions, and these with the levels below {} to {} drawn anew from the prior.", levels[1].name,
+                                  levels.back().name),
+                      step, events);
+}
+
+/// A colour for each code: hues by the golden angle, so that neighbours differ.
+std::array<float, 3> code_colour(Index code) {
+  const double hue = std::fmod(static_cast<double>(code) * 0.61803398875, 1.0) * 6;
+  const auto channel = [hue](double offset) {
+    const double h = std::fmod(hue + offset, 6.0);
+    return static_cast<float>(0.25 + 0.7 * std::clamp(std::min(h, 4 - h), 0.0, 1.0));
+  };
+  return {channel(2), channel(0), channel(4)};
+}
+
+/// Discrete codes as maps, a row of tiles for each example; maps of other sizes than the first are scaled to it.
+std::optional<Picture> draw_codes(const Session& s, const fs::path& folder, std::int64_t step, EventWriter* events) {
+  std::vector<float> pixels;
+  Index side_h = 0, side_w = 0, columns = 0;
+  std::string names;
+  for_batches(s, shown_split(s.data), kStyleExamples, [&](const Context& c, const Minibatch& batch) {
+    const std::vector<CodeMap> maps = s.model->code_maps(c, batch);
+    columns = std::ssize(maps);
+    for (const CodeMap& m : maps) {
+      side_h = std::max(side_h, m.height);
+      side_w = std::max(side_w, m.width);
+      names += (names.empty() ? "" : ", ") + m.name;
+    }
+    for (Index b = 0; b < batch.x.shape()[0]; ++b)
+      for (const CodeMap& m : maps)
+        for (Index y = 0; y < side_h; ++y)
+          for (Index x = 0; x < side_w; ++x) {
+            const Index at = (b * m.height + y * m.height / side_h) * m.width + x * m.width / side_w;
+            std::ranges::copy(code_colour(m.indices[static_cast<std::size_t>(at)]), std::back_inserter(pixels));
+          }
+  });
+  if (columns == 0) return std::nullopt;
+  const TileShape tile{.count = std::ssize(pixels) / (3 * side_h * side_w), .height = side_h, .width = side_w, .channels = 3};
+  return save_picture(folder, "codes", image_grid(pixels, tile, {.columns = columns == 1 ? 0 : columns}),
+                      fmt::format("The codes of test examples, a colour for each code ({}).", names), step, events);
 }
 
 std::optional<Picture> draw_reconstructions(const Session& s, const fs::path& folder, std::int64_t step, EventWriter* events) {
   if (s.config.output.reconstructions == 0 || !shows_pixels(s.data)) return std::nullopt;
   Reconstructions r = reconstruct(s, s.config.output.reconstructions);
   const Image image = pixel_pairs(s.data, std::move(r.originals), std::move(r.reconstructions));
-  write_png(folder / "reconstructions.png", image);
-  if (events != nullptr) events->picture(step, "reconstructions", image);
-  return Picture{fmt::format("{}, each above its reconstruction from the mean code.", plural(r.count, to_text(r.split))), folder / "reconstructions.png"};
+  return save_picture(folder, "reconstructions", image, fmt::format("{}, each above its reconstruction from the mean code.", plural(r.count, to_text(r.split))),
+                      step, events);
 }
 
 }  // namespace
 
 bool shows_pixels(const Dataset& data) { return data.is_image && (data.shape.channels == 1 || data.shape.channels == 3); }
 
-Image pixel_grid(const Dataset& data, std::vector<float> rows) {
+Image pixel_grid(const Dataset& data, std::vector<float> rows, Index columns) {
   to_unit_range(data, rows);
-  return image_grid(rows, tiles(data, rows));
+  return image_grid(rows, tiles(data, rows), {.columns = columns});
 }
 
 Image pixel_pairs(const Dataset& data, std::vector<float> originals, std::vector<float> reconstructions) {
@@ -168,25 +253,38 @@ Image pixel_pairs(const Dataset& data, std::vector<float> originals, std::vector
   return pairs_grid(originals, reconstructions, tiles(data, originals));
 }
 
-std::vector<float> sample_means(const Session& s, Index count, Key key) {
-  std::vector<float> means;
-  Tape tape(ad::Grad::off);
-  for (Index done = 0; done < count;) {
-    const Index now = std::min<Index>(s.config.evaluate.batch_size, count - done);
-    tape.reset();
-    const Context c{tape, false, key.fold(static_cast<std::uint64_t>(done))};
-    append(means, s.model->decode(c, s.model->sample_prior(c, now)));
-    done += now;
+std::vector<float> samples(const Session& s, Index count, Key key, Drawn drawn) {
+  std::vector<float> x;
+  const auto draw = [&](const Context& c, Index now, const Minibatch& given) {
+    const Var z = s.model->sample_prior(c, now, given);
+    append(x, drawn == Drawn::mean ? s.model->decode(c, z, given) : s.model->sample_x(c, z, given));
+  };
+  const Conditioning told = s.model->conditioning();
+  if (told == Conditioning::conditions || told == Conditioning::x) {
+    for_batches(s, shown_split(s.data), count, [&](const Context& c, const Minibatch& given) { draw(c, given.x.shape()[0], given); });
+  } else {
+    std::vector<int> labels(told == Conditioning::labels ? static_cast<std::size_t>(count) : 0);
+    for (std::size_t i = 0; i < labels.size(); ++i) labels[i] = static_cast<int>(i) % s.data.classes;
+    Tape tape(ad::Grad::off);
+    for (Index done = 0; done < count;) {
+      const Index now = std::min<Index>(s.config.evaluate.batch_size, count - done);
+      tape.reset();
+      const Context c{tape, false, key.fold(static_cast<std::uint64_t>(done))};
+      Minibatch given;
+      if (!labels.empty()) given.labels = std::span<const int>(labels).subspan(static_cast<std::size_t>(done), static_cast<std::size_t>(now));
+      draw(c, now, given);
+      done += now;
+    }
   }
-  undo_standardization(s.data, means);
-  return means;
+  undo_standardization(s.data, x);
+  return x;
 }
 
 Reconstructions reconstruct(const Session& s, Index count) {
   Reconstructions r{.split = shown_split(s.data), .count = 0, .originals = {}, .reconstructions = {}};
   r.count = for_batches(s, r.split, count, [&](const Context& c, const Minibatch& batch) {
     append(r.originals, batch.x);
-    append(r.reconstructions, s.model->decode(c, s.model->encode(c, batch)));
+    append(r.reconstructions, s.model->decode(c, s.model->encode(c, batch), batch));
   });
   undo_standardization(s.data, r.originals);
   undo_standardization(s.data, r.reconstructions);
@@ -209,6 +307,9 @@ std::vector<Picture> draw_pictures(const Session& session, const fs::path& folde
   };
   keep(draw_samples(session, folder, step, events));
   keep(draw_reconstructions(session, folder, step, events));
+  keep(draw_styles(session, folder, step, events));
+  keep(draw_levels(session, folder, step, events));
+  keep(draw_codes(session, folder, step, events));
   if (session.config.output.latent_map) keep(draw_latent_map(session, folder));
   return pictures;
 }

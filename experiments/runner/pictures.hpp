@@ -15,23 +15,30 @@ struct Picture {
   std::filesystem::path file;
 };
 
-/// Writes into `folder` what the data allow and the configuration asks for, and sends PNGs to TensorBoard too:
-///   samples.png          E[x | z], z ~ p(z); for data of two dimensions samples.svg, a scatter over the data
+/// Writes into `folder` what data and model allow and the configuration asks for, and sends PNGs to TensorBoard too:
+///   samples.png          E[x | z], z ~ p(z), a column per class when the model is told the class; for data of two dimensions
+///                        samples.svg, a scatter of x ~ p(x | z) over the data
 ///   reconstructions.png  test examples above their reconstructions from the mean code
 ///   latent_map.svg       mean codes of test examples, coloured by label; the two principal components when Z > 2
+/// and of some families
+///   styles.png           examples' codes decoded with every label
+///   levels.png           reconstructions with the lower stochastic layers drawn anew from the prior
+///   codes.png            the discrete codes of test examples as coloured maps
 std::vector<Picture> draw_pictures(const Session& session, const std::filesystem::path& folder, std::int64_t step, EventWriter* events);
 
 /// Can examples be shown as pixels: images of one or three channels?
 bool shows_pixels(const Dataset& data);
 /// Grids of rows [count, D] in the data's units. Images whose numbers leave [0, 1] are shown from the training data's least number, black, to
 /// their greatest, white.
-Image pixel_grid(const Dataset& data, std::vector<float> rows);
+Image pixel_grid(const Dataset& data, std::vector<float> rows, Index columns = 0);
 Image pixel_pairs(const Dataset& data, std::vector<float> originals, std::vector<float> reconstructions);
 
 // What follows is in the units of the data: a standardisation is undone.
 
-/// E[x | z] of `count` draws z ~ p(z), [count, D].
-std::vector<float> sample_means(const Session& session, Index count, Key key);
+/// E[x | z], or draws x ~ p(x | z), for `count` draws z ~ p(z), [count, D]. A model that is told the class gets the classes in turn; one that is told
+/// more gets what belongs to the first examples of the test split.
+enum class Drawn { mean, sample };
+std::vector<float> samples(const Session& session, Index count, Key key, Drawn drawn = Drawn::mean);
 /// The first `count` examples of the test split (validation, then training, where there are none) and their reconstructions from the mean
 /// code, each [count, D].
 struct Reconstructions {

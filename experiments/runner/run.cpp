@@ -104,7 +104,7 @@ int run_experiment(ExperimentConfig config, const fs::path& path, bool force, co
       throw UsageError(cat(path.string(), ": holds a run already; go on with it (vaezoo resume), choose another --out, or replace it with --force"));
     for (const fs::path& old : {folder.config(), folder.summary(), folder.checkpoints(), path / "metrics.jsonl", path / "metrics.csv", path / "tensorboard",
                                 path / "report.html", path / "evaluation.json", path / "samples.png", path / "samples.svg",
-                                path / "reconstructions.png", path / "latent_map.svg"})
+                                path / "reconstructions.png", path / "styles.png", path / "levels.png", path / "codes.png", path / "latent_map.svg"})
       fs::remove_all(old);
   }
   const std::string text = experiment_text(config);

@@ -61,15 +61,13 @@ ad::Schedule make_schedule(const ScheduleConfig& c, double rate, std::int64_t to
 Trainer::Trainer(Session& session, RunFolder folder, Options options)
     : session_(session),
       folder_(std::move(folder)),
-      batches_(session.data, Split::train,
-               {.batch_size = session.config.train.batch_size, .shuffle = session.config.train.shuffle, .drop_last = session.config.train.drop_last},
-               session.keys.order()),
-      optimizer_(make_optimizer(session.config.train.optimizer, session.store)),
-      x_(static_cast<std::size_t>(batches_.batch_size() * batches_.item_size())),
-      labels_(session.data.classes > 0 ? static_cast<std::size_t>(batches_.batch_size()) : 0) {
+      feed_(session.data, Split::train,
+            {.batch_size = session.config.train.batch_size, .shuffle = session.config.train.shuffle, .drop_last = session.config.train.drop_last},
+            session.keys.order()),
+      optimizer_(make_optimizer(session.config.train.optimizer, session.store)) {
   const TrainConfig& train = session_.config.train;
-  if (batches_.per_epoch() == 0)
-    throw ConfigError(cat("train.batch_size: the training split of ", session_.data.name, " has ", batches_.examples(),
+  if (feed_.batches().per_epoch() == 0)
+    throw ConfigError(cat("train.batch_size: the training split of ", session_.data.name, " has ", feed_.batches().examples(),
                           " examples, not enough for one batch of ", train.batch_size));
   if (train.schedule.name == "reduce_on_plateau" && session_.data.validation.size() == 0)
     throw ConfigError("train.schedule: reduce_on_plateau watches the validation split, which is empty; set dataset.validation");
@@ -96,12 +94,12 @@ Trainer::Trainer(Session& session, RunFolder folder, Options options)
 
 std::int64_t Trainer::total_steps() const {
   const TrainConfig& train = session_.config.train;
-  return train.steps.value_or(train.epochs * static_cast<std::int64_t>(batches_.per_epoch()));
+  return train.steps.value_or(train.epochs * static_cast<std::int64_t>(feed_.batches().per_epoch()));
 }
 
 Position Trainer::position() const {
   return {.step = state_.step,
-          .epoch = static_cast<double>(state_.epoch) + static_cast<double>(state_.batch) / static_cast<double>(batches_.per_epoch())};
+          .epoch = static_cast<double>(state_.epoch) + static_cast<double>(state_.batch) / static_cast<double>(feed_.batches().per_epoch())};
 }
 
 double Trainer::learning_rate() const {
@@ -110,7 +108,17 @@ double Trainer::learning_rate() const {
   return plateau_ ? scheduled * plateau_->rate() / session_.config.train.optimizer.learning_rate() : scheduled;
 }
 
+void Trainer::initialize() {
+  const Index wanted = std::min(session_.model->initial_examples(), session_.data.train.size());
+  if (wanted == 0) return;
+  Feed first(session_.data, Split::train, {.batch_size = wanted}, session_.keys.initial());
+  first.next();
+  Tape tape(ad::Grad::off);
+  session_.model->initialize({tape, false, session_.keys.initial().fold("examples")}, first.batch(tape));
+}
+
 Outcome Trainer::run() {
+  if (state_.step == 0) initialize();
   const std::optional<std::int64_t>& patience = session_.config.train.early_stopping.patience;
   while (state_.step < total_steps()) {
     if (patience && state_.waited >= *patience) {  // asked first, so that a run which stopped here stops again when resumed
@@ -119,7 +127,7 @@ Outcome Trainer::run() {
       return Outcome::stopped_early;
     }
     if (!epoch_of_steps()) return Outcome::interrupted;
-    if (state_.batch == batches_.per_epoch()) end_epoch();
+    if (state_.batch == feed_.batches().per_epoch()) end_epoch();
   }
   save();
   progress_->finish(shown_);
@@ -128,8 +136,8 @@ Outcome Trainer::run() {
 
 bool Trainer::epoch_of_steps() {
   const TrainConfig& train = session_.config.train;
-  batches_.start(state_.epoch);
-  batches_.seek(state_.batch);
+  feed_.batches().start(state_.epoch);
+  feed_.batches().seek(state_.batch);
   double started = now();
   const auto keep_time = [&] {
     const double t = now();
@@ -137,7 +145,7 @@ bool Trainer::epoch_of_steps() {
     started = t;
   };
   while (state_.step < total_steps()) {
-    const Index count = batches_.next(x_, labels_);
+    const Index count = feed_.next();
     if (count == 0) break;
     step(count);
     ++state_.step;
@@ -155,13 +163,10 @@ bool Trainer::epoch_of_steps() {
 
 void Trainer::step(Index count) {
   const TrainConfig& train = session_.config.train;
-  const Index size = batches_.item_size();
   tape_.reset();
   session_.store.zero_grad();
   const Context c{tape_, true, session_.keys.noise().fold(static_cast<std::uint64_t>(state_.step))};
-  const Minibatch batch{tape_.constant({count, size}, std::span<const Real>(x_.data(), static_cast<std::size_t>(count * size))),
-                        std::span<const int>(labels_).first(labels_.empty() ? 0 : static_cast<std::size_t>(count))};
-  const Objective objective = session_.model->objective(c, position(), batch);
+  const Objective objective = session_.model->objective(c, position(), feed_.batch(tape_));
   set_metrics(step_metrics_, objective);
   if (!std::isfinite(step_metrics_[0].value)) diverged(tape_.first_nonfinite());
 

@@ -11,10 +11,10 @@
 #include "autodiff/averaging.hpp"
 #include "autodiff/optimizers.hpp"
 #include "autodiff/schedules.hpp"
-#include "datasets/batches.hpp"
 #include "experiments/output/metrics_log.hpp"
 #include "experiments/output/progress.hpp"
 #include "experiments/output/tensorboard.hpp"
+#include "experiments/runner/feed.hpp"
 #include "experiments/runner/session.hpp"
 
 namespace vaezoo {
@@ -68,6 +68,7 @@ class Trainer {
 
  private:
   bool epoch_of_steps();         ///< false when a signal or the step limit ended it
+  void initialize();             ///< what the model takes from the data before the first step
   void step(Index count);
   void end_epoch();
   void validate();
@@ -81,14 +82,12 @@ class Trainer {
 
   Session& session_;
   RunFolder folder_;
-  Batches batches_;
+  Feed feed_;
   std::unique_ptr<ad::Optimizer> optimizer_;
   ad::Schedule schedule_;
   std::optional<ad::ReduceOnPlateau> plateau_;
   std::optional<ad::WeightAverage> average_;
   Tape tape_;
-  std::vector<Real> x_;
-  std::vector<int> labels_;
   TrainingState state_;
   std::vector<Metric> step_metrics_;  ///< of the last step: loss, terms
   std::vector<Metric> shown_;         ///< what the progress line shows

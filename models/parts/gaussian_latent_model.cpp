@@ -15,20 +15,21 @@ void GaussianLatentConfig::fields(Fields& f) {
   likelihood.visit(f);
 }
 
-Encoder::Encoder(const NetworkConfig& config, Index inputs, Index width, Parameters p)
-    : network_(make_network(config, inputs, p)), head_(p / "head", network_->outputs(), width) {}
+ImageShape image_shape(const DataSpec& data) { return {data.height, data.width, data.channels}; }
+
+Encoder::Encoder(const NetworkConfig& config, const DataSpec& data, Index width, Parameters p)
+    : network_(make_encoder_network(config, image_shape(data), p)), head_(p / "head", network_->outputs().size(), width) {}
 
 Decoder::Decoder(const NetworkConfig& network, const LikelihoodConfig& likelihood, Index latent_dim, const DataSpec& data, Parameters p)
-    : network_(make_network(network, latent_dim, p)),
-      likelihood_(make_likelihood(likelihood, data.size(), p / "likelihood")),
-      output_(p / "output", network_->outputs(), likelihood_->outputs()) {
+    : likelihood_(make_likelihood(likelihood, data.size(), p / "likelihood")),
+      network_(make_decoder_network(network, {1, 1, latent_dim}, image_shape(data), likelihood_->outputs() / data.size(), p)) {
   if (likelihood_->discrete() && !data.unit_interval)
     throw ConfigError(cat("model.likelihood: ", likelihood.name, " needs data in [0, 1], these are real numbers; choose gaussian or laplace"));
 }
 
 GaussianLatentModel::GaussianLatentModel(const GaussianLatentConfig& config, const DataSpec& data, Parameters p)
     : latent_dim_(config.latent_dim),
-      q_(config.encoder, data.size(), 2 * config.latent_dim, p / "encoder"),
+      q_(config.encoder, data, 2 * config.latent_dim, p / "encoder"),
       p_(config.decoder, config.likelihood, config.latent_dim, data, p / "decoder") {}
 
 DiagonalNormal GaussianLatentModel::q_z(const Context& c, Var x) const {
@@ -51,8 +52,9 @@ Var GaussianLatentModel::log_weights(const Context& c, const Minibatch& batch, I
 }
 
 Var GaussianLatentModel::encode(const Context& c, const Minibatch& batch) const { return q_z(c, batch.x).mean; }
-Var GaussianLatentModel::decode(const Context& c, Var z) const { return p_.mean(c, z); }
-Var GaussianLatentModel::sample_prior(const Context& c, Index count) const {
+Var GaussianLatentModel::decode(const Context& c, Var z, const Minibatch&) const { return p_.mean(c, z); }
+Var GaussianLatentModel::sample_x(const Context& c, Var z, const Minibatch&) const { return p_.sample(c, z); }
+Var GaussianLatentModel::sample_prior(const Context& c, Index count, const Minibatch&) const {
   return p_z().sample(c.tape, count, latent_dim_, c.key.fold("z"));
 }
 

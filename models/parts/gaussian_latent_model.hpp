@@ -11,16 +11,18 @@ namespace vaezoo {
 
 struct GaussianLatentConfig {
   std::int64_t latent_dim = 20;
-  NetworkConfig encoder, decoder;
+  NetworkConfig encoder{NetworkRole::encoder}, decoder{NetworkRole::decoder};
   LikelihoodConfig likelihood;
 
   void fields(Fields& f);
 };
 
+ImageShape image_shape(const DataSpec& data);
+
 /// x -> network -> linear head of `width` numbers.
 class Encoder {
  public:
-  Encoder(const NetworkConfig& config, Index inputs, Index width, ad::Parameters p);
+  Encoder(const NetworkConfig& config, const DataSpec& data, Index width, ad::Parameters p);
   Var operator()(const Context& c, Var x) const { return head_(c, (*network_)(c, x)); }
 
  private:
@@ -28,22 +30,22 @@ class Encoder {
   ad::Linear head_;
 };
 
-/// z -> network -> linear output -> likelihood.
+/// z -> network -> likelihood.
 class Decoder {
  public:
-  /// Throws ConfigError when the likelihood does not fit the data.
+  /// Throws ConfigError when the network or the likelihood does not fit the data.
   Decoder(const NetworkConfig& network, const LikelihoodConfig& likelihood, Index latent_dim, const DataSpec& data, ad::Parameters p);
 
   Var log_prob(const Context& c, Var z, Var x) const { return likelihood_->log_prob(c, outputs(c, z), x); }  ///< log p(x | z), [B]
   Var mean(const Context& c, Var z) const { return likelihood_->mean(outputs(c, z)); }                       ///< E[x | z], [B, D]
+  Var sample(const Context& c, Var z) const { return likelihood_->sample(c, outputs(c, z)); }                ///< x ~ p(x | z), [B, D]
   const Likelihood& likelihood() const { return *likelihood_; }
 
  private:
-  Var outputs(const Context& c, Var z) const { return output_(c, (*network_)(c, z)); }
+  Var outputs(const Context& c, Var z) const { return (*network_)(c, z); }
 
-  std::unique_ptr<Network> network_;
   std::unique_ptr<Likelihood> likelihood_;
-  ad::Linear output_;
+  std::unique_ptr<Network> network_;
 };
 
 class GaussianLatentModel : public Model {
@@ -51,8 +53,9 @@ class GaussianLatentModel : public Model {
   ElboTerms elbo(const Context& c, const Minibatch& batch, Code code) const final;
   Var log_weights(const Context& c, const Minibatch& batch, Index samples) const final;
   Var encode(const Context& c, const Minibatch& batch) const final;
-  Var decode(const Context& c, Var z) const final;
-  Var sample_prior(const Context& c, Index count) const final;
+  Var decode(const Context& c, Var z, const Minibatch& given) const final;
+  Var sample_x(const Context& c, Var z, const Minibatch& given) const final;
+  Var sample_prior(const Context& c, Index count, const Minibatch& given) const final;
   Index latent_dim() const final { return latent_dim_; }
   bool has_density() const final { return true; }
   bool discrete() const final { return p_.likelihood().discrete(); }

@@ -1,47 +1,86 @@
 #include "models/parts/networks.hpp"
 
+#include "models/parts/network_kinds.hpp"
+
 namespace vaezoo {
 namespace {
 
 using namespace ad;
 
-class MlpNetwork final : public Network {
- public:
-  MlpNetwork(const NetworkConfig& config, Index inputs, Parameters p) : layers_(p), outputs_(inputs) {
-    const Activation activation = activation_from_name(config.activation);
-    for (const std::int64_t width : config.hidden) {
-      if (config.batch_norm)
-        layers_.add<Linear>(outputs_, width).add<BatchNorm>(width).add<Activate>(activation);
-      else
-        layers_.add<Linear>(outputs_, width, activation);
-      if (config.dropout > 0) layers_.add<Dropout>(static_cast<Real>(config.dropout));
-      outputs_ = width;
-    }
-  }
-  Var operator()(const Context& c, Var x) const override { return layers_(c, x); }
-  Index outputs() const override { return outputs_; }
+constexpr Range kOneOrMore = {.low = 1};
+const std::vector<std::string> kActivations{"relu", "leaky_relu", "elu", "gelu", "silu", "softplus", "tanh", "sigmoid", "identity"};
 
- private:
-  Sequential layers_;
-  Index outputs_;
-};
+ConvSettings conv_settings(const NetworkConfig& config) {
+  if (config.name == "gated_conv") return {config.gated_conv, true, 0};
+  if (config.name == "resnet") return {config.resnet, false, config.resnet.blocks};
+  return {config.conv, false, 0};
+}
 
 }  // namespace
 
+void MlpConfig::fields(Fields& f, bool gated) {
+  f("hidden", hidden, "width of each hidden layer", kOneOrMore);
+  if (gated) return;
+  f.choice("activation", activation, kActivations, "after each hidden layer");
+  f("batch_norm", batch_norm, "batch normalisation before each activation");
+  f("dropout", dropout, "probability that a hidden unit is dropped in training", below_one());
+}
+
+void ConvConfig::fields(Fields& f, NetworkRole role, const std::string& kind) {
+  const bool decoder = role == NetworkRole::decoder;
+  f("channels", channels, decoder ? "channels that go into each layer, the smallest image first" : "channels that come out of each layer", kOneOrMore);
+  f("kernels", kernels, "side of the kernels: one for all layers, or one each; padded by half", kOneOrMore);
+  f("strides", strides, decoder ? "how much each layer enlarges: one for all, or one each" : "how much each layer shrinks: one for all, or one each", kOneOrMore);
+  if (kind == "resnet") f("blocks", blocks, decoder ? "residual blocks before each layer" : "residual blocks after each layer", at_least(1));
+  f("dense", dense, decoder ? "width of each fully connected layer before the convolutions" : "width of each fully connected layer after the convolutions",
+    kOneOrMore);
+  if (decoder) f("output_kernel", output_kernel, "kernel of one more convolution at full size, which makes the image; 0: the last layer makes it", at_least(0));
+  if (kind != "gated_conv") {
+    f.choice("activation", activation, kActivations, "after each layer");
+    f.choice("norm", norm, {"none", "batch", "group"}, "normalisation before each activation of a convolution");
+  }
+  f.require("channels", !channels.empty(), "needs at least one layer");
+  for (const auto& [key, list] : {std::pair("kernels", &kernels), std::pair("strides", &strides)})
+    f.require(key, list->size() == 1 || list->size() == channels.size(),
+              cat("has ", list->size(), " entries for ", channels.size(), " layers (channels); give one for all, or one each"));
+}
+
+NetworkConfig::NetworkConfig(NetworkRole role_, std::string name_) : role(role_), name(std::move(name_)) {
+  gated_mlp.hidden = {300, 300};
+  for (ConvConfig* c : {&conv, &gated_conv, &resnet}) {
+    c->channels = {32, 64};
+    if (role == NetworkRole::decoder) c->channels = {64, 32};
+  }
+}
+
 void NetworkConfig::visit(Fields& f, const char* key, const char* doc) {
   f.one_of(key, name,
-           {{"mlp", "fully connected layers", [this](Fields& g) {
-               g("hidden", hidden, "width of each hidden layer", at_least(1));
-               g.choice("activation", activation, {"relu", "leaky_relu", "elu", "gelu", "silu", "softplus", "tanh", "sigmoid", "identity"},
-                        "after each hidden layer");
-               g("batch_norm", batch_norm, "batch normalisation before each activation");
-               g("dropout", dropout, "probability that a hidden unit is dropped in training", below_one());
-             }}},
+           {{"mlp", "fully connected layers", [this](Fields& g) { mlp.fields(g, false); }},
+            {"gated_mlp", "fully connected layers h * sigmoid(g)", [this](Fields& g) { gated_mlp.fields(g, true); }},
+            {"conv", "convolutions, and fully connected layers between them and the code", [this](Fields& g) { conv.fields(g, role, "conv"); }},
+            {"gated_conv", "the same with layers h * sigmoid(g)", [this](Fields& g) { gated_conv.fields(g, role, "gated_conv"); }},
+            {"resnet", "convolutions with residual blocks", [this](Fields& g) { resnet.fields(g, role, "resnet"); }}},
            doc);
 }
 
-std::unique_ptr<Network> make_network(const NetworkConfig& config, Index inputs, Parameters p) {
-  return std::make_unique<MlpNetwork>(config, inputs, p);
+std::unique_ptr<Network> make_encoder_network(const NetworkConfig& config, const ImageShape& data, Parameters p) {
+  if (config.name == "mlp") return mlp_network(config.mlp, data.size(), 0, p);
+#if __has_include("autodiff/image_layers.hpp")
+  if (config.name == "gated_mlp") return gated_mlp_network(config.gated_mlp, data.size(), 0, p);
+  return conv_encoder(conv_settings(config), data, p);
+#else
+  return nullptr;
+#endif
+}
+
+std::unique_ptr<Network> make_decoder_network(const NetworkConfig& config, const ImageShape& input, const ImageShape& data, Index numbers, Parameters p) {
+  if (config.name == "mlp") return mlp_network(config.mlp, input.size(), numbers * data.size(), p);
+#if __has_include("autodiff/image_layers.hpp")
+  if (config.name == "gated_mlp") return gated_mlp_network(config.gated_mlp, input.size(), numbers * data.size(), p);
+  return conv_decoder(conv_settings(config), input, data, numbers, p);
+#else
+  return nullptr;
+#endif
 }
 
 }  // namespace vaezoo

@@ -1,5 +1,6 @@
 #pragma once
-// Networks that encoders and decoders are made of, chosen and sized in JSON.
+// Networks that encoders and decoders are made of, chosen and sized in JSON. What they join is an image, a map of features or a
+// plain vector; all are flat rows [B, size] outside, NHWC inside.
 #include <memory>
 #include <string>
 #include <vector>
@@ -9,26 +10,65 @@
 
 namespace vaezoo {
 
-/// "encoder": "mlp" or {"name": "mlp", "hidden": [400], "activation": "relu", ...}.
-struct NetworkConfig {
-  std::string name = "mlp";
+/// The shape of one example: an image or a map of features, NHWC. A vector of n features is {1, 1, n}.
+struct ImageShape {
+  ad::Index height = 1, width = 1, channels = 1;
+  ad::Index size() const { return height * width * channels; }
+  bool spatial() const { return height * width > 1; }
+  friend bool operator==(const ImageShape&, const ImageShape&) = default;
+};
+
+enum class NetworkRole { encoder, decoder };
+
+struct MlpConfig {
   std::vector<std::int64_t> hidden{400};
   std::string activation = "relu";
   bool batch_norm = false;
   double dropout = 0;
 
+  void fields(Fields& f, bool gated);
+};
+
+/// Convolutions that shrink an image and layers behind them; or, in a decoder, layers and then transposed convolutions that make it.
+/// Listed in the order in which they are applied.
+struct ConvConfig {
+  std::vector<std::int64_t> channels;           // encoder: of each layer's output; decoder: of each layer's input
+  std::vector<std::int64_t> kernels{4}, strides{2};  // one for all layers, or one each
+  std::vector<std::int64_t> dense{256};         // fully connected layers between the convolutions and the code
+  std::int64_t blocks = 2;                      // resnet: residual blocks beside each layer
+  std::int64_t output_kernel = 0;               // decoder: of one more convolution, which keeps the size; 0: none
+  std::string activation = "relu", norm = "none";
+
+  void fields(Fields& f, NetworkRole role, const std::string& kind);
+};
+
+/// "encoder": "mlp" or {"name": "conv", "channels": [32, 64], ...}.
+struct NetworkConfig {
+  explicit NetworkConfig(NetworkRole role, std::string name = "mlp");
+
+  NetworkRole role;
+  std::string name;  // mlp, gated_mlp, conv, gated_conv, resnet
+  MlpConfig mlp, gated_mlp;
+  ConvConfig conv, gated_conv, resnet;
+
   void visit(Fields& f, const char* key, const char* doc);
 };
 
-/// A map from [B, inputs] to [B, outputs()].
+/// A map from [B, inputs] to [B, outputs().size()].
 class Network {
  public:
   virtual ~Network() = default;
   virtual ad::Var operator()(const ad::Context& c, ad::Var x) const = 0;
-  virtual ad::Index outputs() const = 0;
+  /// Spatial when the network ends in convolutions (an encoder without dense layers).
+  virtual ImageShape outputs() const = 0;
 };
 
-/// The hidden layers, each with its activation; a head on top is the caller's.
-std::unique_ptr<Network> make_network(const NetworkConfig& config, ad::Index inputs, ad::Parameters p);
+/// x [B, H W C] -> features; a head on top is the caller's. Throws ConfigError when the layers do not fit the data.
+std::unique_ptr<Network> make_encoder_network(const NetworkConfig& config, const ImageShape& data, ad::Parameters p);
+
+/// z [B, input.size()] -> `numbers` for each of the H W C values of an example, [B, numbers H W C]: all first numbers, then all second
+/// ones ... A spatial input goes into the convolutions as it is. Throws ConfigError when the layers do not fit the data.
+std::unique_ptr<Network> make_decoder_network(const NetworkConfig& config, const ImageShape& input, const ImageShape& data, ad::Index numbers,
+                                              ad::Parameters p);
 
 }  // namespace vaezoo

@@ -69,7 +69,7 @@ std::vector<Real> synthetic(LikelihoodCase::Values values, Index count, Index di
 std::vector<double> train(const Built& built, std::span<const Real> x, Index count, int steps);
 
 inline Minibatch minibatch(Tape& tape, std::span<const Real> x, Index count) {
-  return {tape.constant({count, static_cast<Index>(x.size()) / count}, x), {}};
+  return {.x = tape.constant({count, static_cast<Index>(x.size()) / count}, x)};
 }
 
 }  // namespace model_tests

@@ -212,7 +212,7 @@ TEST_CASE("importance weights put the most weight on the best sample") {
   const Key key(8);
   const Var log_w = built.model->log_weights({tape, false, key}, minibatch(tape, x, kCount), samples);
   const Var z = ad::normal(tape, {kCount * samples, 3}, key.fold("z"));  // the same draws
-  const Var mean = built.model->decode({tape, false, key}, z);
+  const Var mean = built.model->decode({tape, false, key}, z, {});
   for (Index i = 0; i < kCount; ++i) {
     std::vector<double> error(samples), weight(samples);
     for (Index k = 0; k < samples; ++k) {

@@ -1,0 +1,20 @@
+#include "experiments/runner/feed.hpp"
+
+namespace vaezoo {
+
+Feed::Feed(const Dataset& data, Split split, const BatchOptions& options, Key key)
+    : batches_(data, split, options, key),
+      x_(static_cast<std::size_t>(batches_.batch_size() * batches_.item_size())),
+      labels_(data.classes > 0 ? static_cast<std::size_t>(batches_.batch_size()) : 0) {}
+
+Index Feed::next() { return count_ = batches_.next(x_, labels_); }
+
+Minibatch Feed::batch(Tape& tape, Index count) const {
+  const Index n = count < 0 ? count_ : count, size = batches_.item_size(), width = batches_.condition_size();
+  const auto first = [](auto span, Index k) { return span.first(static_cast<std::size_t>(k)); };
+  return {.x = tape.constant({n, size}, first(std::span<const Real>(x_), n * size)),
+          .labels = first(std::span<const int>(labels_), labels_.empty() ? 0 : n),
+          .conditions = width == 0 ? Var{} : tape.constant({n, width}, first(batches_.conditions(), n * width))};
+}
+
+}  // namespace vaezoo

@@ -1,0 +1,20 @@
+#pragma once
+// The kinds of networks behind networks.hpp.
+#include "models/parts/networks.hpp"
+
+namespace vaezoo {
+
+struct ConvSettings {
+  const ConvConfig& config;
+  bool gated;
+  ad::Index blocks;  ///< residual blocks beside each layer
+};
+
+// `outputs` > 0 adds a linear layer of that width ("output").
+std::unique_ptr<Network> mlp_network(const MlpConfig& config, ad::Index inputs, ad::Index outputs, ad::Parameters p);
+std::unique_ptr<Network> gated_mlp_network(const MlpConfig& config, ad::Index inputs, ad::Index outputs, ad::Parameters p);
+std::unique_ptr<Network> conv_encoder(const ConvSettings& settings, const ImageShape& data, ad::Parameters p);
+std::unique_ptr<Network> conv_decoder(const ConvSettings& settings, const ImageShape& input, const ImageShape& data, ad::Index numbers,
+                                      ad::Parameters p);
+
+}  // namespace vaezoo
