@@ -74,6 +74,17 @@ void settle_shape(Dataset& data, const std::string& source, const std::vector<st
   data.is_image = found.height > 1 || found.channels > 1;
 }
 
+/// Splits with examples must agree in what they have beside them.
+void settle_conditions(Dataset& data, std::vector<std::string> names) {
+  for (Split which : {Split::validation, Split::test}) {
+    const Examples& split = data.split(which);
+    if (split.size() == 0 || split.condition_size() == data.train.condition_size()) continue;
+    throw DataError(ad::cat(data.provenance, ": its examples have ", data.train.condition_size(), " conditions, but those of the ",
+                            to_text(which), " split have ", split.condition_size()));
+  }
+  data.condition_names = std::move(names);
+}
+
 int count_classes(std::initializer_list<const Examples*> splits) {
   int most = -1;
   for (const Examples* split : splits) {
@@ -122,9 +133,27 @@ std::vector<int> npy_labels(const NpyArray& array, Index count) {
   return labels;
 }
 
-Examples load_npy_split(Dataset& data, const NpyConfig& config, const fs::path& data_dir, const std::string& name,
-                        const std::string& labels_name) {
-  const fs::path path = find_data_file(name, data_dir);
+/// [N] or [N, C], as numbers.
+void set_conditions(Examples& examples, NpyArray array) {
+  if (array.shape.empty() || array.shape.size() > 2 || array.shape[0] != examples.size() || array.size() == 0) {
+    throw DataError(ad::cat(array.source, ": has ", array.shape.size(), " axes and ", array.size(), " values; expected [", examples.size(),
+                            "] or [", examples.size(), ", C] conditions"));
+  }
+  const Index width = array.size() / examples.size();
+  if (!array.bytes.empty()) array.numbers.assign(array.bytes.begin(), array.bytes.end());
+  try {
+    examples.set_conditions(std::move(array.numbers), width);
+  } catch (const DataError& error) {
+    throw DataError(array.source + ": " + error.what());
+  }
+}
+
+struct NpySplitFiles {
+  std::string examples, labels, conditions;
+};
+
+Examples load_npy_split(Dataset& data, const NpyConfig& config, const fs::path& data_dir, const NpySplitFiles& files) {
+  const fs::path path = find_data_file(files.examples, data_dir);
   NpyArray array = read_npy(path, config.key);
   if (array.shape.size() < 2 || array.shape.size() > 4 || array.size() == 0) {
     throw DataError(ad::cat(array.source, ": has ", array.shape.size(), " axes and ", array.size(),
@@ -134,16 +163,22 @@ Examples load_npy_split(Dataset& data, const NpyConfig& config, const fs::path& 
   const Index count = array.shape[0];
   const ItemShape shape = item_shape({array.shape.begin() + 1, array.shape.end()});
   settle_shape(data, array.source, config.shape, shape);
+  // A file of their own, or an array of the same archive.
+  const auto beside = [&](const std::string& file, const std::string& key) -> std::optional<NpyArray> {
+    if (!file.empty()) return read_npy(find_data_file(file, data_dir));
+    return npz_has(path, key) ? std::optional(read_npy(path, key)) : std::nullopt;
+  };
   std::vector<int> labels;
-  if (!labels_name.empty()) labels = npy_labels(read_npy(find_data_file(labels_name, data_dir)), count);
-  else if (npz_has(path, config.label_key)) labels = npy_labels(read_npy(path, config.label_key), count);
+  if (const auto found = beside(files.labels, config.label_key)) labels = npy_labels(*found, count);
 
   const double divide_by = config.divide_by.value_or(array.bytes.empty() || array.boolean ? 1 : 255);
-  return from_file(array.source, [&] {
+  Examples examples = from_file(array.source, [&] {
     if (!array.bytes.empty() && divide_by == 255) return Examples(std::move(array.bytes), shape.size(), 255, std::move(labels));
     if (!array.bytes.empty()) array.numbers.assign(array.bytes.begin(), array.bytes.end());
     return make_examples(std::move(array.numbers), shape.size(), divide_by, std::move(labels));
   });
+  if (auto found = beside(files.conditions, config.condition_key)) set_conditions(examples, std::move(*found));
+  return examples;
 }
 
 // ---- text
@@ -201,23 +236,36 @@ void NpyConfig::fields(Fields& f) {
   f("train_labels", train_labels, "a file with the labels of the training examples");
   f("validation_labels", validation_labels, "a file with the labels of the validation examples");
   f("test_labels", test_labels, "a file with the labels of the test examples");
+  f("condition_key", condition_key, "the array with the conditions, [N] or [N, C], in .npz files that have it");
+  f("train_conditions", train_conditions, "a file with the conditions of the training examples, [N] or [N, C]");
+  f("validation_conditions", validation_conditions, "a file with the conditions of the validation examples");
+  f("test_conditions", test_conditions, "a file with the conditions of the test examples");
   f.choice("layout", layout, {"channels_last", "channels_first"}, "[N, H, W, C], or [N, C, H, W] as PyTorch has it");
   shape_field(f, shape);
   f("divide_by", divide_by, "values are divided by this; null: 255 for unsigned bytes, 1 for all others", more_than(0));
   f("standardize", standardize, "give every column of the training examples mean 0 and standard deviation 1");
-  f.require("validation_labels", validation_labels.empty() || !validation_file.empty(),
-            "there is no validation_file that these labels belong to");
-  f.require("test_labels", test_labels.empty() || !test_file.empty(), "there is no test_file that these labels belong to");
+  const auto belongs = [&](const char* name, const std::string& file, const std::string& examples, const char* sentence) {
+    f.require(name, file.empty() || !examples.empty(), sentence);
+  };
+  belongs("validation_labels", validation_labels, validation_file, "there is no validation_file that these labels belong to");
+  belongs("test_labels", test_labels, test_file, "there is no test_file that these labels belong to");
+  belongs("validation_conditions", validation_conditions, validation_file,
+          "there is no validation_file that these conditions belong to");
+  belongs("test_conditions", test_conditions, test_file, "there is no test_file that these conditions belong to");
 }
 
 Dataset load_npy(const NpyConfig& config, const fs::path& data_dir) {
   Dataset data;
   data.provenance = config.train_file;
-  data.train = load_npy_split(data, config, data_dir, config.train_file, config.train_labels);
-  if (!config.validation_file.empty()) {
-    data.validation = load_npy_split(data, config, data_dir, config.validation_file, config.validation_labels);
-  }
-  if (!config.test_file.empty()) data.test = load_npy_split(data, config, data_dir, config.test_file, config.test_labels);
+  const NpySplitFiles train{config.train_file, config.train_labels, config.train_conditions};
+  const NpySplitFiles validation{config.validation_file, config.validation_labels, config.validation_conditions};
+  const NpySplitFiles test{config.test_file, config.test_labels, config.test_conditions};
+  data.train = load_npy_split(data, config, data_dir, train);
+  if (!validation.examples.empty()) data.validation = load_npy_split(data, config, data_dir, validation);
+  if (!test.examples.empty()) data.test = load_npy_split(data, config, data_dir, test);
+  std::vector<std::string> names;
+  for (Index c = 0; c < data.train.condition_size(); ++c) names.push_back(ad::cat("condition ", c));
+  settle_conditions(data, std::move(names));
   data.classes = count_classes({&data.train, &data.validation, &data.test});
   return data;
 }
@@ -226,8 +274,9 @@ void CsvConfig::fields(Fields& f) {
   file_fields(f, train_file, validation_file, test_file);
   f("delimiter", delimiter, "one character between cells; a blank stands for any run of blanks and tabs");
   f("header", header, "the first line names the columns");
-  f("columns", columns, "names or numbers (from 0) of the columns to use; empty: all but the label");
+  f("columns", columns, "names or numbers (from 0) of the columns to use; empty: all but the label and the conditions");
   f("label", label, "name or number of the column with the class; empty: none");
+  f("condition_columns", condition_columns, "names or numbers of the columns with numbers that the examples are conditioned on");
   shape_field(f, shape);
   f("divide_by", divide_by, "values are divided by this", more_than(0));
   f("standardize", standardize, "give every column of the training examples mean 0 and standard deviation 1");
@@ -235,7 +284,7 @@ void CsvConfig::fields(Fields& f) {
 }
 
 Dataset load_csv(const CsvConfig& config, const fs::path& data_dir) {
-  const CsvFormat format{config.delimiter, config.header, config.columns, config.label};
+  const CsvFormat format{config.delimiter, config.header, config.columns, config.label, config.condition_columns};
   std::vector<CsvTable> tables;
   std::vector<std::vector<std::string>> labels;
   for (const std::string* name : {&config.train_file, &config.validation_file, &config.test_file}) {
@@ -254,7 +303,10 @@ Dataset load_csv(const CsvConfig& config, const fs::path& data_dir) {
     *splits[i] = from_file(tables[i].source, [&] {
       return make_examples(std::move(tables[i].numbers), data.shape.size(), config.divide_by, std::move(codes));
     });
+    const Index conditions = std::ssize(config.condition_columns);
+    if (conditions > 0) splits[i]->set_conditions(std::move(tables[i].conditions), conditions);
   }
+  settle_conditions(data, config.condition_columns);
   data.class_names = code.names();
   data.classes = count_classes({&data.train, &data.validation, &data.test});
   return data;

@@ -69,6 +69,7 @@ class Reader {
                          "; is the delimiter really '", format_.delimiter, "'?"));
     }
     for (std::size_t column : chosen_) table_.numbers.push_back(number(column));
+    for (std::size_t column : conditions_) table_.conditions.push_back(number(column));
     if (!format_.label.empty()) table_.labels.emplace_back(cells_[label_]);
   }
 
@@ -104,11 +105,13 @@ class Reader {
   /// Called on the first line.
   void choose_columns() {
     if (!format_.label.empty()) label_ = find_column(format_.label);
+    for (const std::string& name : format_.conditions) conditions_.push_back(find_column(name));
     for (const std::string& name : format_.columns) chosen_.push_back(find_column(name));
     for (std::size_t i = 0; i < width_ && format_.columns.empty(); ++i) {
-      if (format_.label.empty() || i != label_) chosen_.push_back(i);
+      const bool taken = (!format_.label.empty() && i == label_) || std::ranges::count(conditions_, i) > 0;
+      if (!taken) chosen_.push_back(i);
     }
-    if (chosen_.empty()) file_.fail("has no column besides the label");
+    if (chosen_.empty()) file_.fail(ad::cat("has no column besides the label", conditions_.empty() ? "" : " and the conditions"));
     table_.columns = static_cast<Index>(chosen_.size());
   }
 
@@ -116,7 +119,7 @@ class Reader {
   const CsvFormat& format_;
   CsvTable table_;
   std::vector<std::string_view> cells_;
-  std::vector<std::size_t> chosen_;
+  std::vector<std::size_t> chosen_, conditions_;
   std::size_t label_ = 0, width_ = 0, line_ = 0;
 };
 

@@ -11,8 +11,9 @@ namespace vaezoo {
 struct CsvFormat {
   std::string delimiter = ",";  ///< one character; " " stands for any run of blanks and tabs
   bool header = false;          ///< the first line names the columns
-  std::vector<std::string> columns = {};  ///< names, or numbers from 0; empty: all but the label
-  std::string label = {};                 ///< name or number of the column with the class; empty: none
+  std::vector<std::string> columns = {};     ///< names, or numbers from 0; empty: all but the label and the conditions
+  std::string label = {};                    ///< name or number of the column with the class; empty: none
+  std::vector<std::string> conditions = {};  ///< names or numbers of the columns with conditions
 };
 
 struct CsvTable {
@@ -20,6 +21,7 @@ struct CsvTable {
   Index columns = 0;
   std::vector<Real> numbers;        ///< [rows, columns]
   std::vector<std::string> labels;  ///< as written; empty without a label column
+  std::vector<Real> conditions;     ///< [rows, number of conditions]
 };
 
 /// Reads a plain or gzipped file. Cells may be quoted ("a,b"); blank lines are skipped. Every cell of the chosen columns

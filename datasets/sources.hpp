@@ -31,8 +31,9 @@ Dataset load_frey_faces(const std::filesystem::path& data_dir);
 /// Unsigned bytes stay bytes and mean k / 255.
 struct NpyConfig {
   std::string train_file = {}, validation_file = {}, test_file = {};
-  std::string key = "data", label_key = "labels";
+  std::string key = "data", label_key = "labels", condition_key = "conditions";
   std::string train_labels = {}, validation_labels = {}, test_labels = {};
+  std::string train_conditions = {}, validation_conditions = {}, test_conditions = {};
   std::string layout = "channels_last";
   std::vector<std::int64_t> shape = {};
   std::optional<double> divide_by = {};
@@ -48,6 +49,7 @@ struct CsvConfig {
   bool header = false;
   std::vector<std::string> columns = {};
   std::string label = {};
+  std::vector<std::string> condition_columns = {};
   std::vector<std::int64_t> shape = {};
   double divide_by = 1;
   bool standardize = false;

@@ -39,6 +39,26 @@ TEST_CASE("read_csv: columns are chosen by name or number, and the label is kept
   CHECK(parse(folder, "1,2,9\n", {.columns = {"0"}, .label = "2"}).numbers == std::vector<Real>{1});
 }
 
+TEST_CASE("csv: condition columns go beside the examples, not into them, and move with them") {
+  const TempFolder folder;
+  const std::string text = "x,age,y,kind\n1,30,2,a\n3,40,4,b\n5,50,6,a\n";
+  write(folder / "t.csv", text);
+  const CsvConfig config{.train_file = "t.csv", .test_file = "t.csv", .header = true, .label = "kind", .condition_columns = {"age", "0"}};
+  const Dataset data = load_csv(config, folder.path());
+  CHECK(data.shape == ItemShape{1, 1, 1});
+  CHECK(row(data.train, 1) == std::vector<Real>{4});
+  CHECK(data.condition_names == std::vector<std::string>{"age", "0"});
+  for (Index n = 0; n < 3; ++n) {
+    const std::span<const Real> conditions = data.train.conditions(n);
+    CHECK(conditions[0] == static_cast<Real>(30 + 10 * n));
+    CHECK(conditions[1] == static_cast<Real>(1 + 2 * n));
+  }
+  CHECK(data.train.subset(std::vector<Index>{2}).conditions(0)[0] == 50);
+  CHECK(contains(data_error([&] { parse(folder, "1,2\n", {.label = "0", .conditions = {"1"}}); }),
+                 "has no column besides the label and the conditions"));
+  CHECK(contains(data_error([&] { parse(folder, "1,x\n", {.conditions = {"1"}}); }), "line 1, column 1 (from 0): 'x'"));
+}
+
 TEST_CASE("read_csv: each kind of damage gives a sentence with file, line and column") {
   const TempFolder folder;
   struct Case {

@@ -170,6 +170,28 @@ TEST_CASE("npy: whole numbers up to divide_by are kept as bytes, and give the sa
   CHECK_FALSE(data.is_image);
 }
 
+TEST_CASE("npy: conditions come from files of their own, and must fit the examples") {
+  const TempFolder folder;
+  write(folder / "x.npy", npy(header("|u1", "(3, 4)"), std::string(12, 'x')));
+  write(folder / "c.npy", npy(header("|u1", "(3, 2)"), std::string("\0\1\2\3\4\5", 6)));
+  write(folder / "flat.npy", npy(header("|u1", "(3,)"), "\7\10\11"));
+  write(folder / "four.npy", npy(header("|u1", "(4,)"), "abcd"));
+  write(folder / "nan.npy", npy(header("<f4", "(3,)"), from_hex("0000803f0000c07f0000803f")));
+  const Dataset data = load_npy({.train_file = "x.npy", .test_file = "x.npy", .train_conditions = "c.npy", .test_conditions = "c.npy"},
+                                folder.path());
+  REQUIRE(data.test.condition_size() == 2);
+  CHECK(data.condition_names == std::vector<std::string>{"condition 0", "condition 1"});
+  CHECK(data.test.conditions(1)[0] == 2);
+  CHECK(data.test.conditions(2)[1] == 5);
+  CHECK(load_npy({.train_file = "x.npy", .train_conditions = "flat.npy"}, folder.path()).train.conditions(1)[0] == 8);
+  const auto error = [&](const NpyConfig& config) { return data_error([&] { load_npy(config, folder.path()); }); };
+  CHECK(contains(error({.train_file = "x.npy", .train_conditions = "four.npy"}),
+                 "four.npy: has 1 axes and 4 values; expected [3] or [3, C] conditions"));
+  CHECK(contains(error({.train_file = "x.npy", .train_conditions = "nan.npy"}), "nan.npy: example 1, condition 0 is NaN"));
+  CHECK(contains(error({.train_file = "x.npy", .test_file = "x.npy", .train_conditions = "c.npy"}),
+                 "x.npy: its examples have 2 conditions, but those of the test split have 0"));
+}
+
 TEST_CASE("npy: splits that disagree, wrong shapes, labels and NaN are refused with the file's name") {
   const TempFolder folder;
   write(folder / "x.npy", npy(header("|u1", "(3, 4)"), std::string(12, 'x')));
