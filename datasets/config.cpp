@@ -52,6 +52,12 @@ constexpr std::array kEntries = {
     Entry{"two_moons", "synthetic: two interleaving half circles", false, 0,
           [](DatasetConfig& c, Fields& f) { c.two_moons.fields(f); },
           [](const DatasetConfig& c, const Path&, Key key) { return load_two_moons(c.two_moons, key); }},
+    Entry{"sprites", "generated: white squares, ellipses and hearts with the factors of dSprites, 737280 images", true, 0,
+          [](DatasetConfig& c, Fields& f) { c.sprites.fields(f); },
+          [](const DatasetConfig& c, const Path&, Key key) { return load_sprites(c.sprites, key); }},
+    Entry{"shapes3d", "generated: an object in a coloured room with the factors of 3dshapes, 480000 images", true, 0,
+          [](DatasetConfig& c, Fields& f) { c.shapes3d.fields(f); },
+          [](const DatasetConfig& c, const Path&, Key key) { return load_shapes3d(c.shapes3d, key); }},
 };
 
 void common_fields(DatasetConfig& config, const Entry& entry, Fields& f) {

@@ -8,7 +8,9 @@
 
 #include "config/fields.hpp"
 #include "datasets/dataset.hpp"
+#include "datasets/shapes3d.hpp"
 #include "datasets/sources.hpp"
+#include "datasets/sprites.hpp"
 #include "datasets/synthetic.hpp"
 
 namespace vaezoo {
@@ -29,6 +31,8 @@ struct DatasetConfig {
   LinearGaussianConfig linear_gaussian = {};
   GaussianMixtureConfig gaussian_mixture = {};
   TwoMoonsConfig two_moons = {};
+  SpritesConfig sprites = {};
+  Shapes3dConfig shapes3d = {};
 
   std::vector<Alternative> alternatives();
 };

@@ -23,9 +23,10 @@ Vec unit(Vec a) { return 1 / std::sqrt(dot(a, a)) * a; }
 constexpr double kRoom = 5.2;
 constexpr double kCameraDistance = 4.8, kCameraHeight = 2.3, kTarget = 0.9;  // it looks at the point (0, kTarget, 0)
 constexpr double kHalfView = 0.36;  // tangent of half the angle of view
-constexpr double kAmbient = 0.3, kDiffuse = 0.7;
-constexpr Vec kLamp = {-0.45, 0.8, 0.65};  // the direction of the lamp, from the camera's side: left, above, behind the camera
-constexpr int kFine = 4;                   // a pixel of several surfaces takes kFine^2 samples
+constexpr double kAmbient = 0.35, kDiffuse = 0.65;
+constexpr double kRoomReflects = 0.8;    // less than the object, which stands out so where hues are equal
+constexpr Vec kLamp = {-0.4, 0.7, 0.75};  // its direction: left, above, behind the camera
+constexpr int kFine = 4;                 // a pixel of several faces takes kFine^2 samples
 
 // Half sides, radii and heights of the objects at scale 1.
 constexpr double kCubeHalf = 0.7;
@@ -125,8 +126,8 @@ class Scene {
   explicit Scene(std::span<const int> tuple) {
     const std::vector<Factor>& factors = shapes3d_factors();
     const auto value = [&](std::size_t i) { return factors[i].values[static_cast<std::size_t>(tuple[i])]; };
-    floor_ = colour_of(value(0));
-    wall_ = colour_of(value(1));
+    floor_ = kRoomReflects * colour_of(value(0));
+    wall_ = kRoomReflects * colour_of(value(1));
     object_ = colour_of(value(2));
     scale_ = value(3);
     solid_ = static_cast<Solid>(tuple[4]);
