@@ -28,6 +28,7 @@ struct Context {
   Tape& tape;
   bool training = false;
   Key key{};
+  Var condition{};  ///< [B, C]: what layers that are modulated by something outside of x (FiLM) read
 };
 
 /// A function of one tensor with parameters. Every layer is one, so they can be put into a Sequential.

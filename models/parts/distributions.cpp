@@ -13,6 +13,12 @@ constexpr Real kHalfLog2Pi = Real(0.91893853320467274178);  // log(2 pi) / 2
 /// near 1: its error is a rounding error of l, not of 1.
 constexpr auto kl_to_standard = [](auto m, auto l) { return Real(0.5) * (m * m + (expm1(l) - l)); };
 
+/// KL(N(mq, e^lq) || N(mp, e^lp)) of one dimension.
+constexpr auto kl_between = [](auto mq, auto lq, auto mp, auto lp) {
+  const auto d = mq - mp, l = lq - lp;
+  return Real(0.5) * (d * d * exp(-lp) + (expm1(l) - l));
+};
+
 }  // namespace
 
 Var StandardNormal::log_prob(Var z) const {
@@ -48,13 +54,10 @@ Var kl_per_dimension(const DiagonalNormal& q, StandardNormal) { return map("kl_p
 
 Var kl(const DiagonalNormal& q, StandardNormal) { return map_sum("kl", kl_to_standard, q.mean, q.log_variance); }
 
-Var kl(const DiagonalNormal& q, const DiagonalNormal& p) {
-  return map_sum("kl",
-                 [](auto mq, auto lq, auto mp, auto lp) {
-                   const auto d = mq - mp, l = lq - lp;
-                   return Real(0.5) * (d * d * exp(-lp) + (expm1(l) - l));
-                 },
-                 q.mean, q.log_variance, p.mean, p.log_variance);
+Var kl_per_dimension(const DiagonalNormal& q, const DiagonalNormal& p) {
+  return map("kl_per_dimension", kl_between, q.mean, q.log_variance, p.mean, p.log_variance);
 }
+
+Var kl(const DiagonalNormal& q, const DiagonalNormal& p) { return map_sum("kl", kl_between, q.mean, q.log_variance, p.mean, p.log_variance); }
 
 }  // namespace vaezoo

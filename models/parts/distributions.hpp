@@ -29,6 +29,8 @@ struct DiagonalNormal {
 
 /// KL(q || N(0, I)) of each dimension, [B, Z]: (mean^2 + variance - 1 - log variance) / 2.   Kingma & Welling 2014, appendix B
 Var kl_per_dimension(const DiagonalNormal& q, StandardNormal p);
+/// KL(q || p) of each dimension, [B, Z].
+Var kl_per_dimension(const DiagonalNormal& q, const DiagonalNormal& p);
 /// Its sum over dimensions, [B].
 Var kl(const DiagonalNormal& q, StandardNormal p);
 /// KL between two diagonal normals, [B].

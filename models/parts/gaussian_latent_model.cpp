@@ -21,11 +21,8 @@ Encoder::Encoder(const NetworkConfig& config, const DataSpec& data, Index width,
     : network_(make_encoder_network(config, image_shape(data), p)), head_(p / "head", network_->outputs().size(), width) {}
 
 Decoder::Decoder(const NetworkConfig& network, const LikelihoodConfig& likelihood, Index latent_dim, const DataSpec& data, Parameters p)
-    : likelihood_(make_likelihood(likelihood, data.size(), p / "likelihood")),
-      network_(make_decoder_network(network, {1, 1, latent_dim}, image_shape(data), likelihood_->outputs() / data.size(), p)) {
-  if (likelihood_->discrete() && !data.unit_interval)
-    throw ConfigError(cat("model.likelihood: ", likelihood.name, " needs data in [0, 1], these are real numbers; choose gaussian or laplace"));
-}
+    : likelihood_(make_likelihood(likelihood, data.size(), data.unit_interval, p / "likelihood")),
+      network_(make_decoder_network(network, {1, 1, latent_dim}, image_shape(data), likelihood_->outputs() / data.size(), p)) {}
 
 GaussianLatentModel::GaussianLatentModel(const GaussianLatentConfig& config, const DataSpec& data, Parameters p)
     : latent_dim_(config.latent_dim),

@@ -195,4 +195,11 @@ std::unique_ptr<Likelihood> make_likelihood(const LikelihoodConfig& config, Inde
   return std::make_unique<LocationScale>(config, data_size, p);
 }
 
+std::unique_ptr<Likelihood> make_likelihood(const LikelihoodConfig& config, Index data_size, bool unit_interval, Parameters p) {
+  auto likelihood = make_likelihood(config, data_size, p);
+  if (likelihood->discrete() && !unit_interval)
+    throw ConfigError(cat("model.likelihood: ", config.name, " needs data in [0, 1], these are real numbers; choose gaussian or laplace"));
+  return likelihood;
+}
+
 }  // namespace vaezoo

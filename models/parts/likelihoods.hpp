@@ -35,5 +35,7 @@ class Likelihood {
 };
 
 std::unique_ptr<Likelihood> make_likelihood(const LikelihoodConfig& config, Index data_size, ad::Parameters p);
+/// The same for data that lie in [0, 1] or not. Throws ConfigError when the likelihood does not fit them.
+std::unique_ptr<Likelihood> make_likelihood(const LikelihoodConfig& config, Index data_size, bool unit_interval, ad::Parameters p);
 
 }  // namespace vaezoo

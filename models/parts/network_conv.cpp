@@ -1,4 +1,3 @@
-#if __has_include("autodiff/image_layers.hpp")
 // Convolutional networks. An encoder halves (or so) the image with each layer; a decoder goes the same way back, and its layers' sizes
 // are those that an encoder of the same kernels and strides would pass, so any image size works.
 #include <algorithm>
@@ -7,6 +6,7 @@
 #include "autodiff/elementwise.hpp"
 #include "autodiff/image_layers.hpp"
 #include "autodiff/shape_ops.hpp"
+#include "models/parts/film.hpp"
 #include "models/parts/network_kinds.hpp"
 
 namespace vaezoo {
@@ -49,32 +49,39 @@ std::vector<ImageShape> shapes_down(const ImageShape& data, const std::vector<Ge
   return shapes;
 }
 
-/// A layer made of a convolution: [norm,] activation, or a gate.
+/// What surrounds a convolution: [norm, film,] activation, or a gate [and film].
 struct Style {
   Activation activation;
   std::string norm;
   bool gated;
+  Index film;
 
-  Index width(Index channels) const { return gated ? 2 * channels : channels; }  // values, then gates
-  Conv2dOptions conv(const Geometry& g) const {
-    const bool fused = norm == "none" && !gated;
-    return {.stride = g.stride, .padding = g.padding(), .activation = fused ? activation : Activation::identity, .bias = norm != "batch"};
-  }
+  bool fused() const { return norm == "none" && !gated && film == 0; }
+  Activation inner() const { return fused() ? activation : Activation::identity; }
+  bool bias() const { return norm != "batch" || gated; }  // batch norm takes the mean away, and a bias with it
+
+  /// What follows the convolution.
   void finish(Sequential& layers, Index channels) const {
-    if (gated) layers.add<Gate>();
-    if (gated || norm == "none") return;
-    if (norm == "batch")
-      layers.add<BatchNorm>(channels);
+    if (norm == "batch" && !gated) layers.add<BatchNorm>(channels);
+    if (norm == "group" && !gated) layers.add<GroupNorm>(std::gcd(channels, Index(32)), channels);
+    if (film > 0) layers.add<Film>(film, channels);
+    if (!gated && !fused()) layers.add<Activate>(activation);
+  }
+  void add_conv(Sequential& layers, Index in, Index out, const Geometry& g) const {
+    const Conv2dOptions o{.stride = g.stride, .padding = g.padding(), .activation = inner(), .bias = bias()};
+    if (gated)
+      layers.add<GatedConv2d>(in, out, g.kernel, o);
     else
-      layers.add<GroupNorm>(std::gcd(channels, Index(32)), channels);
-    layers.add<Activate>(activation);
+      layers.add<Conv2d>(in, out, g.kernel, o);
+    finish(layers, out);
   }
 };
 
-Style style_of(const ConvSettings& s) { return {activation_from_name(s.config.activation), s.config.norm, s.gated}; }
+Style style_of(const ConvSettings& s) { return {activation_from_name(s.config.activation), s.config.norm, s.gated, s.film}; }
 
 void add_residual_blocks(Sequential& layers, const ConvSettings& s, const Style& style, Index channels) {
-  for (Index i = 0; i < s.blocks; ++i) layers.add<ResidualBlock>(channels, ResidualBlockOptions{.activation = style.activation, .norm = style.norm});
+  const Norm norm = style.norm == "batch" ? Norm::batch : style.norm == "group" ? Norm::group : Norm::none;
+  for (Index i = 0; i < s.blocks; ++i) layers.add<ResidualBlock>(channels, channels, ResidualBlockOptions{.activation = style.activation, .norm = norm});
 }
 
 /// Fully connected layers; returns the width that comes out.
@@ -98,8 +105,7 @@ class ConvEncoder final : public Network {
     Index channels = data.channels;
     for (std::size_t i = 0; i < layers.size(); ++i) {
       const Index next = s.config.channels[i];
-      convs_.add<Conv2d>(channels, style.width(next), layers[i].kernel, style.conv(layers[i]));
-      style.finish(convs_, next);
+      style.add_conv(convs_, channels, next, layers[i]);
       add_residual_blocks(convs_, s, style, next);
       channels = next;
     }
@@ -121,20 +127,25 @@ class ConvEncoder final : public Network {
 /// A transposed convolution to exactly `height` x `width`: what it makes too much is cut at the lower and right border.
 class Enlarge final : public Layer {
  public:
-  Enlarge(const Parameters& p, Index in, Index out, const Geometry& g, const ImageShape& to, const Conv2dOptions& o)
-      : height_(to.height), width_(to.width),
-        conv_(p, in, out, g.kernel,
-              ConvTranspose2dOptions{.stride = g.stride, .padding = g.padding(), .output_padding = std::max(g.missing(to.height), g.missing(to.width)),
-                                     .activation = o.activation, .bias = o.bias}) {}
+  Enlarge(const Parameters& p, Index in, Index out, const Geometry& g, const ImageShape& to, Activation activation = Activation::identity,
+          bool bias = true, bool gated = false)
+      : height_(to.height), width_(to.width) {
+    const ConvTranspose2dOptions o{.stride = g.stride, .padding = g.padding(), .output_padding = std::max(g.missing(to.height), g.missing(to.width)),
+                                   .activation = activation, .bias = bias};
+    if (gated)
+      conv_ = std::make_unique<GatedConvTranspose2d>(p, in, out, g.kernel, o);
+    else
+      conv_ = std::make_unique<ConvTranspose2d>(p, in, out, g.kernel, o);
+  }
   Var operator()(const Context& c, Var x) const override {
-    Var y = conv_(c, x);
+    Var y = (*conv_)(c, x);
     if (y.shape()[1] != height_) y = slice(y, 1, 0, height_);
     return y.shape()[2] != width_ ? slice(y, 2, 0, width_) : y;
   }
 
  private:
   Index height_, width_;
-  ConvTranspose2d conv_;
+  std::unique_ptr<Layer> conv_;
 };
 
 class ConvDecoder final : public Network {
@@ -148,17 +159,17 @@ class ConvDecoder final : public Network {
     std::reverse(layers.begin(), layers.end());
     std::reverse(shapes.begin(), shapes.end());  // as the decoder passes them
     start_ = {shapes.front().height, shapes.front().width, s.config.channels.front()};
-    begin(s, style, input, p);
+    begin(s, style, input);
 
     for (std::size_t i = 0; i < layers.size(); ++i) {
       const Index channels = s.config.channels[i];
       const bool makes_image = i + 1 == layers.size() && s.config.output_kernel == 0;
       add_residual_blocks(convs_, s, style, channels);
       if (makes_image) {
-        convs_.add<Enlarge>(channels, numbers * data.channels, layers[i], shapes[i + 1], Conv2dOptions{});
+        convs_.add<Enlarge>(channels, numbers * data.channels, layers[i], shapes[i + 1]);
       } else {
         const Index next = s.config.channels[std::min(i + 1, layers.size() - 1)];
-        convs_.add<Enlarge>(channels, style.width(next), layers[i], shapes[i + 1], style.conv(layers[i]));
+        convs_.add<Enlarge>(channels, next, layers[i], shapes[i + 1], style.inner(), style.bias(), style.gated);
         style.finish(convs_, next);
       }
     }
@@ -180,7 +191,7 @@ class ConvDecoder final : public Network {
 
  private:
   /// From the code to the first map of features.
-  void begin(const ConvSettings& s, const Style& style, const ImageShape& input, const Parameters&) {
+  void begin(const ConvSettings& s, const Style& style, const ImageShape& input) {
     spatial_input_ = input.spatial();
     input_channels_ = spatial_input_ ? input.channels : start_.channels;
     if (!spatial_input_) {
@@ -196,8 +207,7 @@ class ConvDecoder final : public Network {
                             input.height, " x ", input.width, "; give it the kernels and strides of the encoder in reverse"));
     if (!s.config.dense.empty())
       throw ConfigError("model.decoder.dense: the code is a map of features, so there are no fully connected layers; set []");
-    convs_.add<Conv2d>(input.channels, style.width(start_.channels), 3, style.conv({3, 1}));
-    style.finish(convs_, start_.channels);
+    style.add_conv(convs_, input.channels, start_.channels, {3, 1});
   }
 
   ImageShape data_, start_;
@@ -217,4 +227,3 @@ std::unique_ptr<Network> conv_decoder(const ConvSettings& settings, const ImageS
 }
 
 }  // namespace vaezoo
-#endif

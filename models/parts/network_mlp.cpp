@@ -1,9 +1,8 @@
 // Fully connected networks.
+#include "models/parts/film.hpp"
 #include "models/parts/network_kinds.hpp"
 
-#if __has_include("autodiff/image_layers.hpp")
 #include "autodiff/image_layers.hpp"
-#endif
 
 namespace vaezoo {
 namespace {
@@ -41,13 +40,15 @@ class MlpNetwork final : public Network {
 
 }  // namespace
 
-std::unique_ptr<Network> mlp_network(const MlpConfig& config, Index inputs, Index outputs, Parameters p) {
+std::unique_ptr<Network> mlp_network(const MlpConfig& config, Index inputs, Index outputs, Index film, Parameters p) {
   auto network = std::make_unique<MlpNetwork>(inputs, p);
   const Activation activation = activation_from_name(config.activation);
   for (const std::int64_t width : config.hidden) {
-    if (config.batch_norm) {
+    if (config.batch_norm || film > 0) {
       network->add<Linear>(width);
-      network->layers().add<BatchNorm>(width).add<Activate>(activation);
+      if (config.batch_norm) network->layers().add<BatchNorm>(width);
+      if (film > 0) network->layers().add<Film>(film, width);
+      network->layers().add<Activate>(activation);
     } else {
       network->add<Linear>(width, activation);
     }
@@ -57,13 +58,14 @@ std::unique_ptr<Network> mlp_network(const MlpConfig& config, Index inputs, Inde
   return network;
 }
 
-#if __has_include("autodiff/image_layers.hpp")
-std::unique_ptr<Network> gated_mlp_network(const MlpConfig& config, Index inputs, Index outputs, Parameters p) {
+std::unique_ptr<Network> gated_mlp_network(const MlpConfig& config, Index inputs, Index outputs, Index film, Parameters p) {
   auto network = std::make_unique<MlpNetwork>(inputs, p);
-  for (const std::int64_t width : config.hidden) network->add<GatedLinear>(width);
+  for (const std::int64_t width : config.hidden) {
+    network->add<GatedLinear>(width);
+    if (film > 0) network->layers().add<Film>(film, width);
+  }
   network->set_output(outputs, p);
   return network;
 }
-#endif
 
 }  // namespace vaezoo

@@ -10,10 +10,10 @@ using namespace ad;
 constexpr Range kOneOrMore = {.low = 1};
 const std::vector<std::string> kActivations{"relu", "leaky_relu", "elu", "gelu", "silu", "softplus", "tanh", "sigmoid", "identity"};
 
-ConvSettings conv_settings(const NetworkConfig& config) {
-  if (config.name == "gated_conv") return {config.gated_conv, true, 0};
-  if (config.name == "resnet") return {config.resnet, false, config.resnet.blocks};
-  return {config.conv, false, 0};
+ConvSettings conv_settings(const NetworkConfig& config, Index film) {
+  if (config.name == "gated_conv") return {config.gated_conv, true, 0, film};
+  if (config.name == "resnet") return {config.resnet, false, config.resnet.blocks, film};
+  return {config.conv, false, 0, film};
 }
 
 }  // namespace
@@ -63,24 +63,17 @@ void NetworkConfig::visit(Fields& f, const char* key, const char* doc) {
            doc);
 }
 
-std::unique_ptr<Network> make_encoder_network(const NetworkConfig& config, const ImageShape& data, Parameters p) {
-  if (config.name == "mlp") return mlp_network(config.mlp, data.size(), 0, p);
-#if __has_include("autodiff/image_layers.hpp")
-  if (config.name == "gated_mlp") return gated_mlp_network(config.gated_mlp, data.size(), 0, p);
-  return conv_encoder(conv_settings(config), data, p);
-#else
-  return nullptr;
-#endif
+std::unique_ptr<Network> make_encoder_network(const NetworkConfig& config, const ImageShape& data, Parameters p, Index film) {
+  if (config.name == "mlp") return mlp_network(config.mlp, data.size(), 0, film, p);
+  if (config.name == "gated_mlp") return gated_mlp_network(config.gated_mlp, data.size(), 0, film, p);
+  return conv_encoder(conv_settings(config, film), data, p);
 }
 
-std::unique_ptr<Network> make_decoder_network(const NetworkConfig& config, const ImageShape& input, const ImageShape& data, Index numbers, Parameters p) {
-  if (config.name == "mlp") return mlp_network(config.mlp, input.size(), numbers * data.size(), p);
-#if __has_include("autodiff/image_layers.hpp")
-  if (config.name == "gated_mlp") return gated_mlp_network(config.gated_mlp, input.size(), numbers * data.size(), p);
-  return conv_decoder(conv_settings(config), input, data, numbers, p);
-#else
-  return nullptr;
-#endif
+std::unique_ptr<Network> make_decoder_network(const NetworkConfig& config, const ImageShape& input, const ImageShape& data, Index numbers, Parameters p,
+                                              Index film) {
+  if (config.name == "mlp") return mlp_network(config.mlp, input.size(), numbers * data.size(), film, p);
+  if (config.name == "gated_mlp") return gated_mlp_network(config.gated_mlp, input.size(), numbers * data.size(), film, p);
+  return conv_decoder(conv_settings(config, film), input, data, numbers, p);
 }
 
 }  // namespace vaezoo

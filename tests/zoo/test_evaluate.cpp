@@ -97,6 +97,11 @@ struct LinearVae {
   }
 };
 
+/// Examples [N, D] as a batch.
+auto on_tape(const std::vector<Real>& x) {
+  return [&x](Tape& tape) { return Minibatch{.x = tape.constant({std::ssize(x) / kD, kD}, x)}; };
+}
+
 struct Statistics {
   double mean = 0, error = 0;
 };
@@ -111,7 +116,7 @@ Statistics statistics(const std::vector<double>& values) {
 Statistics gap(LinearVae& vae, Index samples) {
   const std::vector<Real> x = vae.examples();
   Tape tape(ad::Grad::off);
-  std::vector<double> gaps = importance_log_likelihood(*vae.model, tape, x, {}, kD, samples, 50, Key(5));
+  std::vector<double> gaps = importance_log_likelihood(*vae.model, tape, on_tape(x), samples, 50, Key(5));
   for (Index i = 0; i < kN; ++i) gaps[at(i)] = vae.truth.log_density(std::span(x).subspan(at(i * kD), at(kD))) - gaps[at(i)];
   return statistics(gaps);
 }
@@ -124,7 +129,7 @@ TEST_CASE("evaluate: at the true posterior ELBO and importance sampling are log 
   const std::vector<Real> x = vae.examples();
   for (const Index samples : {1, 7}) {
     Tape tape(ad::Grad::off);
-    const std::vector<double> log_p = importance_log_likelihood(*vae.model, tape, x, {}, kD, samples, 50, Key(5));
+    const std::vector<double> log_p = importance_log_likelihood(*vae.model, tape, on_tape(x), samples, 50, Key(5));
     double worst = 0;
     for (Index i = 0; i < kN; ++i)
       worst = std::max(worst, std::abs(log_p[at(i)] - vae.truth.log_density(std::span(x).subspan(at(i * kD), at(kD)))));
@@ -168,7 +173,7 @@ TEST_CASE("evaluate: the estimate in chunks is the plain log-mean-exp of the sam
     for (Index i = 0; i < count * k; ++i) sum[at(i / k)] += std::exp(static_cast<long double>(log_w.data()[i]));
   }
   Tape tape(ad::Grad::off);
-  const std::vector<double> log_p = importance_log_likelihood(*vae.model, tape, some, {}, kD, samples, chunk, Key(5));
+  const std::vector<double> log_p = importance_log_likelihood(*vae.model, tape, on_tape(some), samples, chunk, Key(5));
   for (Index b = 0; b < count; ++b) {
     const auto expected = static_cast<double>(std::log(sum[at(b)] / static_cast<long double>(samples)));
     CHECK(log_p[at(b)] == doctest::Approx(expected).epsilon(1e-12));

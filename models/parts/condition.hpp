@@ -1,0 +1,43 @@
+#pragma once
+// What a conditional model is told, as numbers on the tape.
+#include <optional>
+
+#include "models/model.hpp"
+#include "models/parts/networks.hpp"
+
+namespace vaezoo {
+
+/// "condition": {"on": "labels", "by": "concat"}.
+struct ConditionConfig {
+  std::string on = "labels";    // labels, conditions
+  std::string by = "concat";    // concat, embedding, film
+  std::int64_t embedding_dim = 32;
+
+  void fields(Fields& f);
+};
+
+/// Labels as one-hot rows or learned vectors; real conditions as they are or through a linear layer.
+class Condition {
+ public:
+  /// Throws ConfigError when the data do not have what the model is to be told.
+  Condition(const ConditionConfig& config, const DataSpec& data, ad::Parameters p);
+
+  /// [B, width()]. Throws Error when the batch has no labels (conditions), or one outside of the classes.
+  Var operator()(const Context& c, const Minibatch& given) const;
+  Index width() const { return width_; }
+  Index film_width() const { return config_.by == "film" ? width_ : 0; }
+  Conditioning kind() const { return config_.on == "labels" ? Conditioning::labels : Conditioning::conditions; }
+  std::string describe() const;
+
+ private:
+  ConditionConfig config_;
+  Index classes_, raw_width_, width_;
+  std::optional<ad::Linear> embedding_;
+};
+
+/// x [B, H W C] with the condition [B, n] beside it: n more channels of every pixel for a network of convolutions, n more
+/// numbers otherwise; and the shape that comes out.
+Var beside(Var x, Var condition, const ImageShape& shape, bool every_pixel);
+ImageShape shape_beside(const ImageShape& shape, Index n, bool every_pixel);
+
+}  // namespace vaezoo
