@@ -13,13 +13,16 @@ namespace {
 
 const ConvKernels& kernels(const ConvGeometry&) { return kIm2colKernels; }
 
-void check_images(const char* op, Var x, Var weight, Index stride, Index padding, Index dilation, Index groups) {
+void check_images(const char* op, Var x, Var weight, Index stride, const Border& padding, Index dilation,
+                  Index groups) {
   AD_CHECK(x.shape().rank() == 4, op, cat("x must be images [batch, height, width, channels], it is ", x.shape()));
   AD_CHECK(weight.shape().rank() == 4, op,
            cat("the weight must have four axes, two of channels and [kernel height, kernel width], it is ", weight.shape()));
-  AD_CHECK(stride >= 1 && dilation >= 1 && groups >= 1 && padding >= 0, op,
-           cat("stride, dilation and groups must be positive and padding not negative, they are ", stride, ", ", dilation, ", ",
-               groups, " and ", padding));
+  const auto [top, bottom, left, right] = padding;
+  AD_CHECK(stride >= 1 && dilation >= 1 && groups >= 1, op,
+           cat("stride, dilation and groups must be positive, they are ", stride, ", ", dilation, " and ", groups));
+  AD_CHECK(std::min({top, bottom, left, right}) >= 0, op,
+           cat("the padding must not be negative, it is ", top, ", ", bottom, ", ", left, ", ", right));
   AD_CHECK(weight.shape()[2] >= 1 && weight.shape()[3] >= 1, op, cat("the kernel is empty, the weight is ", weight.shape()));
 }
 
@@ -87,12 +90,13 @@ Var conv2d(Var x, Var weight, Var bias, const ConvOptions& options, Activation a
            cat("x is ", s, " and the weight ", w, " in ", groups, " groups: x must have ", w[1] * groups,
                " channels, and the number of outputs must be a multiple of the groups"));
   check_bias("conv2d", bias, w[0]);
-  const auto size = [&](Index in, Index kernel) { return in + 2 * padding - dilation * (kernel - 1) - 1; };
-  AD_CHECK(size(s[1], w[2]) >= 0 && size(s[2], w[3]) >= 0, "conv2d",
-           cat("the kernel ", w[2], " x ", w[3], dilation > 1 ? cat(" with dilation ", dilation) : "", " is larger than the image ",
-               s[1], " x ", s[2], " with padding ", padding));
-  const ConvGeometry g{s[0], s[1], s[2], s[3], size(s[1], w[2]) / stride + 1, size(s[2], w[3]) / stride + 1,
-                       w[0], w[2], w[3], stride, padding, dilation, groups};
+  const Index height = s[1] + padding.top + padding.bottom, width = s[2] + padding.left + padding.right;
+  const Index down = height - dilation * (w[2] - 1) - 1, across = width - dilation * (w[3] - 1) - 1;
+  AD_CHECK(down >= 0 && across >= 0, "conv2d",
+           cat("the kernel ", w[2], " x ", w[3], dilation > 1 ? cat(" with dilation ", dilation) : "",
+               " is larger than the image, with its padding ", height, " x ", width));
+  const ConvGeometry g{s[0], s[1], s[2], s[3], down / stride + 1, across / stride + 1, w[0], w[2], w[3],
+                       stride, padding.top, padding.left, dilation, groups};
   const Var y = node("conv2d", {g.batch, g.out_height, g.out_width, g.out_channels}, x, weight, bias);
   const Finish finish = finish_of(bias, activation);
   const ConvKernels* k = &kernels(g);
@@ -126,7 +130,7 @@ Var conv_transpose2d(Var x, Var weight, Var bias, const ConvTransposeOptions& op
   AD_CHECK(size(s[1], w[2]) >= 1 && size(s[2], w[3]) >= 1, "conv_transpose2d",
            cat("the padding ", padding, " leaves nothing of the image ", s, " under the kernel ", w[2], " x ", w[3]));
   const ConvGeometry g{s[0], size(s[1], w[2]), size(s[2], w[3]), out, s[1], s[2],  // the convolution that goes the other way
-                       s[3], w[2], w[3], stride, padding, dilation, groups};
+                       s[3], w[2], w[3], stride, padding, padding, dilation, groups};
   const Var y = node("conv_transpose2d", {g.batch, g.height, g.width, g.channels}, x, weight, bias);
   const Finish finish = finish_of(bias, activation);
   const ConvKernels* k = &kernels(g);

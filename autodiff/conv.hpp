@@ -7,9 +7,19 @@
 
 namespace ad {
 
-/// The same along height and width; for other borders use `pad` first.
+/// Zeros around an image, as many on every side or {top, bottom, left, right}: `.padding = 1`, `.padding = {2, 0, 1, 1}`.
+struct Border {
+  Index top = 0, bottom = 0, left = 0, right = 0;
+
+  Border(Index all) : Border(all, all, all, all) {}  // NOLINT: .padding = 1 reads as in PyTorch
+  Border(Index t, Index b, Index l, Index r) : top(t), bottom(b), left(l), right(r) {}
+};
+
+/// Stride and dilation are the same along height and width.
 struct ConvOptions {
-  Index stride = 1, padding = 0, dilation = 1, groups = 1;
+  Index stride = 1;
+  Border padding = 0;
+  Index dilation = 1, groups = 1;
 };
 
 /// `output_padding` rows and columns are added below and to the right, to choose among the sizes that a strided
@@ -20,7 +30,7 @@ struct ConvTransposeOptions {
 
 /// y = activation(x * weight + bias); pixels outside of x are 0. groups = C is a depthwise convolution.
 ///   x: [B, H, W, C]   weight: [out, C / groups, kh, kw]   bias: [out], or an empty Var for none
-///   returns: [B, Ho, Wo, out], Ho = (H + 2 padding - dilation (kh - 1) - 1) / stride + 1, rounded down.
+///   returns: [B, Ho, Wo, out], Ho = (H + top + bottom - dilation (kh - 1) - 1) / stride + 1, rounded down.
 /// Throws ShapeError when the sizes do not fit.
 Var conv2d(Var x, Var weight, Var bias = {}, const ConvOptions& options = {}, Activation activation = Activation::identity);
 

@@ -19,7 +19,7 @@ Index ceil_div(Index a, Index b) { return (a + b - 1) / b; }
 Index patch_size(const ConvGeometry& g) { return g.taps() * g.group_in(); }
 
 /// Is x itself the matrix of patches?
-bool pointwise(const ConvGeometry& g) { return g.taps() == 1 && g.stride == 1 && g.padding == 0; }
+bool pointwise(const ConvGeometry& g) { return g.taps() == 1 && g.stride == 1 && g.top == 0 && g.left == 0 && g.out_height == g.height && g.out_width == g.width; }
 
 /// Pieces, a power of two, into which `columns` are cut so that `tasks` become enough.
 Index column_parts(Index columns, Index tasks) {
@@ -65,8 +65,8 @@ void gather_patches(const ConvGeometry& g, const Real* x, Index group, Index fir
   const Index in = g.group_in(), span = g.kernel_width * in;
   for (Index r = first; r < first + count; ++r) {
     const Index column = r % g.out_width, row = r / g.out_width % g.out_height, b = r / (g.out_width * g.out_height);
-    const Index j = column * g.stride - g.padding;
-    Index i = row * g.stride - g.padding;
+    const Index j = column * g.stride - g.left;
+    Index i = row * g.stride - g.top;
     for (Index t = 0; t < g.kernel_height; ++t, i += g.dilation, patches += span) {
       if (i >= 0 && i < g.height)
         gather_kernel_row(g, x + (b * g.height + i) * g.width * g.channels, j, group * in, patches);
@@ -129,9 +129,9 @@ struct Bands {
     b.last = std::min(g.batch, b.first + images);
     b.top = i % per_image * rows;
     b.bottom = std::min(g.height, b.top + rows);
-    const Index reach = (g.kernel_height - 1) * g.dilation;  // rows r of y with r stride - padding + [0, reach] meeting the band
-    b.from = std::max<Index>(0, ceil_div(std::max<Index>(0, b.top + g.padding - reach), g.stride));
-    b.to = std::clamp((b.bottom - 1 + g.padding) / g.stride + 1, b.from, g.out_height);
+    const Index reach = (g.kernel_height - 1) * g.dilation;  // rows r of y with r stride - top + [0, reach] meeting the band
+    b.from = std::max<Index>(0, ceil_div(std::max<Index>(0, b.top + g.top - reach), g.stride));
+    b.to = std::clamp((b.bottom - 1 + g.top) / g.stride + 1, b.from, g.out_height);
     return b;
   }
 };
@@ -140,14 +140,14 @@ struct Bands {
 void scatter_patches(const ConvGeometry& g, const Band& band, Index b, Index channel, Index width, const Real* patches, Real* x) {
   for (Index row = band.from; row < band.to; ++row)
     for (Index column = 0; column < g.out_width; ++column) {
-      Index i = row * g.stride - g.padding;
+      Index i = row * g.stride - g.top;
       for (Index t = 0; t < g.kernel_height; ++t, i += g.dilation) {
         if (i < band.top || i >= band.bottom) {
           patches += g.kernel_width * width;
           continue;
         }
         Real* image_row = x + (b * g.height + i) * g.width * g.channels + channel;
-        Index j = column * g.stride - g.padding;
+        Index j = column * g.stride - g.left;
         for (Index u = 0; u < g.kernel_width; ++u, j += g.dilation, patches += width)
           if (j >= 0 && j < g.width) add_to(image_row + j * g.channels, patches, width);
       }

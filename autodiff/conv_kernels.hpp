@@ -11,7 +11,7 @@ struct ConvGeometry {
   Index batch, height, width, channels;
   Index out_height, out_width, out_channels;
   Index kernel_height, kernel_width;
-  Index stride, padding, dilation, groups;
+  Index stride, top, left, dilation, groups;  // top, left: zeros around x; below and to the right the sizes tell
 
   Index pixels() const { return batch * height * width; }              ///< of x
   Index out_pixels() const { return batch * out_height * out_width; }  ///< of y

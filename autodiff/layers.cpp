@@ -2,20 +2,12 @@
 
 #include "autodiff/elementwise.hpp"
 #include "autodiff/indexing.hpp"
+#include "autodiff/layer_support.hpp"
 #include "autodiff/normalization.hpp"
 #include "autodiff/random_ops.hpp"
 
 namespace ad {
-namespace {
-
-Index checked(Index size, const Parameters& p, const char* layer, const char* what) {
-  AD_CHECK(size > 0, layer, cat(p.prefix(), ": ", what, " must be positive, got ", size));
-  return size;
-}
-
-Var on_tape(const Context& context, Parameter* p) { return p == nullptr ? Var() : context.tape.parameter(*p); }
-
-}  // namespace
+using detail::checked, detail::on_tape;
 
 Linear::Linear(const Parameters& p, Index in, Index out, const LinearOptions& options)
     : weight_(&p.add("weight", {checked(out, p, "Linear", "out"), checked(in, p, "Linear", "in")}, options.initial_weight)),

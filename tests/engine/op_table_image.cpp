@@ -31,16 +31,17 @@ void each_pixel(const Shape& s, F f) {
 Reference convolution(const ad::ConvOptions& o, std::function<double(double)> activation = [](double v) { return v; }) {
   return [=](Tensors x) {
     const Shape s = x[0].shape, w = x[1].shape;
-    const auto size = [&](Index n, Index k) { return (n + 2 * o.padding - o.dilation * (k - 1) - 1) / o.stride + 1; };
-    Tensor y({s[0], size(s[1], w[2]), size(s[2], w[3]), w[0]});
+    const ad::Border& p = o.padding;
+    const auto size = [&](Index n, Index k) { return (n - o.dilation * (k - 1) - 1) / o.stride + 1; };
+    Tensor y({s[0], size(s[1] + p.top + p.bottom, w[2]), size(s[2] + p.left + p.right, w[3]), w[0]});
     each_pixel(y.shape, [&](Index b, Index i, Index j, Index c, Index to) {
       double sum = x.size() > 2 ? x[2][c] : 0;
       const Index first = c / (w[0] / o.groups) * w[1];
       for (Index k = 0; k < w[1]; ++k)
-        for (Index p = 0; p < w[2]; ++p)
-          for (Index q = 0; q < w[3]; ++q)
-            sum += x[1][((c * w[1] + k) * w[2] + p) * w[3] + q] *
-                   at(x[0], b, i * o.stride - o.padding + p * o.dilation, j * o.stride - o.padding + q * o.dilation, first + k);
+        for (Index u = 0; u < w[2]; ++u)
+          for (Index v = 0; v < w[3]; ++v)
+            sum += x[1][((c * w[1] + k) * w[2] + u) * w[3] + v] *
+                   at(x[0], b, i * o.stride - p.top + u * o.dilation, j * o.stride - p.left + v * o.dilation, first + k);
       y[to] = activation(sum);
     });
     return y;
@@ -106,6 +107,7 @@ std::vector<Row> convolution_rows() {
       plain, transposed, bad_output_padding, bad_stride,
       conv_row({.stride = 2, .padding = 1}, {{Shape{2, 6, 5, 1}, Shape{4, 1, 4, 4}, Shape{4}}, {Shape{3, 7, 7, 3}, Shape{5, 3, 3, 3}, Shape{5}}, {Shape{1, 2, 2, 2}, Shape{3, 2, 3, 3}}}, "stride 2"),
       conv_row({.stride = 3, .padding = 2}, {{Shape{2, 7, 8, 2}, Shape{3, 2, 2, 4}, Shape{3}}}, "stride 3"),
+      conv_row({.padding = {2, 0, 1, 3}}, {{Shape{2, 3, 4, 2}, Shape{3, 2, 3, 4}, Shape{3}}, {Shape{1, 3, 4, 2}, Shape{3, 2, 1, 1}}}, "uneven border"),
       conv_row({.padding = 2, .dilation = 2}, {{Shape{2, 5, 6, 2}, Shape{3, 2, 3, 3}, Shape{3}}}, "dilation"),
       conv_row({.stride = 2, .padding = 3, .dilation = 3}, {{Shape{1, 8, 9, 2}, Shape{3, 2, 3, 2}, Shape{3}}}, "stride and dilation"),
       conv_row({.padding = 1, .groups = 3}, {{Shape{2, 4, 5, 6}, Shape{9, 2, 3, 3}, Shape{9}}}, "groups"),
