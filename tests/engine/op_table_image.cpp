@@ -1,6 +1,13 @@
+#include <algorithm>
 #include <cmath>
+#include <limits>
 
 #include "autodiff/conv.hpp"
+#include "autodiff/gating.hpp"
+#include "autodiff/normalization.hpp"
+#include "autodiff/pooling.hpp"
+#include "autodiff/resampling.hpp"
+#include "autodiff/weight_norm.hpp"
 #include "tests/engine/op_table.hpp"
 
 namespace op_table {
@@ -133,7 +140,190 @@ std::vector<Row> convolution_rows() {
   };
 }
 
-[[maybe_unused]] const bool added = add_rows(convolution_rows());
+/// f of the numbers of each window; the padding is `outside`.
+Reference pooled(const ad::PoolOptions& o, double outside, std::function<double(const std::vector<double>&)> f) {
+  return [=](Tensors x) {
+    const Shape s = x[0].shape;
+    const Index stride = o.stride == 0 ? o.kernel : o.stride;
+    const auto size = [&](Index n) { return (n + 2 * o.padding - o.kernel) / stride + 1; };
+    Tensor y({s[0], size(s[1]), size(s[2]), s[3]});
+    each_pixel(y.shape, [&](Index b, Index i, Index j, Index c, Index to) {
+      std::vector<double> window;
+      for (Index p = 0; p < o.kernel; ++p)
+        for (Index q = 0; q < o.kernel; ++q) {
+          const Index row = i * stride - o.padding + p, column = j * stride - o.padding + q;
+          const bool inside = row >= 0 && row < s[1] && column >= 0 && column < s[2];
+          window.push_back(inside ? at(x[0], b, row, column, c) : outside);
+        }
+      y[to] = f(window);
+    });
+    return y;
+  };
+}
+
+double average(const std::vector<double>& v) {
+  double sum = 0;
+  for (double e : v) sum += e;
+  return sum / double(v.size());
+}
+double largest(const std::vector<double>& v) { return *std::ranges::max_element(v); }
+
+Row pool_row(bool average_of, const ad::PoolOptions& o, std::vector<std::vector<Shape>> cases, std::string note) {
+  Row row{average_of ? "avg_pool2d(Var, const PoolOptions&)" : "max_pool2d(Var, const PoolOptions&)",
+          [=](Tape&, Vars x) { return average_of ? avg_pool2d(x[0], o) : max_pool2d(x[0], o); },
+          average_of ? pooled(o, 0, average) : pooled(o, -std::numeric_limits<double>::infinity(), largest), std::move(cases)};
+  row.rejects = {{{Shape{2, 3, 3}}, "x must be images"}, {{Shape{1, 1, 1, 2}}, "larger than the images"}};
+  row.note = std::move(note);
+  return row;
+}
+
+std::vector<Row> pooling_rows() {
+  const std::vector<std::vector<Shape>> cases{{Shape{2, 4, 6, 3}}, {Shape{1, 5, 7, 18}}, {Shape{0, 4, 4, 2}}, {Shape{3, 3, 3, 1}}};
+  std::vector<Row> rows;
+  for (bool average_of : {true, false}) {
+    rows.push_back(pool_row(average_of, {}, cases, "2"));
+    rows.push_back(pool_row(average_of, {.kernel = 3, .stride = 2}, cases, "3 by 2"));
+    rows.push_back(pool_row(average_of, {.kernel = 3, .stride = 1, .padding = 1}, {{Shape{2, 4, 3, 2}}}, "3 by 1, padded"));
+    rows.back().rejects.pop_back();
+  }
+  rows.push_back({"global_avg_pool(Var)",
+                  [](Tape&, Vars x) { return global_avg_pool(x[0]); },
+                  grouped({1, 2}, false, average),
+                  {{Shape{2, 3, 4, 5}}, {Shape{1, 1, 1, 33}}},
+                  {},
+                  {{{Shape{2, 3, 4}}, "x must be images"}}});
+  return rows;
+}
+
+/// Each pixel of the result as its definition has it: the corners of the square around its centre, weighted.
+Reference interpolated(Index height, Index width) {
+  return [=](Tensors x) {
+    const Shape s = x[0].shape;
+    Tensor y({s[0], height, width, s[3]});
+    const auto source = [](Index i, Index from, Index to) { return std::max(0.0, (double(i) + 0.5) * double(from) / double(to) - 0.5); };
+    each_pixel(y.shape, [&](Index b, Index i, Index j, Index c, Index to) {
+      const double row = source(i, s[1], height), column = source(j, s[2], width);
+      double sum = 0;
+      for (Index p = 0; p < s[1]; ++p)
+        for (Index q = 0; q < s[2]; ++q) {
+          const double near_row = std::max(0.0, 1 - std::abs(std::min(row, double(s[1] - 1)) - double(p)));
+          const double near_column = std::max(0.0, 1 - std::abs(std::min(column, double(s[2] - 1)) - double(q)));
+          sum += near_row * near_column * at(x[0], b, p, q, c);
+        }
+      y[to] = sum;
+    });
+    return y;
+  };
+}
+
+Reference shuffled(Index r) {
+  return rearrange([r](const Shape& s) { return Shape{s[0], s[1] * r, s[2] * r, s[3] / (r * r)}; },
+                   [r](std::vector<Index> i, const Shape&) {
+                     return std::vector<Index>{i[0], i[1] / r, i[2] / r, (i[3] * r + i[1] % r) * r + i[2] % r};
+                   });
+}
+
+std::vector<Row> resampling_rows() {
+  const std::vector<std::vector<Shape>> cases{{Shape{2, 2, 3, 2}}, {Shape{1, 5, 4, 19}}, {Shape{0, 2, 2, 1}}, {Shape{1, 1, 1, 1}}};
+  const std::vector<Reject> not_images{{{Shape{2, 3, 4}}, "x must be images"}};
+  std::vector<Row> rows;
+  for (const auto& [height, width] : {std::pair<Index, Index>{4, 6}, {7, 5}, {3, 2}}) {
+    rows.push_back({"upsample_nearest(Var, Index, Index)",
+                    [=](Tape&, Vars x) { return upsample_nearest(x[0], height, width); },
+                    rearrange([=](const Shape& s) { return Shape{s[0], height, width, s[3]}; },
+                              [=](std::vector<Index> i, const Shape& s) {
+                                return std::vector<Index>{i[0], i[1] * s[1] / height, i[2] * s[2] / width, i[3]};
+                              }),
+                    cases, {}, not_images, ad::to_text(height)});
+    rows.push_back({"upsample_bilinear(Var, Index, Index)",
+                    [=](Tape&, Vars x) { return upsample_bilinear(x[0], height, width); }, interpolated(height, width), cases, {}, not_images,
+                    ad::to_text(height)});
+  }
+  rows.push_back({"pixel_shuffle(Var, Index)", [](Tape&, Vars x) { return pixel_shuffle(x[0], 2); }, shuffled(2),
+                  {{Shape{2, 2, 3, 4}}, {Shape{1, 3, 2, 12}}}, {}, {{{Shape{1, 2, 2, 6}}, "multiple of r^2"}}});
+  rows.push_back({"pixel_unshuffle(Var, Index)", [](Tape&, Vars x) { return pixel_unshuffle(x[0], 2); },
+                  rearrange([](const Shape& s) { return Shape{s[0], s[1] / 2, s[2] / 2, s[3] * 4}; },
+                            [](std::vector<Index> i, const Shape&) {
+                              return std::vector<Index>{i[0], i[1] * 2 + i[3] / 2 % 2, i[2] * 2 + i[3] % 2, i[3] / 4};
+                            }),
+                  {{Shape{2, 4, 6, 1}}, {Shape{1, 2, 4, 3}}}, {}, {{{Shape{1, 3, 2, 6}}, "multiples of 2"}}});
+  return rows;
+}
+
+Reference gated(std::function<double(double)> activation) {
+  return [=](Tensors x) {
+    Shape s = x[0].shape;
+    const Index width = s.back() / 2;
+    s[s.rank() - 1] = width;
+    Tensor y(s);
+    for (Index i = 0; i < s.size(); ++i) {
+      const Index a = i / width * 2 * width + i % width;
+      y[i] = activation(x[0][a]) / (1 + std::exp(-x[0][a + width]));
+    }
+    return y;
+  };
+}
+
+Tensor rows_of_length(Tensors x) {
+  Tensor y(x[0].shape);
+  const Index columns = y.shape.size() / y.shape[0];
+  for (Index r = 0; r < y.shape[0]; ++r) {
+    double squares = 0;
+    for (Index j = 0; j < columns; ++j) squares += x[0][r * columns + j] * x[0][r * columns + j];
+    for (Index j = 0; j < columns; ++j) y[r * columns + j] = x[1][r] * x[0][r * columns + j] / std::sqrt(squares);
+  }
+  return y;
+}
+
+constexpr double kEpsilon = 0.01;
+
+Reference group_normalized(Index groups) {
+  return [=](Tensors x) {
+    const Shape& s = x[0].shape;
+    const Index channels = s.back(), image = s.size() / s[0];
+    Tensor y(s);
+    const auto group = [&](Index i) { return i / image * groups + i % channels / (channels / groups); };
+    for (Index i = 0; i < s.size(); ++i) {
+      double n = 0, mean = 0, variance = 0;
+      for (Index j = 0; j < s.size(); ++j)
+        if (group(i) == group(j)) n += 1, mean += x[0][j];
+      mean /= n;
+      for (Index j = 0; j < s.size(); ++j)
+        if (group(i) == group(j)) variance += (x[0][j] - mean) * (x[0][j] - mean) / n;
+      y[i] = (x[0][i] - mean) / std::sqrt(variance + kEpsilon);
+      if (x.size() > 1) y[i] = y[i] * x[1][i % channels] + x[2][i % channels];
+    }
+    return y;
+  };
+}
+
+Row group_norm_row(Index groups, std::vector<std::vector<Shape>> cases, std::string note) {
+  return {"group_norm(Var, Var, Var, Index, Real)",
+          [=](Tape&, Vars x) {
+            return x.size() > 1 ? group_norm(x[0], x[1], x[2], groups, ad::Real(kEpsilon))
+                                : group_norm(x[0], {}, {}, groups, ad::Real(kEpsilon));
+          },
+          group_normalized(groups), std::move(cases), {}, {}, std::move(note)};
+}
+
+std::vector<Row> unit_rows() {
+  std::vector<Row> rows{
+      {"glu(Var, Activation)", [](Tape&, Vars x) { return glu(x[0]); }, gated([](double a) { return a; }),
+       {{Shape{3, 4}}, {Shape{2, 3, 38}}, {Shape{2}}}, {}, {{{Shape{2, 3}}, "must be even"}}},
+      {"glu(Var, Activation)", [](Tape&, Vars x) { return glu(x[0], ad::Activation::tanh); }, gated([](double a) { return std::tanh(a); }),
+       {{Shape{3, 4}}, {Shape{2, 3, 38}}}, {}, {}, "tanh"},
+      {"weight_norm(Var, Var)", [](Tape&, Vars x) { return weight_norm(x[0], x[1]); }, rows_of_length,
+       {{Shape{3, 4}, Shape{3}}, {Shape{2, 3, 3, 3}, Shape{2, 1, 1, 1}}, {Shape{4, 1}, Shape{4}}}, {}, {{{Shape{3, 4}, Shape{4}}, "one g for each row"}}},
+      group_norm_row(2, {{Shape{2, 3, 2, 4}, Shape{4}, Shape{4}}, {Shape{3, 6}, Shape{6}, Shape{6}}, {Shape{2, 5, 38}, Shape{38}, Shape{38}}}, "two groups"),
+      group_norm_row(1, {{Shape{2, 3, 5}}}, "one group, no weight"),
+      group_norm_row(3, {{Shape{1, 4, 4, 3}, Shape{3}, Shape{3}}}, "each channel"),
+  };
+  rows[3].rejects = {{{Shape{2, 3, 5}, Shape{5}, Shape{5}}, "multiple of the groups"}, {{Shape{2, 3, 4}, Shape{3}, Shape{3}}, "must be [4]"}};
+  return rows;
+}
+
+[[maybe_unused]] const bool added =
+    add_rows(convolution_rows()) && add_rows(pooling_rows()) && add_rows(resampling_rows()) && add_rows(unit_rows());
 
 }  // namespace
 }  // namespace op_table
