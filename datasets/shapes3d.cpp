@@ -2,7 +2,9 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <numbers>
+#include <utility>
 
 namespace vaezoo {
 namespace {
@@ -24,9 +26,9 @@ constexpr double kRoom = 5.2;
 constexpr double kCameraDistance = 4.8, kCameraHeight = 2.3, kTarget = 0.9;  // it looks at the point (0, kTarget, 0)
 constexpr double kHalfView = 0.36;  // tangent of half the angle of view
 constexpr double kAmbient = 0.35, kDiffuse = 0.65;
-constexpr double kRoomReflects = 0.8;    // less than the object, which stands out so where hues are equal
+constexpr double kRoomReflects = 0.8;     // less than the object, which stands out so where hues are equal
 constexpr Vec kLamp = {-0.4, 0.7, 0.75};  // its direction: left, above, behind the camera
-constexpr int kFine = 4;                 // a pixel of several faces takes kFine^2 samples
+constexpr int kFine = 4;                  // a pixel of several faces takes kFine^2 samples
 
 // Half sides, radii and heights of the objects at scale 1.
 constexpr double kCubeHalf = 0.7;
@@ -66,10 +68,11 @@ void meet(Hit& nearest, double t, Vec normal, int face) {
   if (t > 0 && t < nearest.t) nearest = {t, normal, face};
 }
 
-/// Floor or wall: what every ray meets at last.
+/// Floor or wall: what every ray meets at last. A ray along a wall is infinitely far from it, in front or behind.
 Hit room(const Ray& ray) {
   const auto wall = [](double from, double along) { return ((along > 0 ? kRoom : -kRoom) - from) / along; };
-  Hit hit{wall(ray.from.x, ray.along.x), {ray.along.x > 0 ? -1.0 : 1.0, 0, 0}, kWallX};
+  Hit hit{std::numeric_limits<double>::infinity(), {}, kFloor};
+  meet(hit, wall(ray.from.x, ray.along.x), {ray.along.x > 0 ? -1.0 : 1.0, 0, 0}, kWallX);
   meet(hit, wall(ray.from.z, ray.along.z), {0, 0, ray.along.z > 0 ? -1.0 : 1.0}, kWallZ);
   if (ray.along.y < 0) meet(hit, -ray.from.y / ray.along.y, {0, 1, 0}, kFloor);
   return hit;
@@ -103,11 +106,15 @@ void lid(Hit& nearest, const Ray& ray, double height, double radius) {
 
 void cube(Hit& nearest, const Ray& ray, double half) {
   const Vec from = ray.from - Vec{0, half, 0};
-  const auto enter = [half](double origin, double along) { return ((along > 0 ? -half : half) - origin) / along; };
-  const auto leave = [half](double origin, double along) { return ((along > 0 ? half : -half) - origin) / along; };
-  const double x = enter(from.x, ray.along.x), y = enter(from.y, ray.along.y), z = enter(from.z, ray.along.z);
-  const double end = std::min({leave(from.x, ray.along.x), leave(from.y, ray.along.y), leave(from.z, ray.along.z)});
-  const double begin = std::max({x, y, z});
+  // Between which t the ray is between two opposite faces: always (-inf, inf) or never (two equal infinities) when it is parallel.
+  const auto between_faces = [half](double origin, double along) {
+    const double a = (-half - origin) / along, b = (half - origin) / along;
+    return std::pair(std::min(a, b), std::max(a, b));
+  };
+  const auto [x, x_end] = between_faces(from.x, ray.along.x);
+  const auto [y, y_end] = between_faces(from.y, ray.along.y);
+  const auto [z, z_end] = between_faces(from.z, ray.along.z);
+  const double begin = std::max({x, y, z}), end = std::min({x_end, y_end, z_end});
   if (begin >= end) return;
   const auto against = [](double along) { return along > 0 ? -1.0 : 1.0; };
   if (begin == x) return meet(nearest, x, {against(ray.along.x), 0, 0}, kObject);
