@@ -55,7 +55,7 @@ std::span<const LikelihoodCase> likelihood_cases() {
 }
 
 DataSpec data_spec(LikelihoodCase::Values values, Index dimension) {
-  return {.height = 1, .width = dimension, .channels = 1, .classes = 0, .unit_interval = values != LikelihoodCase::Values::real};
+  return {.height = 1, .width = dimension, .channels = 1, .classes = kClasses, .unit_interval = values != LikelihoodCase::Values::real};
 }
 
 std::vector<Real> synthetic(LikelihoodCase::Values values, Index count, Index dimension, std::uint64_t seed) {
@@ -78,6 +78,15 @@ std::vector<Real> synthetic(LikelihoodCase::Values values, Index count, Index di
     }
   }
   return x;
+}
+
+Minibatch minibatch(Tape& tape, std::span<const Real> x, Index count) {
+  static const std::vector<int> labels = [] {
+    std::vector<int> l(4096);
+    for (std::size_t i = 0; i < l.size(); ++i) l[i] = static_cast<int>(i % std::size_t(kClasses));
+    return l;
+  }();
+  return {.x = tape.constant({count, static_cast<Index>(x.size()) / count}, x), .labels = std::span(labels).first(static_cast<std::size_t>(count))};
 }
 
 std::vector<double> train(const Built& built, std::span<const Real> x, Index count, int steps) {

@@ -61,6 +61,7 @@ inline std::string kl_settings(const std::string& model, const std::string& fiel
 }
 
 constexpr Index kDimension = 6;
+/// With labels of kClasses classes.
 DataSpec data_spec(LikelihoodCase::Values values, Index dimension = kDimension);
 /// [count, dimension]: two hidden factors and noise, brought to the range that `values` asks for.
 std::vector<Real> synthetic(LikelihoodCase::Values values, Index count, Index dimension = kDimension, std::uint64_t seed = 3);
@@ -68,8 +69,8 @@ std::vector<Real> synthetic(LikelihoodCase::Values values, Index count, Index di
 /// One training step of Adam at rate 0.01 on all of x per call; returns the losses.
 std::vector<double> train(const Built& built, std::span<const Real> x, Index count, int steps);
 
-inline Minibatch minibatch(Tape& tape, std::span<const Real> x, Index count) {
-  return {.x = tape.constant({count, static_cast<Index>(x.size()) / count}, x)};
-}
+constexpr Index kClasses = 3;
+/// x [count, D] with labels 0, 1, 2, 0, ...; at most 4096 rows.
+Minibatch minibatch(Tape& tape, std::span<const Real> x, Index count);
 
 }  // namespace model_tests

@@ -170,7 +170,8 @@ TEST_CASE("the loss is a mean over the batch: the same examples twice give the s
 
 TEST_CASE("the log-likelihood is a sum over the data dimensions: each pixel twice gives it twice, and leaves the KL") {
   const std::string linear = R"({"encoder": {"hidden": []}, "decoder": {"hidden": []}})";
-  for (const ModelEntry& entry : model_registry())
+  for (const char* name : {"autoencoder", "vae", "beta_vae"}) {  // whose weights have this layout; all models share the likelihoods
+    const ModelEntry& entry = find_model(name);
     for (const LikelihoodCase& one : likelihood_cases()) {
       CAPTURE(std::string(entry.name));
       CAPTURE(one.settings);
@@ -199,6 +200,7 @@ TEST_CASE("the log-likelihood is a sum over the data dimensions: each pixel twic
       CHECK(both.term("reconstruction") == doctest::Approx(2 * once.term("reconstruction")).epsilon(kTolerance));
       if (narrow.model->has_density()) CHECK(both.term("kl") == doctest::Approx(once.term("kl")).epsilon(kTolerance));
     }
+  }
 }
 
 TEST_CASE("importance weights put the most weight on the best sample") {

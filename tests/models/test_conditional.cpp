@@ -1,0 +1,125 @@
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <functional>
+
+#include "autodiff/gradcheck.hpp"
+#include "autodiff/reduce.hpp"
+#include "tests/models/models_support.hpp"
+
+using namespace model_tests;
+using Values = LikelihoodCase::Values;
+
+namespace {
+
+const std::string kSmall = R"("latent_dim": 2, "encoder": {"name": "mlp", "hidden": [7], "activation": "tanh"},
+                             "decoder": {"name": "mlp", "hidden": [6], "activation": "tanh"})";
+
+std::string settings(const std::string& by, const std::string& prior, const std::string& on = "labels") {
+  return "{" + kSmall + R"(, "condition": {"on": ")" + on + R"(", "by": ")" + by + R"(", "embedding_dim": 4}, "prior": )" + prior + "}";
+}
+
+DataSpec with_conditions(Index conditions) {
+  DataSpec data = data_spec(Values::unit);
+  data.conditions = conditions;
+  return data;
+}
+
+std::string message_of(const std::function<void()>& f) {
+  try {
+    f();
+  } catch (const std::exception& e) {
+    return e.what();
+  }
+  return "";
+}
+
+constexpr const char* kPriors[] = {R"("standard_normal")", R"({"name": "conditional", "hidden": [3]})"};
+
+}  // namespace
+
+#ifdef VAEZOO_DOUBLE
+TEST_CASE("conditional VAE: the gradient is right for every way of being told, on labels and on real conditions") {
+  constexpr Index count = 6;
+  const std::vector<Real> x = synthetic(Values::unit, count), y = synthetic(Values::real, count, 2, 9);
+  for (const char* by : {"concat", "embedding", "film"})
+    for (const char* prior : kPriors)
+      for (const char* on : {"labels", "conditions"}) {
+        CAPTURE(by);
+        CAPTURE(prior);
+        const Built built = build("conditional_vae", settings(by, prior, on), with_conditions(2));
+        const ad::GradcheckReport report = gradcheck_parameters(*built.store, [&](Tape& tape) {
+          Minibatch batch = minibatch(tape, x, count);
+          batch.conditions = tape.constant({count, 2}, y);
+          return built.model->objective({tape, true, Key(6)}, {}, batch).loss;
+        });
+        CHECK_MESSAGE(report.passed, report.text());
+        CHECK(report.checked == built.store->count());
+      }
+}
+#endif
+
+TEST_CASE("conditional VAE: what is generated depends on the label, once its weights are not zero") {
+  const std::vector<Real> x = synthetic(Values::unit, 6);
+  for (const char* by : {"concat", "embedding", "film"}) {
+    CAPTURE(by);
+    const Built built = build("conditional_vae", settings(by, kPriors[0]), data_spec(Values::unit));
+    ad::fill_normal(Key(4), built.store->values());
+    Tape tape(ad::Grad::off);
+    const Var z = tape.constant({2, 2}, Real(0.3));
+    const std::vector<int> same{1, 1}, differ{1, 2};
+    const Var a = built.model->decode({tape, false, Key(1)}, z, {.labels = same}), b = built.model->decode({tape, false, Key(1)}, z, {.labels = differ});
+    for (Index j = 0; j < kDimension; ++j) {
+      CHECK(a.data()[j] == a.data()[kDimension + j]);
+      CHECK(b.data()[j] == a.data()[j]);
+    }
+    CHECK(std::abs(double(b.data()[kDimension] - b.data()[0])) > 1e-3);
+  }
+}
+
+TEST_CASE("conditional VAE: the conditional prior is what the KL and the importance weights are taken against") {
+  // With q(z | x, y) = p(z | y) the KL is 0 and log w = log p(x | z, y).
+  constexpr Index count = 6;
+  const Built built = build("conditional_vae", "{" + kSmall + R"(, "prior": {"name": "conditional", "hidden": []}})", data_spec(Values::unit));
+  std::ranges::fill(built.values("encoder/head/weight"), Real(0));
+  const std::vector<Real> head{Real(0.5), Real(-1), Real(0.2), Real(-0.3)};
+  std::ranges::copy(head, built.values("encoder/head/bias").begin());
+  std::ranges::fill(built.values("prior/0/weight"), Real(0));
+  std::ranges::copy(head, built.values("prior/0/bias").begin());
+  const std::vector<Real> x = synthetic(Values::unit, count);
+  Tape tape(ad::Grad::off);
+  const Context c{tape, false, Key(2)};
+  const Minibatch batch = minibatch(tape, x, count);
+  const ElboTerms e = built.model->elbo(c, batch, Code::sample);
+  for (const Real k : e.kl.value()) CHECK(std::abs(double(k)) < 1e-6);
+  const Var log_w = built.model->log_weights(c, batch, 1);
+  for (Index i = 0; i < count; ++i) CHECK(double(log_w.data()[i]) == doctest::Approx(double(e.reconstruction.data()[i])).epsilon(1e-5));
+}
+
+TEST_CASE("conditional VAE: convolutions see the label as channels of every pixel") {
+  const DataSpec image{.height = 9, .width = 6, .channels = 2, .classes = 3, .unit_interval = true};
+  const Built built = build("conditional_vae", R"({"latent_dim": 2, "encoder": {"name": "conv", "channels": [4], "dense": []},
+                                                  "decoder": {"name": "conv", "channels": [4], "dense": [8]}})", image);
+  CHECK(built.store->find("encoder/conv/0/weight")->shape() == Shape{4, 5, 4, 4});  // 2 channels and 3 classes
+  const std::vector<Real> x = synthetic(Values::unit, 5, image.size());
+  Tape tape;
+  const Objective o = built.model->objective({tape, true, Key(1)}, {}, minibatch(tape, x, 5));
+  CHECK(std::isfinite(double(o.loss.item())));
+  tape.backward(o.loss);
+  CHECK(built.store->first_nonfinite_gradient().empty());
+}
+
+TEST_CASE("conditional VAE: data without what it is to be told are refused in one sentence") {
+  DataSpec bare = data_spec(Values::unit);
+  bare.classes = 0;
+  CHECK(message_of([&] { build("conditional_vae", "{}", bare); }) ==
+        "model.condition.on: these data have no labels; choose a model without a condition");
+  CHECK(message_of([&] { build("conditional_vae", settings("concat", kPriors[0], "conditions"), data_spec(Values::unit)); }) ==
+        "model.condition.on: these data have no conditions; they have labels");
+  const Built built = build("conditional_vae", "{" + kSmall + "}", data_spec(Values::unit));
+  Tape tape(ad::Grad::off);
+  const std::vector<int> labels{0, 7};
+  CHECK(message_of([&] { built.model->decode({tape, false, Key(1)}, tape.constant({2, 2}, Real(0)), {.labels = labels}); })
+            .find("label 7 of example 1 of the batch is not one of the 3 classes") != std::string::npos);
+}
