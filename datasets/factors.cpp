@@ -1,7 +1,6 @@
 #include "datasets/factors.hpp"
 
 #include <algorithm>
-#include <numeric>
 
 #include "autodiff/check.hpp"
 
@@ -28,7 +27,8 @@ std::size_t shape_of(const std::vector<Factor>& factors) {
 /// Images `drawn` of the grid.
 class RenderedSource final : public ExampleSource {
  public:
-  RenderedSource(std::shared_ptr<const Factors> truth, std::vector<Index> drawn) : truth_(std::move(truth)), drawn_(std::move(drawn)) {}
+  RenderedSource(std::shared_ptr<const Factors> truth, std::vector<Index> drawn)
+      : truth_(std::move(truth)), drawn_(std::move(drawn)) {}
 
   Index size() const override { return std::ssize(drawn_); }
   void read(Index row, std::span<std::uint8_t> out) const override {
@@ -67,7 +67,8 @@ Factors::Factors(std::vector<Factor> factors, ItemShape shape, int top, Render r
   AD_CHECK(!factors_.empty() && factors_.size() <= kMaxFactors, "Factors",
            ad::cat(factors_.size(), " factors; expected 1 to ", kMaxFactors));
   if (fixed_.empty()) fixed_.assign(factors_.size(), kFree);
-  AD_CHECK(fixed_.size() == factors_.size(), "Factors", ad::cat(fixed_.size(), " fixed values for ", factors_.size(), " factors"));
+  AD_CHECK(fixed_.size() == factors_.size(), "Factors",
+           ad::cat(fixed_.size(), " fixed values for ", factors_.size(), " factors"));
   for (std::size_t i = 0; i < factors_.size(); ++i) {
     AD_CHECK(fixed_[i] >= kFree && fixed_[i] < factors_[i].count(), "Factors",
              ad::cat("factor \"", factors_[i].name, "\" is fixed at ", fixed_[i], " of ", factors_[i].count()));
@@ -127,7 +128,8 @@ std::vector<int> Factors::sample(Key key, std::span<const int> given) const {
 
 void Factors::render(std::span<const int> tuple, std::span<std::uint8_t> pixels) const {
   check(tuple);
-  AD_CHECK(std::ssize(pixels) == shape_.size(), "Factors", ad::cat("room for ", pixels.size(), " of ", shape_.size(), " numbers"));
+  AD_CHECK(std::ssize(pixels) == shape_.size(), "Factors",
+           ad::cat("room for ", pixels.size(), " of ", shape_.size(), " numbers"));
   render_(tuple, pixels);
 }
 
@@ -139,7 +141,8 @@ void Factors::render(std::span<const int> tuple, std::span<Real> x) const {
 }
 
 void Factors::conditions(std::span<const int> tuple, std::span<Real> out) const {
-  AD_CHECK(out.size() == varying_.size(), "Factors", ad::cat("room for ", out.size(), " of ", varying_.size(), " varying factors"));
+  AD_CHECK(out.size() == varying_.size(), "Factors",
+           ad::cat("room for ", out.size(), " of ", varying_.size(), " varying factors"));
   for (std::size_t c = 0; c < out.size(); ++c) out[c] = factors_[at(varying_[c])].scaled(tuple[at(varying_[c])]);
 }
 
@@ -152,9 +155,9 @@ std::vector<std::string> Factors::condition_names() const {
 void FactorConfig::fields(Fields& f, const std::vector<Factor>& factors) {
   f("size", size, "pixels along each side of an image", between(16, 256));
   f("examples", examples,
-    "number of images in all splits together, drawn without replacement; 0: all that there are; null: 75000, or all when there are fewer",
+    "number of images in all splits together, drawn without replacement; 0: all that there are; null: 75000, or all of fewer",
     at_least(0));
-  f.object("fix", "factors that do not vary: \"shape\" by its word, the others by their index, counted from 0", [&](Fields& inner) {
+  const auto fix_fields = [&](Fields& inner) {
     for (std::size_t i = 0; i < factors.size(); ++i) {
       const Factor& factor = factors[i];
       if (factor.name == "shape") {
@@ -165,10 +168,12 @@ void FactorConfig::fields(Fields& f, const std::vector<Factor>& factors) {
         inner(factor.name.c_str(), fix[i], "index of the one value; null: all", between(0, factor.count() - 1));
       }
     }
-  });
+  };
+  f.object("fix", "factors that do not vary: \"shape\" by its word, the others by their index, counted from 0", fix_fields);
   const Index available = grid_size(factors, fixed(factors));
   f.require("examples", examples.value_or(0) <= available,
-            ad::cat(examples.value_or(0), " images were asked for, but the factors that vary make ", available, "; 0 takes all of them"));
+            ad::cat(examples.value_or(0), " images were asked for, but the factors that vary make ", available,
+                    "; 0 takes all of them"));
 }
 
 std::vector<int> FactorConfig::fixed(const std::vector<Factor>& factors) const {
@@ -204,7 +209,8 @@ Dataset load_factors(std::shared_ptr<const Factors> truth, const std::optional<s
   data.class_names = truth->factors()[shape_factor].words;
   data.classes = truth->factors()[shape_factor].count();
   data.condition_names = truth->condition_names();
-  data.train = Examples(std::make_shared<RenderedSource>(truth, std::move(drawn)), truth->shape().size(), truth->top(), std::move(labels));
+  const auto source = std::make_shared<RenderedSource>(truth, std::move(drawn));
+  data.train = Examples(source, truth->shape().size(), truth->top(), std::move(labels));
   if (width > 0) data.train.set_conditions(std::move(conditions), width);
   data.factors = std::move(truth);
   return data;

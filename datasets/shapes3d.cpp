@@ -27,7 +27,7 @@ constexpr double kCameraDistance = 4.8, kCameraHeight = 2.3, kTarget = 0.9;  // 
 constexpr double kHalfView = 0.36;  // tangent of half the angle of view
 constexpr double kAmbient = 0.35, kDiffuse = 0.65;
 constexpr double kRoomReflects = 0.8;     // less than the object, which stands out so where hues are equal
-constexpr Vec kLamp = {-0.4, 0.7, 0.75};  // its direction: left, above, behind the camera
+constexpr Vec kLamp = {-0.4, 0.9, 0.65};  // its direction: left, above, behind the camera
 constexpr int kFine = 4;                  // a pixel of several faces takes kFine^2 samples
 
 // Half sides, radii and heights of the objects at scale 1.
@@ -106,7 +106,7 @@ void lid(Hit& nearest, const Ray& ray, double height, double radius) {
 
 void cube(Hit& nearest, const Ray& ray, double half) {
   const Vec from = ray.from - Vec{0, half, 0};
-  // Between which t the ray is between two opposite faces: always (-inf, inf) or never (two equal infinities) when it is parallel.
+  // Between which t the ray is between two opposite faces; of parallel ones always (-inf, inf) or never (two equal infinities).
   const auto between_faces = [half](double origin, double along) {
     const double a = (-half - origin) / along, b = (half - origin) / along;
     return std::pair(std::min(a, b), std::max(a, b));
@@ -205,7 +205,8 @@ void render_shapes3d(std::span<const int> tuple, Index side, std::span<std::uint
   const auto look_closely = [&](Index row, Index column) {
     Vec sum;
     for (int i = 0; i < kFine * kFine; ++i) {
-      const double x = static_cast<double>(column) + (i % kFine + 0.5) / kFine, y = static_cast<double>(row) + (i / kFine + 0.5) / kFine;
+      const double x = static_cast<double>(column) + (i % kFine + 0.5) / kFine;
+      const double y = static_cast<double>(row) + (i / kFine + 0.5) / kFine;
       sum = sum + scene.look(x * step, y * step).colour;
     }
     return 1.0 / (kFine * kFine) * sum;
@@ -218,9 +219,9 @@ void render_shapes3d(std::span<const int> tuple, Index side, std::span<std::uint
     look_along(row + 1, below);
     for (Index column = 0; column < side; ++column) {
       const auto c = static_cast<std::size_t>(column);
-      const bool one_face = above[c].face == above[c + 1].face && above[c].face == below[c].face && above[c].face == below[c + 1].face;
-      const Vec mean = one_face ? 0.25 * (above[c].colour + above[c + 1].colour + below[c].colour + below[c + 1].colour)
-                                : look_closely(row, column);
+      const Sample &a = above[c], &b = above[c + 1], &d = below[c], &e = below[c + 1];
+      const bool one_face = a.face == b.face && a.face == d.face && a.face == e.face;
+      const Vec mean = one_face ? 0.25 * (a.colour + b.colour + d.colour + e.colour) : look_closely(row, column);
       for (double channel : {mean.x, mean.y, mean.z}) *out++ = static_cast<std::uint8_t>(255 * channel + 0.5 + kTie);
     }
   }

@@ -4,9 +4,9 @@
 
 namespace vaezoo {
 
-/// floor_hue, wall_hue, object_hue (10 each, fractions of a turn of the colour circle), scale (8 values, 0.75 to 1.25), shape (cube,
-/// cylinder, sphere, capsule), orientation (15 angles, -30 to 30 degrees, of the room and the object around the vertical axis
-/// through the object): 480000 images in 3dshapes' order, the floor's hue slowest and the orientation fastest.
+/// floor_hue, wall_hue, object_hue (10 each, fractions of a turn of the colour circle), scale (8 values, 0.75 to 1.25), shape
+/// (cube, cylinder, sphere, capsule), orientation (15 angles, -30 to 30 degrees, of the room and the object around the vertical
+/// axis through the object): 480000 images in 3dshapes' order, the floor's hue slowest and the orientation fastest.
 const std::vector<Factor>& shapes3d_factors();
 enum class Solid { cube, cylinder, sphere, capsule };
 

@@ -58,8 +58,8 @@ const Outline& unit_outline(Sprite shape) {
   return shape == Sprite::square ? kSquare : shape == Sprite::ellipse ? kEllipse : kHeart;
 }
 
-/// Exact coverage of a window of pixels by polygons, by the signed areas of what lies to the right of each edge: edges on the left
-/// of the inside count positive, those on its right negative (or all the other way round), so that only the inside remains.
+/// Exact coverage of a window of pixels by polygons, by the signed areas of what lies to the right of each edge: edges on the
+/// left of the inside count positive, those on its right negative (or the other way round), so that only the inside remains.
 class Coverage {
  public:
   /// `rows` x `columns` pixels from (left, top); all edges must lie inside.

@@ -4,14 +4,14 @@
 
 namespace vaezoo {
 
-/// shape (square, ellipse, heart), scale (6 values, 0.5 to 1), orientation (40 angles around a full turn, radians, anticlockwise),
+/// shape (square, ellipse, heart), scale (6 values, 0.5 to 1), orientation (40 angles of a full turn, in radians, anticlockwise),
 /// x (32 values) and y (32, downwards), each from 0 to 1: 737280 images in dSprites' order, the shape slowest and y fastest.
 /// dSprites' own 40 angles count both 0 and 2 pi; here 2 pi is left out, so that no two angles are the same.
 const std::vector<Factor>& sprite_factors();
 enum class Sprite { square, ellipse, heart };
 
-/// In pixels of an image with `side` pixels along each side: the centre of area moves from side / 4 to 3 side / 4 with x and y, and
-/// at scale 1 every shape touches a circle of radius 15/64 side around it, which stays inside the frame.
+/// In pixels of an image with `side` pixels along each side: the centre of area moves from side / 4 to 3 side / 4 with x and y,
+/// and at scale 1 every shape touches a circle of radius 15/64 side around it, which stays inside the frame.
 struct SpriteGeometry {
   double centre_x, centre_y, radius;
 };
