@@ -8,12 +8,15 @@
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
+#include <iterator>
 #include <new>
+#include <nlohmann/json.hpp>
 #include <vector>
 
 #include "autodiff/gemm.hpp"
 #include "autodiff/optimizers.hpp"
 #include "autodiff/parallel.hpp"
+#include "config/reader.hpp"
 #include "models/registry.hpp"
 
 namespace {
@@ -23,8 +26,28 @@ using vaezoo::DataSpec;
 
 std::atomic<std::size_t> allocations{0};
 
+/// One of the networks that are compared over frameworks: the zoo's VAE with these settings.
+struct Network {
+  const char *name, *what;
+  DataSpec data;
+  const char* settings;  // JSON
+};
+constexpr Network kNetworks[] = {
+    {"mlp", "784-400-20 VAE", {.height = 28, .width = 28, .channels = 1}, "{}"},
+    {"conv", "28 x 28: two convolutions of stride 2, dense 256, 16 latent dimensions, and back", {.height = 28, .width = 28, .channels = 1}, R"({
+      "latent_dim": 16,
+      "encoder": {"name": "conv", "channels": [32, 64], "kernels": [4], "strides": [2], "dense": [256]},
+      "decoder": {"name": "conv", "channels": [64, 32], "kernels": [4], "strides": [2], "dense": [256]}})"},
+    {"pvae", "64 x 64 x 3: PyTorch-VAE's five convolutions with batch norm, 128 latent dimensions, and back", {.height = 64, .width = 64, .channels = 3}, R"({
+      "latent_dim": 128,
+      "encoder": {"name": "conv", "channels": [32, 64, 128, 256, 512], "kernels": [3], "strides": [2], "dense": [], "norm": "batch", "activation": "leaky_relu"},
+      "decoder": {"name": "conv", "channels": [512, 256, 128, 64, 32], "kernels": [3], "strides": [2], "dense": [], "norm": "batch",
+                  "activation": "leaky_relu", "output_kernel": 3},
+      "likelihood": {"name": "gaussian", "scale": "fixed", "mean": "tanh"}})"}};
+
 struct Step {  // one model with its data, ready to be stepped
   ParameterStore store{Key(1)};
+  std::unique_ptr<vaezoo::ModelConfig> config;
   std::unique_ptr<vaezoo::Model> model;
   std::unique_ptr<Adam> adam;
   Tape tape;
@@ -32,11 +55,13 @@ struct Step {  // one model with its data, ready to be stepped
   Index batch, size;
 
   Step(const std::string& name, Index batch_) : batch(batch_) {
-    if (name != "mlp") throw Error(cat("--model may be mlp, got ", name));
-    const DataSpec data{.height = 28, .width = 28, .channels = 1};  // the 784-400-20 VAE: the default of "vae"
-    model = vaezoo::find_model("vae").make_config()->build(data, Parameters(store));
+    const auto* network = std::ranges::find(kNetworks, name, [](const Network& n) { return std::string(n.name); });
+    if (network == std::end(kNetworks)) throw Error(cat("--model may be mlp, conv or pvae, got ", name));
+    config = vaezoo::find_model("vae").make_config();
+    vaezoo::read_config(nlohmann::json::parse(network->settings), network->name, [&](vaezoo::Fields& f) { config->fields(f); });
+    model = config->build(network->data, Parameters(store));
     adam = std::make_unique<Adam>(store);
-    size = data.size();
+    size = network->data.size();
     x.resize(static_cast<std::size_t>(batch * size));
     fill_uniform(Key(2), x);
   }
@@ -45,7 +70,7 @@ struct Step {  // one model with its data, ready to be stepped
     tape.reset();
     store.zero_grad();
     const vaezoo::Context context{tape, true, Key(3).fold(number)};
-    const auto objective = model->objective(context, {}, {tape.constant({batch, size}, x), {}});
+    const auto objective = model->objective(context, {}, {.x = tape.constant({batch, size}, x)});
     tape.backward(objective.loss);
     adam->step(Real(1e-3));
     return objective.loss.item();
@@ -54,14 +79,14 @@ struct Step {  // one model with its data, ready to be stepped
 
 }  // namespace
 
-// Counts what the steps take from the heap.
-void* operator new(std::size_t bytes) {
+// Counts what the steps take from the heap. Not inlined: the compiler would see a malloc whose memory `delete` frees.
+[[gnu::noinline]] void* operator new(std::size_t bytes) {
   allocations.fetch_add(1, std::memory_order_relaxed);
   if (void* p = std::malloc(bytes)) return p;
   throw std::bad_alloc();
 }
-void operator delete(void* p) noexcept { std::free(p); }
-void operator delete(void* p, std::size_t) noexcept { std::free(p); }
+[[gnu::noinline]] void operator delete(void* p) noexcept { std::free(p); }
+[[gnu::noinline]] void operator delete(void* p, std::size_t) noexcept { std::free(p); }
 
 int main(int argc, char** argv) {
   const auto start = std::chrono::steady_clock::now();
@@ -71,7 +96,9 @@ int main(int argc, char** argv) {
   Index batch = 128;
   int thread_count = threads();
   double seconds = 4;
-  app.add_option("--model", model, "mlp: the 784-400-20 VAE");
+  std::string networks;
+  for (const Network& n : kNetworks) networks += cat(networks.empty() ? "" : "; ", n.name, ": ", n.what);
+  app.add_option("--model", model, networks);
   app.add_option("--batch", batch)->check(CLI::PositiveNumber);
   app.add_option("--threads", thread_count)->check(CLI::PositiveNumber);
   app.add_option("--seconds", seconds)->check(CLI::PositiveNumber);

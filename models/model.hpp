@@ -25,7 +25,7 @@ struct DataSpec {
 
 /// One batch on the tape, and what is known beside it.
 struct Minibatch {
-  Var x;                           ///< [B, D]
+  Var x{};                         ///< [B, D]
   std::span<const int> labels{};   ///< [B], empty when the data have none
   Var conditions{};                ///< [B, C], empty when the data have none
 };

@@ -20,11 +20,13 @@ std::string settings(const std::string& by, const std::string& prior, const std:
   return "{" + kSmall + R"(, "condition": {"on": ")" + on + R"(", "by": ")" + by + R"(", "embedding_dim": 4}, "prior": )" + prior + "}";
 }
 
+#ifdef VAEZOO_DOUBLE
 DataSpec with_conditions(Index conditions) {
   DataSpec data = data_spec(Values::unit);
   data.conditions = conditions;
   return data;
 }
+#endif
 
 std::string message_of(const std::function<void()>& f) {
   try {
