@@ -1,0 +1,231 @@
+#include "models/parts/hierarchical_model.hpp"
+
+#include <cmath>
+
+#include "autodiff/elementwise.hpp"
+#include "autodiff/reduce.hpp"
+#include "autodiff/shape_ops.hpp"
+
+namespace vaezoo {
+
+using namespace ad;
+
+namespace {
+
+/// log q(z) - log p(z) of each dimension, [N, Z].
+Var log_ratio_per_dimension(const DiagonalNormal& q, const DiagonalNormal& p, Var z) {
+  return map("log_ratio",
+             [](auto v, auto mq, auto lq, auto mp, auto lp) {
+               const auto dq = v - mq, dp = v - mp;
+               return Real(0.5) * ((dp * dp * exp(-lp) + lp) - (dq * dq * exp(-lq) + lq));
+             },
+             z, q.mean, q.log_variance, p.mean, p.log_variance);
+}
+
+Context with_key(const Context& c, Key key) {
+  Context other = c;
+  other.key = key;
+  return other;
+}
+
+}  // namespace
+
+void HierarchicalConfig::fields(Fields& f) {
+  likelihood.visit(f);
+  prior.visit(f);
+  kl_weight.visit(f, "kl_weight", "how the weight of the KL rises to 1");
+  f("free_bits", free_bits, "nats of KL per latent dimension (of a map: per channel) that cost nothing", at_least(0));
+  f("samples", samples, "1: the ELBO; K > 1: the importance-weighted bound of K samples", at_least(1));
+  f.require("free_bits", free_bits == 0 || samples == 1, "belong to the ELBO; an importance-weighted bound (samples > 1) has no KL to free. Set one of the two");
+  f.require("free_bits", free_bits == 0 || prior.name == "standard_normal",
+            "count the KL of each dimension, and with this prior the KL of the top layer does not fall into dimensions; set 0, or prior standard_normal");
+}
+
+// Draws what is not given from the prior.
+class HierarchicalModel::FromPrior final : public Source {
+ public:
+  FromPrior(const HierarchicalModel& model, const Context& c, Index rows, Var given, std::size_t keep)
+      : model_(model), c_(c), rows_(rows), given_(given), keep_(keep) {}
+
+  Stochastic layer(std::size_t i, const DiagonalNormal& p, Var) const override {
+    if (i >= keep_) return {slice(given_, 1, model_.levels_[i].begin, model_.levels_[i].end), {}, p};
+    const Key key = c_.key.fold("z").fold(i);
+    return {i == model_.top() ? model_.prior_->sample(with_key(c_, key), rows_) : p.rsample(key), {}, p};
+  }
+
+ private:
+  const HierarchicalModel& model_;
+  const Context& c_;
+  Index rows_;
+  Var given_;
+  std::size_t keep_;
+};
+
+HierarchicalModel::HierarchicalModel(const HierarchicalConfig& config, std::vector<LayerShape> layers, Inference inference, const DataSpec& data,
+                                     Parameters p)
+    : config_(config),
+      layers_(std::move(layers)),
+      inference_(inference),
+      likelihood_(make_likelihood(config.likelihood, data.size(), data.unit_interval, p / "likelihood")) {
+  if (layers_.size() > Pass::kMaxLayers)
+    throw ConfigError(cat("model: ", layers_.size(), " stochastic layers; at most ", Pass::kMaxLayers, " are supported"));
+  Index begin = 0;
+  for (const LayerShape& s : layers_) {
+    levels_.push_back({s.name, begin, begin + s.size()});
+    rate_names_.push_back("kl_" + s.name);
+    begin += s.size();
+  }
+  // With several layers, a bottom-up q(z_L | z_L-1) is no function of x.
+  Posterior q;
+  if (inference == Inference::top_down || layers_.size() == 1) q = [this](const Context& c, Var x) { return q_top(c, x); };
+  prior_ = make_prior(config.prior, layers_.back().size(), data, std::move(q), p / "prior");
+}
+
+Var HierarchicalModel::draw(const Context& c, const DiagonalNormal& q, std::size_t i, Code code) {
+  return code == Code::mean ? q.mean : q.rsample(c.key.fold("z").fold(i));
+}
+
+/// What q(z_i | ...) costs in each dimension, [N, Z_i]; empty where the prior does not fall into dimensions. At the means, which
+/// nothing was drawn for, it is the KL in either kind of inference.
+Var HierarchicalModel::kl_of(const Pass& pass, std::size_t i, Code code) const {
+  const Stochastic& s = pass.layers[i];
+  if (i == top()) return prior_->kl_per_dimension(s.q);
+  if (inference_ == Inference::top_down || code == Code::mean) return kl_per_dimension(s.q, s.p);
+  return log_ratio_per_dimension(s.q, s.p, s.z);
+}
+
+/// Its sum, [N].
+Var HierarchicalModel::rate_of(const Context& c, const Pass& pass, std::size_t i, Var kl) const {
+  return kl ? sum(kl, 1) : prior_->kl(c, pass.layers[i].q, pass.layers[i].z);
+}
+
+/// log q(z_i | ...) - log p(z_i | ...), [N].
+Var HierarchicalModel::log_ratio_of(const Context& c, const Pass& pass, std::size_t i) const {
+  const Stochastic& s = pass.layers[i];
+  if (i == top()) return s.q.log_prob(s.z) - prior_->log_prob(c, s.z);
+  return sum(log_ratio_per_dimension(s.q, s.p, s.z), 1);
+}
+
+/// The rate that counts, one number. With free bits, the mean over the batch of each dimension, of a map of each channel, is at least
+/// those, so that the model has nothing to gain from collapsing it (Kingma et al. 2016, eq. 15).
+Var HierarchicalModel::counted(Var kl, std::size_t i, Var rate) const {
+  if (config_.free_bits == 0) return rate;
+  const Index rows = kl.shape()[0];
+  const Var group = sum(reshape(kl, {-1, layers_[i].channels}), 0) / static_cast<Real>(rows);
+  return sum(maximum(group, group.tape().constant(group.shape(), static_cast<Real>(config_.free_bits))));
+}
+
+void HierarchicalModel::report(Objective& o, const Context& c, std::span<const Var> rates, Real beta) const {
+  if (rates.size() > 1)
+    for (std::size_t i = 0; i < rates.size(); ++i) o.add({rate_names_[i].c_str(), rates[i]});
+  if (config_.kl_weight.name != "constant") o.add({"beta", c.tape.constant(Shape{}, beta)});
+}
+
+Objective HierarchicalModel::objective(const Context& c, const Position& progress, const Minibatch& batch) const {
+  const Real beta = static_cast<Real>(config_.kl_weight.at(progress));
+  if (config_.samples > 1) return importance_weighted(c, beta, batch);
+  const Pass pass = infer(c, batch.x, 1, Code::sample);                          // z_i ~ q(z_i | ...)
+  const Var distortion = -mean(likelihood_->log_prob(c, pass.h, batch.x));       // -E_q log p(x | z)
+  std::array<Var, Pass::kMaxLayers> rates;                                       // E_q KL(q(z_i | ...) || p(z_i | z_i+1 ...))
+  Var rate, counted_rate;
+  for (std::size_t i = 0; i < layers_.size(); ++i) {
+    const Var kl = kl_of(pass, i, Code::sample);
+    rates[i] = mean(rate_of(c, pass, i, kl));
+    const Var costs = counted(kl, i, rates[i]);
+    rate = rate ? rate + rates[i] : rates[i];
+    counted_rate = counted_rate ? counted_rate + costs : costs;
+  }
+  Objective o{distortion + beta * counted_rate, {{"reconstruction", -distortion}, {"kl", rate}}};
+  report(o, c, std::span(rates).first(layers_.size()), beta);
+  return o;
+}
+
+Objective HierarchicalModel::importance_weighted(const Context& c, Real beta, const Minibatch& batch) const {
+  const Index samples = config_.samples;
+  const Pass pass = infer(c, batch.x, samples, Code::sample);
+  const Var log_p_x = likelihood_->log_prob(c, pass.h, ad::repeat_rows(batch.x, samples));  // log p(x | z_k)
+  std::array<Var, Pass::kMaxLayers> rates;
+  Var log_q_p;                                                                              // log q(z_k | x) - log p(z_k)
+  for (std::size_t i = 0; i < layers_.size(); ++i) {
+    const Var log_ratio = log_ratio_of(c, pass, i);
+    rates[i] = mean(log_ratio);
+    log_q_p = log_q_p ? log_q_p + log_ratio : log_ratio;
+  }
+  const Var log_w = reshape(log_p_x - beta * log_q_p, {-1, samples});
+  const Var bound = mean(logsumexp(log_w, 1)) - static_cast<Real>(std::log(static_cast<double>(samples)));
+  Objective o{-bound, {{"reconstruction", mean(log_p_x)}, {"kl", mean(log_q_p)}}};
+  report(o, c, std::span(rates).first(layers_.size()), beta);
+  return o;
+}
+
+ElboTerms HierarchicalModel::elbo(const Context& c, const Minibatch& batch, Code code) const {
+  const Pass pass = infer(c, batch.x, 1, code);
+  std::array<Var, Pass::kMaxLayers> kl;
+  Var rate;
+  for (std::size_t i = 0; i < layers_.size(); ++i) {
+    kl[i] = kl_of(pass, i, code);
+    const Var r = rate_of(c, pass, i, kl[i]);
+    rate = rate ? rate + r : r;
+  }
+  return {likelihood_->log_prob(c, pass.h, batch.x), rate, kl[top()] ? concat(std::span<const Var>(kl).first(layers_.size()), 1) : Var()};
+}
+
+Var HierarchicalModel::log_weights(const Context& c, const Minibatch& batch, Index samples) const {
+  const Pass pass = infer(c, batch.x, samples, Code::sample);
+  Var log_w = likelihood_->log_prob(c, pass.h, ad::repeat_rows(batch.x, samples));
+  for (std::size_t i = 0; i < layers_.size(); ++i) log_w = log_w - log_ratio_of(c, pass, i);
+  return reshape(log_w, {batch.x.shape()[0], samples});
+}
+
+Var HierarchicalModel::joined(const Pass& pass) const {
+  std::array<Var, Pass::kMaxLayers> z;
+  for (std::size_t i = 0; i < layers_.size(); ++i) z[i] = pass.layers[i].z;
+  return concat(std::span<const Var>(z).first(layers_.size()), 1);
+}
+
+/// The layers from `keep` up are those of z; the ones below it are drawn from their priors.
+Pass HierarchicalModel::generate(const Context& c, Index rows, Var z, std::size_t keep) const {
+  return top_down(c, rows, FromPrior(*this, c, rows, z, keep));
+}
+
+Var HierarchicalModel::encode(const Context& c, const Minibatch& batch) const { return joined(infer(c, batch.x, 1, Code::mean)); }
+Var HierarchicalModel::decode(const Context& c, Var z, const Minibatch&) const { return likelihood_->mean(generate(c, z.shape()[0], z, 0).h); }
+Var HierarchicalModel::sample_x(const Context& c, Var z, const Minibatch&) const {
+  return likelihood_->sample(c, generate(c, z.shape()[0], z, 0).h);
+}
+Var HierarchicalModel::sample_prior(const Context& c, Index count, const Minibatch&) const {
+  return joined(generate(c, count, {}, layers_.size()));
+}
+Var HierarchicalModel::resample_below(const Context& c, Var z, std::size_t level, const Minibatch&) const {
+  return joined(generate(c, z.shape()[0], z, level));
+}
+
+std::string HierarchicalModel::describe() const {
+  const std::string weight = config_.kl_weight.name == "constant" ? "1" : config_.kl_weight.name;
+  const std::string form = config_.samples > 1 ? cat("-log 1/K sum_k w_k, K ", config_.samples) : std::string("-log p(x|z) + sum of KLs");
+  return cat(form, ", KL weight ", weight, config_.free_bits > 0 ? cat(", free bits ", config_.free_bits) : "", "; ", structure(), "; ",
+             prior_->describe(), "; ", likelihood_->describe());
+}
+
+NormalHead::NormalHead(Parameters p, Index inputs, Index dimensions, Variance variance)
+    : linear_(p, inputs, 2 * dimensions), dimensions_(dimensions), variance_(variance) {}
+
+DiagonalNormal NormalHead::operator()(const Context& c, Var h) const {
+  const Var numbers = linear_(c, h), raw = slice(numbers, 1, dimensions_, 2 * dimensions_);
+  const auto log_softplus = [](auto v) { return log(softplus(v) + kSmallestVariance); };
+  return {slice(numbers, 1, 0, dimensions_), variance_ == Variance::exponential ? raw : map("log_softplus", log_softplus, raw)};
+}
+
+DiagonalNormal precision_weighted(const DiagonalNormal& a, const DiagonalNormal& b) {
+  // The weight of a's mean is va^-1 / (va^-1 + vb^-1) = sigmoid(log vb - log va), the variance is va times that weight.
+  return {map("precision_weighted_mean", [](auto ma, auto la, auto mb, auto lb) { return mb + (ma - mb) * sigmoid(lb - la); }, a.mean, a.log_variance,
+              b.mean, b.log_variance),
+          map("precision_weighted_log_variance", [](auto la, auto lb) { return la - softplus(la - lb); }, a.log_variance, b.log_variance)};
+}
+
+DiagonalNormal repeat_rows(const DiagonalNormal& q, Index samples) {
+  if (samples == 1) return q;
+  return {ad::repeat_rows(q.mean, samples), ad::repeat_rows(q.log_variance, samples)};
+}
+
+}  // namespace vaezoo
