@@ -26,6 +26,7 @@ struct DatasetConfig {
   std::int64_t seed = 0;
 
   EmnistConfig emnist = {};
+  ImageFolderConfig image_folder = {};
   NpyConfig npy = {};
   CsvConfig csv = {};
   LinearGaussianConfig linear_gaussian = {};

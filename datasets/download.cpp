@@ -1,7 +1,5 @@
 #include "datasets/download.hpp"
 
-#include <unistd.h>
-
 #include <algorithm>
 #include <array>
 #include <cstdio>
@@ -12,6 +10,8 @@
 #include "autodiff/check.hpp"
 #include "datasets/dataset.hpp"
 #include "datasets/input_file.hpp"
+#include "datasets/partial_file.hpp"
+#include "datasets/unpack.hpp"
 
 #ifdef VAEZOO_DOWNLOAD
 #include <curl/curl.h>
@@ -67,46 +67,28 @@ RemoteFile emnist_archive() {
           "fb9bb67e33772a9cc0b895e4ecf36d2cf35be8b709693c3564cea2a019fcda8e"};
 }
 
-bool is_archive(const RemoteFile& file) { return file.name.ends_with(".zip"); }
+RemoteFile cifar10_archive() {
+  return {"cifar-10-binary.tar.gz",
+          {"https://www.cs.toronto.edu/~kriz/cifar-10-binary.tar.gz"},
+          170052171,
+          "c4a38c50a1bc5f3a1c5537f2155ab9d68f9f25eb1ed8d9ddda3db29a59bca1dd"};
+}
+
+std::vector<RemoteFile> svhn_files() {
+  const std::string server = "http://ufldl.stanford.edu/housenumbers/";
+  return {{"train_32x32.mat", {server + "train_32x32.mat"}, 182040794, "435e94d69a87fde4fd4d7f3dd208dfc32cb6ae8af2240d066de1df7508d083b8"},
+          {"test_32x32.mat", {server + "test_32x32.mat"}, 64275384, "cdce80dfb2a2c4c6160906d0bd7c68ec5a99d7ca4831afa54f09182025b6a75b"}};
+}
+
+constexpr const char* kDownloadable = "mnist, fashion_mnist, kmnist, emnist, cifar10, svhn";
 
 /// What someone without a network does instead.
 std::string by_hand(const RemoteFile& file, const fs::path& directory) {
   return ad::cat("fetch ", file.urls.front(), " (", file.bytes, " bytes, SHA-256 ", file.sha256, ") by other means and ",
-                 is_archive(file) ? "unpack its files into " : "put it into ", directory.string());
+                 is_archive(file.name) ? "unpack its files into " : "put it into ", directory.string());
 }
 
 constexpr std::size_t kChunk = std::size_t{1} << 20;
-
-/// Removes a partial file however the scope is left.
-struct Temporary {
-  fs::path path;
-  ~Temporary() {
-    std::error_code ignored;
-    fs::remove(path, ignored);
-  }
-};
-
-/// Of files on their way, different for programs that fetch the same one at the same time.
-std::string partial_ending() { return ".part" + std::to_string(getpid()); }
-
-void give_name(const fs::path& part, const fs::path& path) {
-  std::error_code error;
-  fs::rename(part, path, error);
-  if (error) throw DataError(ad::cat(path.string(), ": cannot be written (", error.message(), ")"));
-}
-
-/// The IDX files of all subsets of EMNIST.
-std::vector<std::string> emnist_files() {
-  std::vector<std::string> names;
-  for (const char* subset : {"balanced", "byclass", "bymerge", "digits", "letters", "mnist"}) {
-    for (const char* part : {"train", "test"}) {
-      for (const char* kind : {"images-idx3", "labels-idx1"}) {
-        names.push_back(ad::cat("emnist-", subset, "-", part, "-", kind, "-ubyte.gz"));
-      }
-    }
-  }
-  return names;
-}
 
 #ifdef VAEZOO_DOWNLOAD
 
@@ -217,6 +199,8 @@ std::string transfer_url(const std::string& url, const RemoteFile& file, const f
 
 std::vector<RemoteFile> remote_files(const std::string& set) {
   if (set == "emnist") return {emnist_archive()};
+  if (set == "cifar10") return {cifar10_archive()};
+  if (set == "svhn") return svhn_files();
   for (const Quad& quad : quads()) {
     if (quad.name != set) continue;
     std::vector<RemoteFile> files(quad.files.begin(), quad.files.end());
@@ -226,21 +210,6 @@ std::vector<RemoteFile> remote_files(const std::string& set) {
     return files;
   }
   return {};
-}
-
-void unpack_emnist(const fs::path& archive, const fs::path& directory) {
-  std::vector<std::uint8_t> chunk(kChunk);
-  for (const std::string& name : emnist_files()) {
-    const auto from = open_zip_member(archive, "gzip/" + name);
-    const Temporary part{directory / (name + partial_ending())};
-    std::ofstream to(part.path, std::ios::binary);
-    while (const std::size_t n = from->read_up_to(chunk)) {
-      to.write(reinterpret_cast<const char*>(chunk.data()), static_cast<std::streamsize>(n));
-    }
-    to.close();
-    if (!to) throw DataError(ad::cat(part.path.string(), ": cannot be written; is the disk full?"));
-    give_name(part.path, directory / name);
-  }
 }
 
 std::string download_hint(const std::string& set, const fs::path& directory) {
@@ -260,12 +229,12 @@ bool fetch(const RemoteFile& file, const fs::path& directory, const DownloadProg
   std::error_code error;
   fs::create_directories(directory, error);
   if (error) throw DataError(ad::cat(directory.string(), ": cannot be made (", error.message(), ")"));
-  const Temporary part{path.string() + partial_ending()};
+  const PartialFile part(path);
   std::string failures;
   for (const std::string& url : file.urls) {
-    std::string failure = transfer_url(url, file, part.path, progress);
-    if (failure.empty() && is_right(file, part.path)) {
-      give_name(part.path, path);
+    std::string failure = transfer_url(url, file, part.path(), progress);
+    if (failure.empty() && is_right(file, part.path())) {
+      part.finish();
       return true;
     }
     if (failure.empty()) failure = "its SHA-256 is not the published one";
@@ -276,14 +245,14 @@ bool fetch(const RemoteFile& file, const fs::path& directory, const DownloadProg
 
 std::vector<std::string> download(const std::string& set, const fs::path& data_dir, const DownloadProgress& progress) {
   const std::vector<RemoteFile> files = remote_files(set);
-  if (files.empty()) throw DataError("'" + set + "' is not one that can be downloaded: mnist, fashion_mnist, kmnist, emnist");
+  if (files.empty()) throw DataError("'" + set + "' is not one that can be downloaded: " + kDownloadable);
   const fs::path directory = data_dir / set;
   std::vector<std::string> fetched;
   for (const RemoteFile& file : files) {
-    if (is_archive(file) && has_all(directory, emnist_files())) continue;  // the archive itself is not kept
+    if (is_archive(file.name) && has_all(directory, unpacked_files(set))) continue;  // the archive itself is not kept
     if (fetch(file, directory, progress)) fetched.push_back(file.name);
-    if (!is_archive(file)) continue;
-    unpack_emnist(directory / file.name, directory);
+    if (!is_archive(file.name)) continue;
+    unpack(set, directory / file.name, directory);
     fs::remove(directory / file.name);
   }
   return fetched;
@@ -300,7 +269,7 @@ bool fetch(const RemoteFile& file, const fs::path& directory, const DownloadProg
 
 std::vector<std::string> download(const std::string& set, const fs::path& data_dir, const DownloadProgress& progress) {
   const std::vector<RemoteFile> files = remote_files(set);
-  if (files.empty()) throw DataError("'" + set + "' is not one that can be downloaded: mnist, fashion_mnist, kmnist, emnist");
+  if (files.empty()) throw DataError("'" + set + "' is not one that can be downloaded: " + kDownloadable);
   for (const RemoteFile& file : files) fetch(file, data_dir / set, progress);
   return {};
 }

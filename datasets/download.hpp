@@ -35,9 +35,6 @@ std::vector<std::string> download(const std::string& set, const std::filesystem:
 /// Fetches one file into a directory, as download does. Returns false when it was there already.
 bool fetch(const RemoteFile& file, const std::filesystem::path& directory, const DownloadProgress& progress = {});
 
-/// Takes the IDX files out of the archive in which EMNIST is published, into a directory. Throws DataError.
-void unpack_emnist(const std::filesystem::path& archive, const std::filesystem::path& directory);
-
 /// "run 'vaezoo download SET', or put FILE, ... from URL into DIRECTORY yourself", for a data set whose files are missing.
 std::string download_hint(const std::string& set, const std::filesystem::path& directory);
 

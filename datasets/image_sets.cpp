@@ -39,19 +39,6 @@ const Family& family(const std::string& name) {
   return *found;
 }
 
-/// The first of places/file and places/file.gz that exists.
-fs::path find_idx(const std::string& set, const std::string& file, const std::vector<fs::path>& places) {
-  std::string looked;
-  for (const fs::path& place : places) {
-    for (const char* ending : {"", ".gz"}) {
-      fs::path path = place / (file + ending);
-      if (is_file(path)) return path;
-    }
-    looked += (looked.empty() ? "" : ", ") + place.string();
-  }
-  throw DataError(ad::cat(set, ": there is no ", file, " (plain or .gz) in ", looked, "; ", download_hint(set, places.front())));
-}
-
 /// What the files of a set hold.
 struct Layout {
   ItemShape shape;
@@ -108,14 +95,26 @@ Dataset image_set(const char* provenance, const Layout& layout) {
 
 }  // namespace
 
+fs::path find_set_file(const std::string& set, const std::string& file, const std::vector<fs::path>& places) {
+  std::string looked;
+  for (const fs::path& place : places) {
+    for (const char* ending : {"", ".gz"}) {
+      fs::path path = place / (file + ending);
+      if (is_file(path)) return path;
+    }
+    looked += (looked.empty() ? "" : ", ") + place.string();
+  }
+  throw DataError(ad::cat(set, ": there is no ", file, " (plain or .gz) in ", looked, "; ", download_hint(set, places.front())));
+}
+
 Dataset load_mnist_like(const std::string& name, const fs::path& data_dir) {
   const Family& set = family(name);
   std::vector<fs::path> places = {data_dir / name, data_dir / set.torchvision_name / "raw"};
   if (data_dir.filename() == name || data_dir.parent_path().filename() == name) places.push_back(data_dir);
   const Layout layout{.shape = {28, 28, 1}, .classes = 10};
   const auto load = [&](const std::string& prefix) {
-    const fs::path images = find_idx(name, prefix + "-images-idx3-ubyte", places);
-    return read_split(images, find_idx(name, prefix + "-labels-idx1-ubyte", places), layout);
+    const fs::path images = find_set_file(name, prefix + "-images-idx3-ubyte", places);
+    return read_split(images, find_set_file(name, prefix + "-labels-idx1-ubyte", places), layout);
   };
   Dataset data = image_set(set.provenance, layout);
   data.class_names = set.class_names;
@@ -138,8 +137,8 @@ Dataset load_emnist(const EmnistConfig& config, const fs::path& data_dir) {
   const std::vector<fs::path> places = {data_dir / "emnist", data_dir / "emnist" / "gzip", data_dir / "EMNIST" / "raw", data_dir};
   const auto load = [&](const std::string& part) {
     const std::string prefix = "emnist-" + subset + "-" + part;
-    const fs::path images = find_idx("emnist", prefix + "-images-idx3-ubyte", places);
-    return read_split(images, find_idx("emnist", prefix + "-labels-idx1-ubyte", places), layout);
+    const fs::path images = find_set_file("emnist", prefix + "-images-idx3-ubyte", places);
+    return read_split(images, find_set_file("emnist", prefix + "-labels-idx1-ubyte", places), layout);
   };
   Dataset data = image_set(
       "EMNIST, G. Cohen, S. Afshar, J. Tapson and A. van Schaik (2017), from NIST Special Database 19, published by NIST",
@@ -152,7 +151,7 @@ Dataset load_emnist(const EmnistConfig& config, const fs::path& data_dir) {
 Dataset load_frey_faces(const fs::path& data_dir) {
   const Layout layout{.shape = {28, 20, 1}};
   Dataset data = image_set("Frey faces, Brendan Frey, from Sam Roweis' collection of data for MATLAB; no licence stated", layout);
-  data.train = read_split(find_idx("frey_faces", "frey-images-idx3-ubyte", {data_dir / "frey_faces", data_dir}), {}, layout);
+  data.train = read_split(find_set_file("frey_faces", "frey-images-idx3-ubyte", {data_dir / "frey_faces", data_dir}), {}, layout);
   return data;
 }
 

@@ -1,7 +1,9 @@
 #pragma once
 // Where data come from. A source is a struct with its configuration and a `load` that fills the splits which the source
 // has; what it has not (test, validation) is cut afterwards, by config.cpp, where every source has one line.
+#include <cstdint>
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -26,6 +28,31 @@ Dataset load_emnist(const EmnistConfig& config, const std::filesystem::path& dat
 
 /// 1965 video frames of Brendan Frey's face, 28 x 20 pixels.
 Dataset load_frey_faces(const std::filesystem::path& data_dir);
+
+/// 60000 colour photographs of 32 x 32 pixels in ten classes (Krizhevsky 2009), from the binary version's data_batch_1 to 5 and
+/// test_batch. Looks in DATA_DIR/cifar10 and in DATA_DIR/cifar-10-batches-bin.
+Dataset load_cifar10(const std::filesystem::path& data_dir);
+
+/// House numbers, 32 x 32 pixels in colour, 73257 + 26032 (Netzer et al. 2011, format 2), from train_32x32.mat and test_32x32.mat.
+/// The files call the digit 0 class 10; here it is class 0.
+Dataset load_svhn(const std::filesystem::path& data_dir);
+
+/// Characters of 50 alphabets, 28 x 28 grey pixels, 24345 + 8070, from the chardata.mat of Burda, Grosse and Salakhutdinov (IWAE,
+/// 2016), which the papers on VAEs use. The class is the alphabet. The training split comes in an order drawn with the key, so that
+/// a validation split cut from its end is a fair one.
+Dataset load_omniglot(const std::filesystem::path& data_dir, Key key);
+
+/// PNG and JPEG files in a folder, read from disk when they are needed.
+struct ImageFolderConfig {
+  std::string path = {};
+  std::optional<std::int64_t> crop = {}, size = {};
+  bool grey = false;
+  void fields(Fields& f);
+};
+/// Sub-folders train, validation (or val) and test are the splits where there is a train; else all images are training examples. In a split,
+/// each sub-folder is a class, with all images below it; without sub-folders there are no labels. Training examples come in an order
+/// drawn with the key. Throws DataError when images lie both in and beside sub-folders, or when there are none.
+Dataset load_image_folder(const ImageFolderConfig& config, const std::filesystem::path& data_dir, Key key);
 
 /// Arrays [N, D], [N, H, W] or [N, H, W, C] in .npy files, or in .npz archives as `np.savez(file, data=x, labels=y)` makes them.
 /// Unsigned bytes stay bytes and mean k / 255.
@@ -56,6 +83,9 @@ struct CsvConfig {
   void fields(Fields& f);
 };
 Dataset load_csv(const CsvConfig& config, const std::filesystem::path& data_dir);
+
+/// The first of PLACES/FILE and PLACES/FILE.gz that exists. Throws DataError naming the places and how to get the data set.
+std::filesystem::path find_set_file(const std::string& set, const std::string& file, const std::vector<std::filesystem::path>& places);
 
 /// The file in data_dir, or in the current directory when it is only there. Throws DataError naming both places.
 std::filesystem::path find_data_file(const std::string& file, const std::filesystem::path& data_dir);

@@ -127,6 +127,8 @@ TEST_CASE("dataset configurations that cannot be are refused with the path in th
       {R"({"name": "linear_gaussian", "binarize": "static"})", "dataset.binarize: unknown key"},
       {R"({"name": "digits", "test": 1797})", "dataset.test: 1797 of 1797 examples leave none for training"},
       {R"({"name": "npy"})", "dataset.train_file: names no file"},
+      {R"({"name": "image_folder"})", "dataset.path: names no folder"},
+      {R"({"name": "image_folder", "path": "x", "size": 0})", "dataset.size"},
       {R"({"name": "npy", "train_file": "x", "shape": [4]})", "dataset.shape: expected [height, width]"},
       {R"({"name": "csv", "train_file": "x", "delimiter": "::"})", "dataset.delimiter: expected one character"},
       {R"({"name": "gaussian_mixture", "layout": "grid", "components": 8})", "dataset.components: a grid needs a square number"},
@@ -154,7 +156,7 @@ TEST_CASE("every data set is listed with a doc, and its written defaults read ba
     names.insert(info.name);
     DatasetConfig config;
     config.name = info.name;
-    config.npy.train_file = config.csv.train_file = "x";  // required there
+    config.npy.train_file = config.csv.train_file = config.image_folder.path = "x";  // required there
     const auto fields = [](DatasetConfig& c) {
       return [&c](Fields& f) { f.one_of("dataset", c.name, c.alternatives(), "the data"); };
     };
@@ -164,8 +166,8 @@ TEST_CASE("every data set is listed with a doc, and its written defaults read ba
     CHECK(config_text(fields(again)) == text);
   }
   CHECK(names.size() == dataset_list().size());
-  for (const char* name : {"digits", "mnist", "fashion_mnist", "kmnist", "emnist", "frey_faces", "npy", "csv", "linear_gaussian",
-                           "gaussian_mixture", "two_moons"}) {
+  for (const char* name : {"digits", "mnist", "fashion_mnist", "kmnist", "emnist", "frey_faces", "cifar10", "svhn", "omniglot",
+                           "image_folder", "npy", "csv", "linear_gaussian", "gaussian_mixture", "two_moons"}) {
     CHECK(names.contains(name));
   }
 }

@@ -5,6 +5,7 @@
 #include <set>
 
 #include "datasets/download.hpp"
+#include "datasets/unpack.hpp"
 #include "tests/zoo/datasets_support.hpp"
 
 using namespace vaezoo;
@@ -100,7 +101,7 @@ TEST_CASE("fetch: what the progress callback throws stops the transfer and comes
   CHECK(files_in(folder / "data") == 0);
 }
 
-TEST_CASE("unpack_emnist takes every subset out of the archive, and says what is missing") {
+TEST_CASE("unpack emnist takes every subset out of the archive, and says what is missing") {
   const TempFolder folder;
   int error = 0;
   zip_t* archive = zip_open((folder / "gzip.zip").c_str(), ZIP_CREATE, &error);
@@ -115,19 +116,19 @@ TEST_CASE("unpack_emnist takes every subset out of the archive, and says what is
   }
   REQUIRE(zip_close(archive) == 0);
   std::filesystem::create_directory(folder / "emnist");
-  unpack_emnist(folder / "gzip.zip", folder / "emnist");
+  unpack("emnist", folder / "gzip.zip", folder / "emnist");
   CHECK(files_in(folder / "emnist") == names.size());
   for (const std::string& name : names) CHECK(read(folder / "emnist" / name) == name);
 
   archive = zip_open((folder / "gzip.zip").c_str(), 0, &error);
   zip_delete(archive, static_cast<zip_uint64_t>(zip_name_locate(archive, ("gzip/" + names[5]).c_str(), 0)));
   REQUIRE(zip_close(archive) == 0);
-  CHECK(contains(data_error([&] { unpack_emnist(folder / "gzip.zip", folder / "emnist"); }), "holds no 'gzip/" + names[5] + "'"));
+  CHECK(contains(data_error([&] { unpack("emnist", folder / "gzip.zip", folder / "emnist"); }), "holds no 'gzip/" + names[5] + "'"));
 }
 
 TEST_CASE("download: a set that cannot be downloaded says which can") {
   const TempFolder folder;
-  CHECK(contains(data_error([&] { download("digits", folder.path()); }), "mnist, fashion_mnist, kmnist, emnist"));
+  CHECK(contains(data_error([&] { download("digits", folder.path()); }), "mnist, fashion_mnist, kmnist, emnist, cifar10, svhn"));
 }
 
 TEST_CASE("download: a program without libcurl says which file to fetch, its sum, and where to put it") {

@@ -1,0 +1,182 @@
+// Pictures in folders, decoded when they are needed.
+#include <algorithm>
+
+#include "autodiff/check.hpp"
+#include "datasets/picture.hpp"
+#include "datasets/sources.hpp"
+
+namespace vaezoo {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr int kTop = 255;
+
+bool is_folder(const fs::path& path) {
+  std::error_code ignored;
+  return fs::is_directory(path, ignored);
+}
+
+fs::path find_folder(const std::string& name, const fs::path& data_dir) {
+  const fs::path path = name;
+  if (is_folder(data_dir / path)) return data_dir / path;  // an absolute path replaces data_dir
+  if (is_folder(path)) return path;
+  if (path.is_absolute()) throw DataError(ad::cat(name, ": no such folder"));
+  throw DataError(ad::cat(name, ": no such folder in the data directory ", data_dir.string(), " nor in the current directory; ",
+                          "put it there, or name the directory with --data-dir or VAEZOO_DATA"));
+}
+
+/// The pictures of one split, sorted by class and name.
+struct Listing {
+  std::vector<fs::path> files;
+  std::vector<std::string> classes;  // of each file; empty without sub-folders
+};
+
+void take_file(const fs::path& path, Listing& listing) {
+  if (is_foreign_picture_name(path)) {
+    throw DataError(path.string() + ": pictures of this format are not read; convert it to PNG or JPEG");
+  }
+  if (is_picture_name(path)) listing.files.push_back(path);
+}
+
+Listing list_pictures(const fs::path& folder) {
+  Listing direct, below;
+  for (const fs::directory_entry& entry : fs::directory_iterator(folder)) {
+    if (!entry.is_directory()) {
+      take_file(entry.path(), direct);
+      continue;
+    }
+    for (const auto& file : fs::recursive_directory_iterator(entry.path(), fs::directory_options::follow_directory_symlink)) {
+      if (!file.is_directory()) take_file(file.path(), below);
+    }
+  }
+  if (direct.files.empty() && below.files.empty()) throw DataError(folder.string() + ": holds no PNG or JPEG files");
+  if (!direct.files.empty() && !below.files.empty()) {
+    throw DataError(ad::cat(folder.string(), ": holds pictures beside folders with pictures (", direct.files.front().filename().string(),
+                            "); put them into a folder of their own, or keep only one kind"));
+  }
+  Listing& listing = direct.files.empty() ? below : direct;
+  std::ranges::sort(listing.files);
+  if (direct.files.empty()) {
+    for (const fs::path& file : listing.files) listing.classes.push_back(file.lexically_relative(folder).begin()->string());
+  }
+  return std::move(listing);
+}
+
+/// Cut, resized and coloured as the configuration says.
+Picture prepare(const fs::path& path, const ImageFolderConfig& config) {
+  Picture picture = read_picture(path);
+  picture = config.grey ? to_grey(picture) : to_colour(picture);
+  if (config.crop) {
+    if (*config.crop > std::min(picture.height, picture.width)) {
+      throw DataError(ad::cat(path.string(), ": has ", picture.height, " x ", picture.width, " pixels, fewer than the crop of ", *config.crop));
+    }
+    picture = crop_centre(picture, *config.crop);
+  }
+  return config.size ? resize_square(picture, *config.size) : picture;
+}
+
+class FolderSource final : public ExampleSource {
+ public:
+  FolderSource(std::vector<fs::path> files, ImageFolderConfig config, ItemShape shape)
+      : files_(std::move(files)), config_(std::move(config)), shape_(shape) {}
+
+  Index size() const override { return std::ssize(files_); }
+  void read(Index row, std::span<std::uint8_t> out) const override {
+    const fs::path& path = files_[static_cast<std::size_t>(row)];
+    const Picture picture = prepare(path, config_);
+    if (picture.height != shape_.height || picture.width != shape_.width) {
+      throw DataError(ad::cat(path.string(), ": has ", picture.height, " x ", picture.width, " pixels where the first picture has ",
+                              shape_.height, " x ", shape_.width, "; set 'size' to resize them all"));
+    }
+    std::ranges::copy(picture.pixels, out.begin());
+  }
+
+ private:
+  std::vector<fs::path> files_;
+  ImageFolderConfig config_;
+  ItemShape shape_;
+};
+
+/// Class numbers, by the sorted names of the training split's folders.
+std::vector<int> number_classes(const std::vector<std::string>& names, const std::vector<std::string>& of_files, const fs::path& folder) {
+  std::vector<int> labels;
+  for (const std::string& name : of_files) {
+    const auto found = std::ranges::lower_bound(names, name);
+    if (found == names.end() || *found != name) {
+      throw DataError(ad::cat(folder.string(), ": has a class '", name, "' that the training examples do not have"));
+    }
+    labels.push_back(static_cast<int>(found - names.begin()));
+  }
+  return labels;
+}
+
+std::vector<std::string> distinct(std::vector<std::string> names) {
+  std::ranges::sort(names);
+  names.erase(std::unique(names.begin(), names.end()), names.end());
+  return names;
+}
+
+class Loader {
+ public:
+  Loader(const ImageFolderConfig& config, Key key) : config_(config), key_(key) {}
+
+  Dataset load(const fs::path& root) {
+    data_.provenance = root.string();
+    data_.is_image = true;
+    const bool has_splits = is_folder(root / "train");
+    data_.train = load_split(has_splits ? root / "train" : root);
+    data_.train = data_.train.subset(ad::permutation(key_.fold("order"), data_.train.size()));
+    for (const char* name : {"validation", "val"}) {
+      if (has_splits && data_.validation.size() == 0 && is_folder(root / name)) data_.validation = load_split(root / name);
+    }
+    if (has_splits && is_folder(root / "test")) data_.test = load_split(root / "test");
+    return std::move(data_);
+  }
+
+ private:
+  Examples load_split(const fs::path& folder) {
+    Listing listing = list_pictures(folder);
+    const bool first = data_.shape == ItemShape{};
+    if (first) {
+      const Picture picture = prepare(listing.files.front(), config_);
+      data_.shape = {picture.height, picture.width, picture.channels};
+      data_.class_names = distinct(listing.classes);
+      data_.classes = static_cast<int>(data_.class_names.size());
+    }
+    if (!first && listing.classes.empty() != data_.class_names.empty()) {
+      throw DataError(ad::cat(folder.string(), listing.classes.empty() ? ": has no folders of classes, but the training examples have them"
+                                                                       : ": has folders of classes, but the training examples have none"));
+    }
+    std::vector<int> labels = number_classes(data_.class_names, listing.classes, folder);
+    return Examples(std::make_shared<FolderSource>(std::move(listing.files), config_, data_.shape), data_.shape.size(), kTop,
+                    std::move(labels));
+  }
+
+  const ImageFolderConfig& config_;
+  Key key_;
+  Dataset data_;
+};
+
+}  // namespace
+
+void ImageFolderConfig::fields(Fields& f) {
+  f("path", path, "the folder; looked for in the data directory, then in the current one");
+  f("crop", crop, "first cut a square of so many pixels from the middle of each picture (CelebA: 148 or 140); null: no", at_least(1));
+  f("size", size,
+    "resize the shorter side to so many pixels and keep the square in the middle; null: as they are, and then all must have one size",
+    at_least(1));
+  f("grey", grey, "one channel of brightness instead of three of colour");
+  f.require("path", !path.empty(), "names no folder; give the folder with the pictures");
+}
+
+Dataset load_image_folder(const ImageFolderConfig& config, const fs::path& data_dir, Key key) {
+  const fs::path root = find_folder(config.path, data_dir);
+  try {
+    return Loader(config, key).load(root);
+  } catch (const fs::filesystem_error& error) {
+    throw DataError(ad::cat(root.string(), ": cannot be listed (", error.code().message(), ")"));
+  }
+}
+
+}  // namespace vaezoo
