@@ -1,6 +1,7 @@
 #include "autodiff/image_layers.hpp"
 
 #include <numeric>
+#include <utility>
 
 #include "autodiff/elementwise.hpp"
 #include "autodiff/gating.hpp"
@@ -142,11 +143,12 @@ Var SqueezeExcite::operator()(const Context& context, Var x) const {
 
 namespace {
 
-/// A norm and, when its kernel knows it, the activation behind it.
+/// A norm and the activation behind it.
 class NormAndActivation final : public Layer {
  public:
   NormAndActivation(const Parameters& p, Index channels, const ResidualBlockOptions& options) : activation_(options.activation) {
-    if (options.norm == Norm::batch) norm_ = std::make_unique<BatchNorm>(p, channels);
+    if (options.norm == Norm::batch)
+      norm_ = std::make_unique<BatchNorm>(p, channels, BatchNorm::Options{.activation = std::exchange(activation_, Activation::identity)});
     if (options.norm == Norm::group)
       norm_ = std::make_unique<GroupNorm>(p, std::gcd(channels, checked(options.norm_groups, p, "ResidualBlock", "norm_groups")), channels);
   }
@@ -156,7 +158,7 @@ class NormAndActivation final : public Layer {
 
  private:
   std::unique_ptr<Layer> norm_;
-  Activation activation_;
+  Activation activation_;  // what the norm does not do itself
 };
 
 }  // namespace

@@ -108,6 +108,15 @@ GradSlot Tape::grad(Var x) {
   return slot;
 }
 
+GradSlot Tape::grad_over(Var x, Var y) {
+  Node &n = x.node(), &from = y.node();
+  if (n.live && n.adjoint == nullptr && n.size == from.size) {
+    n.adjoint = from.adjoint;
+    n.borrowed = true;
+  }
+  return grad(x);
+}
+
 Real* Tape::workspace(Index count) {
   if (count > workspace_size_) {
     workspace_.reset();
@@ -121,7 +130,11 @@ void Tape::backward(Var loss) {
   AD_CHECK(loss.size() == 1, "backward", cat("the loss must be one number, it is ", loss.shape(), "; take its sum or mean"));
   AD_CHECK(recording(), "backward", "this tape was made with Grad::off and recorded nothing");
   AD_CHECK(loss.live(), "backward", "the loss does not depend on any parameter or variable");
-  for (Node* n = last_; n != nullptr; n = n->previous) n->own_touched = false;
+  for (Node* n = last_; n != nullptr; n = n->previous) {
+    n->own_touched = false;
+    if (n->borrowed) n->adjoint = nullptr;  // its owner comes first again
+    n->borrowed = false;
+  }
   const GradSlot seed = grad(loss);
   *seed.data = seed.add ? *seed.data + Real(1) : Real(1);
   for (Node* n = last_; n != nullptr; n = n->previous)

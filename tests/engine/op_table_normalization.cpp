@@ -48,25 +48,49 @@ const std::vector<std::vector<Shape>> kCases{
     {Shape{4, 5}, Shape{5}, Shape{5}}, {Shape{3, 2, 33}, Shape{33}, Shape{33}}, {Shape{2, 2}, Shape{2}, Shape{2}}};
 
 [[maybe_unused]] const bool normalization_rows = add_rows({
-    {"batch_norm(Var, Var, Var, Real)",
+    {"batch_norm(Var, Var, Var, Real, Activation)",
      [](Tape&, Vars x) { return batch_norm(x[0], x[1], x[2], kEps).y; },
      [](std::span<const Tensor> x) { return normalized(x, true, true); },
      kCases,
      {},
      {{{Shape{1, 5}, Shape{5}, Shape{5}}, "needs at least two rows"}}},
-    {"batch_norm(Var, Var, Var, Real)",
+    {"batch_norm(Var, Var, Var, Real, Activation)",
      [](Tape&, Vars x) { return batch_norm(x[0], {}, {}, kEps).y; },
      [](std::span<const Tensor> x) { return normalized(x, true, false); },
      {{Shape{7, 3}}},
      {},
      {},
      "no weight"},
-    {"batch_norm(Var, Var, Var, const Moments&, Real)",
+    {"batch_norm(Var, Var, Var, const Moments&, Real, Activation)",
      [](Tape&, Vars x) {
        return batch_norm(x[0], x[1], x[2], ad::Moments{kMean, kVariance}, kEps);
      },
      by_moments,
      {{Shape{4, 5}, Shape{5}, Shape{5}}, {Shape{1, 5}, Shape{5}, Shape{5}}}},
+    {"batch_norm(Var, Var, Var, Real, Activation)",
+     [](Tape&, Vars x) { return batch_norm(x[0], x[1], x[2], kEps, ad::Activation::tanh).y; },
+     [](std::span<const Tensor> x) {
+       Tensor y = normalized(x, true, true);
+       for (double& v : y.values) v = std::tanh(v);
+       return y;
+     },
+     kCases,
+     {},
+     {},
+     "tanh"},
+    {"batch_norm(Var, Var, Var, const Moments&, Real, Activation)",
+     [](Tape&, Vars x) {
+       return batch_norm(x[0], x[1], x[2], ad::Moments{kMean, kVariance}, kEps, ad::Activation::silu);
+     },
+     [](std::span<const Tensor> x) {
+       Tensor y = by_moments(x);
+       for (double& v : y.values) v /= 1 + std::exp(-v);
+       return y;
+     },
+     {{Shape{4, 5}, Shape{5}, Shape{5}}},
+     {},
+     {},
+     "silu"},
     {"layer_norm(Var, Var, Var, Real)",
      [](Tape&, Vars x) { return layer_norm(x[0], x[1], x[2], kEps); },
      [](std::span<const Tensor> x) { return normalized(x, false, true); },
