@@ -5,6 +5,7 @@
 #include "autodiff/parallel.hpp"
 #include "autodiff/safetensors.hpp"
 #include "experiments/output/files.hpp"
+#include "experiments/runner/classifier.hpp"
 #include "experiments/runner/errors.hpp"
 #include "experiments/runner/interrupt.hpp"
 #include "experiments/runner/pictures.hpp"
@@ -16,6 +17,8 @@ namespace {
 
 namespace fs = std::filesystem;
 using ad::cat;
+
+constexpr Index kJudgedSamples = 2000;  ///< a standard error of at most 1.1 %
 
 void apply(const CommonOptions& common) {
   if (common.threads) ad::set_threads(*common.threads);
@@ -58,6 +61,13 @@ std::optional<std::vector<SplitResult>> evaluate_splits(const Session& session, 
                             [] { return signal_received() != 0; });
     if (!e) return std::nullopt;
     results.push_back({split, *e});
+    if (const std::int64_t epochs = session.config.evaluate.classifier_epochs; epochs > 0 && split == Split::test) {
+      const auto judgement = judge_samples(session, epochs, kJudgedSamples, [] { return signal_received() != 0; });
+      if (!judgement) return std::nullopt;
+      std::vector<Metric>& terms = results.back().evaluation.terms;
+      terms.push_back({"classifier_accuracy", judgement->classifier_accuracy});
+      terms.push_back({"sample_accuracy", judgement->sample_accuracy});
+    }
   }
   return results;
 }

@@ -85,11 +85,18 @@ MetricMeaning meaning_of(const std::string& metric) {
       {"bits_per_dim", "bits/dim", "nll (or -elbo) per data dimension; lower is better"},
       {"mse", "", "squared error per data dimension of the reconstruction from the mean code"},
       {"active_units", "units", "latent dimensions that vary with x"},
+      {"baseline_nll", "nats", "-log p(y|x) of the deterministic baseline"},
+      {"classifier_accuracy", "", "share of real test examples that the judge of samples classifies rightly"},
+      {"sample_accuracy", "", "share of class-conditional samples that the judge puts into the class asked for"},
+      {"perplexity", "codes", "exp of the entropy of the codes' use: how many are in use, evenly counted"},
+      {"usage", "", "share of the codes that are in use"},
       {"beta", "", "weight of the KL at the end of training"},
       {"capacity", "nats", "what the KL is held to at the end of training"},
   };
   for (const Row& r : kRows)
     if (metric == r.name) return {r.unit, r.explanation};
+  if (metric.starts_with("kl_")) return {"nats", "rate of level " + metric.substr(3)};
+  if (metric.starts_with("active_units_")) return {"units", "dimensions of level " + metric.substr(13) + " that vary with x"};
   return {"", ""};
 }
 

@@ -29,14 +29,38 @@ Built build(const std::string& name, const std::string& settings, const DataSpec
 Built build_small(const ModelEntry& entry, const std::string& likelihood, const DataSpec& data, const std::string& extra,
                   std::uint64_t seed) {
   const json network = {{"name", "mlp"}, {"hidden", {5}}, {"activation", "tanh"}};
-  const json small = {{"latent_dim", 3}, {"encoder", network}, {"decoder", network}, {"likelihood", json::parse(likelihood)}};
+  const json small = {{"latent_dim", 3},       {"encoder", network}, {"decoder", network},  {"likelihood", json::parse(likelihood)},
+                      {"latent_dims", {3, 2}}, {"hidden", {5, 4}},   {"between", network}, {"prior_network", network}, {"baseline", network},  {"batch_norm", false}};
   const auto defaults = entry.make_config();
   const json known = write_config([&](Fields& f) { defaults->fields(f); });
   json settings = json::object();
   for (const auto& [key, value] : small.items())
-    if (known.contains(key)) settings[key] = value;
-  merge(settings, json::parse(extra));
+    if (known.contains(key) && (key != "prior" || known[key].value("name", "") == "mlp")) settings[key] = value;  // a network, or p(z)'s name
+  json more = json::parse(extra);
+  for (const char* name : {"encoder", "decoder"}) {  // of a model without these networks: its own settings of the same name
+    if (known.contains(name) || !more.contains(name)) continue;
+    for (const auto& [key, value] : more[name].items())
+      if (known.contains(key)) settings[key] = value;
+    more.erase(name);
+  }
+  merge(settings, more);
   return build_json(entry, settings, data, seed);
+}
+
+void freeze_detached(const Built& built) {
+  for (ad::Parameter& p : built.store->all())
+    if (p.path().starts_with("baseline/")) p.set_trainable(false);  // completion_vae: its guess is told to the prior, detached
+}
+
+Index trainable_count(const ad::ParameterStore& store) {
+  Index count = 0;
+  for (const ad::Parameter& p : store.all()) count += p.trainable() ? p.size() : 0;
+  return count;
+}
+
+bool has_setting(const ModelEntry& entry, const char* key) {
+  const auto defaults = entry.make_config();
+  return write_config([&](Fields& f) { defaults->fields(f); }).contains(key);
 }
 
 std::span<const LikelihoodCase> likelihood_cases() {
@@ -55,7 +79,7 @@ std::span<const LikelihoodCase> likelihood_cases() {
 }
 
 DataSpec data_spec(LikelihoodCase::Values values, Index dimension) {
-  return {.height = 1, .width = dimension, .channels = 1, .classes = kClasses, .unit_interval = values != LikelihoodCase::Values::real};
+  return {.height = 2, .width = dimension / 2, .channels = 1, .classes = kClasses, .unit_interval = values != LikelihoodCase::Values::real};
 }
 
 std::vector<Real> synthetic(LikelihoodCase::Values values, Index count, Index dimension, std::uint64_t seed) {

@@ -44,9 +44,17 @@ struct Built {
 Built build(const std::string& name, const std::string& settings, const DataSpec& data, std::uint64_t seed = 1);
 
 /// Any registered model, made small: of latent_dim 3, encoder and decoder (one hidden layer of 5, tanh) and likelihood those are
-/// set that the model has; `extra` (JSON) goes on top.
+/// set that the model has, and of several stochastic layers those of 3 and 2 dimensions; `extra` (JSON) goes on top.
 Built build_small(const ModelEntry& entry, const std::string& likelihood, const DataSpec& data, const std::string& extra = "{}",
                   std::uint64_t seed = 1);
+
+/// Freezes the weights whose gradient the model cuts on purpose from a part of its loss, so that differences of the loss are no oracle.
+void freeze_detached(const Built& built);
+/// Numbers in the weights that are not frozen.
+Index trainable_count(const ad::ParameterStore& store);
+
+/// Does the model have a setting of this name, at the top of its settings?
+bool has_setting(const ModelEntry& entry, const char* key);
 
 /// One likelihood in each of its forms.
 struct LikelihoodCase {
@@ -61,7 +69,7 @@ inline std::string kl_settings(const std::string& model, const std::string& fiel
 }
 
 constexpr Index kDimension = 6;
-/// With labels of kClasses classes.
+/// Images 2 pixels high, with labels of kClasses classes.
 DataSpec data_spec(LikelihoodCase::Values values, Index dimension = kDimension);
 /// [count, dimension]: two hidden factors and noise, brought to the range that `values` asks for.
 std::vector<Real> synthetic(LikelihoodCase::Values values, Index count, Index dimension = kDimension, std::uint64_t seed = 3);

@@ -125,3 +125,57 @@ TEST_CASE("conditional VAE: data without what it is to be told are refused in on
   CHECK(message_of([&] { built.model->decode({tape, false, Key(1)}, tape.constant({2, 2}, Real(0)), {.labels = labels}); })
             .find("label 7 of example 1 of the batch is not one of the 3 classes") != std::string::npos);
 }
+
+TEST_CASE("completion VAE: the baseline's gradient is its own loss's alone, and its guess is told as a constant") {
+  constexpr Index count = 6;
+  const DataSpec image{.height = 5, .width = 3, .channels = 2, .unit_interval = true};
+  const std::vector<Real> x = synthetic(Values::unit, count, image.size());
+  const std::string small = R"("latent_dim": 2, "encoder": {"hidden": [4]}, "prior_network": {"hidden": [4]}, "decoder": {"hidden": [4]}, "baseline": {"hidden": [4]})";
+  for (const char* seen : {"1", "2", "3"}) {
+    const Built built = build("completion_vae", "{\"seen\": " + std::string(seen) + ", " + small + "}", image);
+    const auto gradient = [&](const char* term) {  // d(term) / d(baseline's first weights)
+      Tape tape;
+      built.store->zero_grad();
+      const Objective o = built.model->objective({tape, true, Key(6)}, {}, minibatch(tape, x, count));
+      for (const Term& t : o.report())
+        if (std::string(t.name) == term) tape.backward(t.value);
+      if (std::string(term) == "loss") tape.backward(o.loss);
+      const auto g = built.store->find("baseline/look/0/weight")->gradient();
+      return std::vector<Real>(g.begin(), g.end());
+    };
+    CHECK(gradient("loss") == gradient("baseline_nll"));
+    CHECK(std::ranges::all_of(gradient("reconstruction"), [](Real g) { return g == 0; }));
+    CHECK(std::ranges::all_of(gradient("kl"), [](Real g) { return g == 0; }));
+    CHECK(std::ranges::any_of(gradient("baseline_nll"), [](Real g) { return g != 0; }));
+  }
+}
+
+TEST_CASE("completion VAE: what is seen stays as it is, and nothing of what is missing reaches the prior") {
+  const DataSpec image{.height = 5, .width = 3, .channels = 2, .unit_interval = true};
+  constexpr Index count = 2;
+  const std::vector<Real> x = synthetic(Values::unit, count, image.size());
+  // Rows of a quadrant: upper 2, lower 3; columns: left 1, right 2.
+  const auto is_seen = [](Index row, Index column, int seen) {
+    const bool left = column < 1, upper = row < 2;
+    return (left && !upper) || (seen >= 2 && left) || (seen >= 3 && !upper);
+  };
+  for (const int seen : {1, 2, 3}) {
+    const Built built = build("completion_vae", "{\"seen\": " + std::to_string(seen) + "}", image);
+    std::vector<Real> changed = x;  // other pixels where nothing is seen
+    for (Index b = 0; b < count; ++b)
+      for (Index i = 0; i < image.size(); ++i)
+        if (const Index pixel = i / 2; !is_seen(pixel / 3, pixel % 3, seen)) changed[static_cast<std::size_t>(b * image.size() + i)] = Real(0.77);
+    Tape tape(ad::Grad::off);
+    const Context c{tape, false, Key(3)};
+    const Minibatch given = minibatch(tape, x, count), other = minibatch(tape, changed, count);
+    const Var z = built.model->sample_prior(c, count, given), z_other = built.model->sample_prior(c, count, other);
+    CHECK(std::ranges::equal(z.value(), z_other.value()));
+    const Var completed = built.model->decode(c, z, given), completed_other = built.model->decode(c, z, other);
+    CHECK(std::ranges::equal(completed.value(), completed_other.value()));
+    for (Index b = 0; b < count; ++b)
+      for (Index i = 0; i < image.size(); ++i) {
+        const Index at = b * image.size() + i, pixel = i / 2;
+        if (is_seen(pixel / 3, pixel % 3, seen)) CHECK(completed.data()[at] == x[static_cast<std::size_t>(at)]);
+      }
+  }
+}
