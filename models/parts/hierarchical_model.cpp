@@ -1,10 +1,9 @@
 #include "models/parts/hierarchical_model.hpp"
 
-#include <cmath>
-
 #include "autodiff/elementwise.hpp"
 #include "autodiff/reduce.hpp"
 #include "autodiff/shape_ops.hpp"
+#include "models/parts/importance_bounds.hpp"
 
 namespace vaezoo {
 
@@ -152,8 +151,7 @@ Objective HierarchicalModel::importance_weighted(const Context& c, Real beta, co
     log_q_p = log_q_p ? log_q_p + log_ratio : log_ratio;
   }
   const Var log_w = reshape(log_p_x - beta * log_q_p, {-1, samples});
-  const Var bound = mean(logsumexp(log_w, 1)) - static_cast<Real>(std::log(static_cast<double>(samples)));
-  Objective o{-bound, {{"reconstruction", mean(log_p_x)}, {"kl", mean(log_q_p)}}};
+  Objective o{-mean(log_mean_exp(log_w)), {{"reconstruction", mean(log_p_x)}, {"kl", mean(log_q_p)}}};
   report(o, c, std::span(rates).first(layers_.size()), beta);
   return o;
 }
