@@ -137,7 +137,7 @@ class Loader {
  private:
   Examples load_split(const fs::path& folder) {
     Listing listing = list_pictures(folder);
-    const bool first = data_.shape == ItemShape{};
+    const bool first = data_.train.size() == 0;
     if (first) {
       const Picture picture = prepare(listing.files.front(), config_);
       data_.shape = {picture.height, picture.width, picture.channels};
