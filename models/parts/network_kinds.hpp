@@ -17,5 +17,8 @@ std::unique_ptr<Network> gated_mlp_network(const MlpConfig& config, ad::Index in
 std::unique_ptr<Network> conv_encoder(const ConvSettings& settings, const ImageShape& data, ad::Parameters p);
 std::unique_ptr<Network> conv_decoder(const ConvSettings& settings, const ImageShape& input, const ImageShape& data, ad::Index numbers,
                                       ad::Parameters p);
+std::unique_ptr<Network> residual_stack_encoder(const ResidualStackConfig& config, const ImageShape& data, ad::Parameters p);
+std::unique_ptr<Network> residual_stack_decoder(const ResidualStackConfig& config, const ImageShape& input, const ImageShape& data,
+                                                ad::Index numbers, ad::Parameters p);
 
 }  // namespace vaezoo

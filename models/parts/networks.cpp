@@ -16,6 +16,10 @@ ConvSettings conv_settings(const NetworkConfig& config, Index film) {
   return {config.conv, false, 0, film};
 }
 
+void refuse_film(Index film, const char* role) {
+  if (film > 0) throw ConfigError(cat("model.", role, ": residual_stack has no place for a condition \"by\": \"film\"; choose resnet, or another way for the condition"));
+}
+
 }  // namespace
 
 void MlpConfig::fields(Fields& f, bool gated) {
@@ -45,6 +49,14 @@ void ConvConfig::fields(Fields& f, NetworkRole role, const std::string& kind) {
               cat("has ", list->size(), " entries for ", channels.size(), " layers (channels); give one for all, or one each"));
 }
 
+void ResidualStackConfig::fields(Fields& f, NetworkRole role) {
+  f("hidden", hidden, "channels at the smallest size", kOneOrMore);
+  f("halvings", halvings, role == NetworkRole::decoder ? "how often the image is doubled" : "how often the image is halved", kOneOrMore);
+  f("layers", layers, "residual blocks", at_least(0));
+  f("residual_hidden", residual_hidden, "channels inside of them", kOneOrMore);
+  f("center", center, role == NetworkRole::decoder ? "where the output's bias starts" : "subtracted from the input");
+}
+
 NetworkConfig::NetworkConfig(NetworkRole role_, std::string name_) : role(role_), name(std::move(name_)) {
   gated_mlp.hidden = {300, 300};
   for (ConvConfig* c : {&conv, &gated_conv, &resnet}) {
@@ -59,13 +71,19 @@ void NetworkConfig::visit(Fields& f, const char* key, const char* doc) {
             {"gated_mlp", "fully connected layers h * sigmoid(g)", [this](Fields& g) { gated_mlp.fields(g, true); }},
             {"conv", "convolutions, and fully connected layers between them and the code", [this](Fields& g) { conv.fields(g, role, "conv"); }},
             {"gated_conv", "the same with layers h * sigmoid(g)", [this](Fields& g) { gated_conv.fields(g, role, "gated_conv"); }},
-            {"resnet", "convolutions with residual blocks", [this](Fields& g) { resnet.fields(g, role, "resnet"); }}},
+            {"resnet", "convolutions with residual blocks", [this](Fields& g) { resnet.fields(g, role, "resnet"); }},
+            {"residual_stack", "the networks of Sonnet's VQ-VAE: strided convolutions and a stack of residual blocks",
+             [this](Fields& g) { residual_stack.fields(g, role); }}},
            doc);
 }
 
 std::unique_ptr<Network> make_encoder_network(const NetworkConfig& config, const ImageShape& data, Parameters p, Index film) {
   if (config.name == "mlp") return mlp_network(config.mlp, data.size(), 0, film, p);
   if (config.name == "gated_mlp") return gated_mlp_network(config.gated_mlp, data.size(), 0, film, p);
+  if (config.name == "residual_stack") {
+    refuse_film(film, "encoder");
+    return residual_stack_encoder(config.residual_stack, data, p);
+  }
   return conv_encoder(conv_settings(config, film), data, p);
 }
 
@@ -73,6 +91,10 @@ std::unique_ptr<Network> make_decoder_network(const NetworkConfig& config, const
                                               Index film) {
   if (config.name == "mlp") return mlp_network(config.mlp, input.size(), numbers * data.size(), film, p);
   if (config.name == "gated_mlp") return gated_mlp_network(config.gated_mlp, input.size(), numbers * data.size(), film, p);
+  if (config.name == "residual_stack") {
+    refuse_film(film, "decoder");
+    return residual_stack_decoder(config.residual_stack, input, data, numbers, p);
+  }
   return conv_decoder(conv_settings(config, film), input, data, numbers, p);
 }
 

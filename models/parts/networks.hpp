@@ -42,14 +42,23 @@ struct ConvConfig {
   void fields(Fields& f, NetworkRole role, const std::string& kind);
 };
 
+/// The networks of Sonnet's VQ-VAE: strided convolutions and a stack of residual blocks, and the same way back.
+struct ResidualStackConfig {
+  std::int64_t hidden = 128, halvings = 2, layers = 2, residual_hidden = 32;
+  double center = 0.5;
+
+  void fields(Fields& f, NetworkRole role);
+};
+
 /// "encoder": "mlp" or {"name": "conv", "channels": [32, 64], ...}.
 struct NetworkConfig {
   explicit NetworkConfig(NetworkRole role, std::string name = "mlp");
 
   NetworkRole role;
-  std::string name;  // mlp, gated_mlp, conv, gated_conv, resnet
+  std::string name;  // mlp, gated_mlp, conv, gated_conv, resnet, residual_stack
   MlpConfig mlp, gated_mlp;
   ConvConfig conv, gated_conv, resnet;
+  ResidualStackConfig residual_stack;
 
   bool convolutional() const { return name != "mlp" && name != "gated_mlp"; }
   void visit(Fields& f, const char* key, const char* doc);
