@@ -97,4 +97,24 @@ Var straight_through(Var forward, Var through) {
   return map("straight_through", [](auto f, auto t) { return with_value(t, value_of(f)); }, stop_gradient(forward), through);
 }
 
+Var scale_gradient(Var x, std::span<const Real> factors) {
+  AD_CHECK(x.shape().rank() >= 1 && std::ssize(factors) == x.shape()[0], "scale_gradient",
+           cat("needs one factor for each row of ", x.shape(), ", got ", factors.size()));
+  Tape& tape = x.tape();
+  const Var y = tape.alias("scale_gradient", x.shape(), x, true);
+  if (y.live())
+    tape.on_backward(y, [=] {
+      const Real* y_bar = y.tape().adjoint(y);
+      const GradSlot g = y.tape().grad(x);
+      const Index rows = x.shape()[0], width = rows == 0 ? 0 : x.size() / rows;
+      parallel_blocks(rows, std::max<Index>(1, detail::kMapGrain / std::max<Index>(width, 1)), [&](Index begin, Index end) {
+        for (Index i = begin * width; i < end * width; ++i) {
+          const Real share = factors[static_cast<std::size_t>(i / width)] * y_bar[i];
+          g.data[i] = g.add ? g.data[i] + share : share;
+        }
+      });
+    });
+  return y;
+}
+
 }  // namespace ad

@@ -1,6 +1,8 @@
 #pragma once
 // Elementwise ops. Each is a `map`: the formula is the whole op. Operators broadcast (visibly, by broadcast_to nodes);
 // named ops of two tensors want equal shapes.
+#include <span>
+
 #include "autodiff/map.hpp"
 
 namespace ad {
@@ -65,5 +67,9 @@ Var stop_gradient(Var x);
 /// The value of `forward` with the gradient of `through`, equal shapes: how a rounding or a sampled one-hot is trained (Bengio et
 /// al. 2013). No gradient to `forward`.
 Var straight_through(Var forward, Var through);
+
+/// The value of x; the gradient of its row r is multiplied by factors[r]. The factors are read in the backward pass and may be
+/// filled in until then: they can depend on what is computed from x.   x: [B, ...]   factors: B numbers that outlive the pass.
+Var scale_gradient(Var x, std::span<const Real> factors);
 
 }  // namespace ad

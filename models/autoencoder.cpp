@@ -12,7 +12,7 @@ using namespace ad;
 
 class Autoencoder final : public Model {
  public:
-  Autoencoder(const GaussianLatentConfig& config, const DataSpec& data, Parameters p)
+  Autoencoder(const AutoencoderConfig& config, const DataSpec& data, Parameters p)
       : latent_dim_(config.latent_dim),
         encoder_(config.encoder, data, config.latent_dim, p / "encoder"),
         decoder_(config.decoder, config.likelihood, config.latent_dim, data, p / "decoder") {}
@@ -50,5 +50,5 @@ class Autoencoder final : public Model {
 
 }  // namespace
 
-VAEZOO_MODEL(autoencoder, Autoencoder, GaussianLatentConfig, "Deterministic autoencoder, no prior and no density",
+VAEZOO_MODEL(autoencoder, Autoencoder, AutoencoderConfig, "Deterministic autoencoder, no prior and no density",
              "Hinton & Salakhutdinov, Science 2006")

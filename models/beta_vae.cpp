@@ -41,13 +41,15 @@ struct BetaVaeConfig : GaussianLatentConfig {
 
 class BetaVae final : public GaussianLatentModel {
  public:
-  BetaVae(const BetaVaeConfig& config, const DataSpec& data, Parameters p) : GaussianLatentModel(config, data, p), config_(config) {}
+  BetaVae(const BetaVaeConfig& config, const DataSpec& data, Parameters p) : GaussianLatentModel(config, data, p), config_(config) {
+    if (config.objective == "weight") require_kl_per_dimension(config.free_bits);
+  }
 
   Objective objective(const Context& c, const Position& progress, const Minibatch& batch) const override {
     const DiagonalNormal q = q_z(c, batch.x);                        // q(z | x)
     const Var z = q.rsample(c.key.fold("z"));
     const Var distortion = -mean(p_x().log_prob(c, z, batch.x));     // -E_q log p(x | z)
-    const Var rate = mean(kl(q, p_z()));                             // KL(q(z | x) || p(z))
+    const Var rate = mean(kl(c, q, z));                              // KL(q(z | x) || p(z))
     if (config_.objective == "capacity") {                           // the mean, then the distance: C bounds the average rate
       const Real capacity = static_cast<Real>(config_.max_capacity * std::min(1.0, double(progress.step) / double(config_.capacity_steps)));
       return {distortion + static_cast<Real>(config_.gamma) * abs(rate - capacity),
@@ -64,7 +66,7 @@ class BetaVae final : public GaussianLatentModel {
         ? cat("-log p(x|z) + ", config_.gamma, " |KL - C|, C up to ", config_.max_capacity, " nats over ", config_.capacity_steps, " steps")
         : cat("-log p(x|z) + beta KL, beta ", config_.beta, config_.kl_weight.name == "constant" ? "" : cat(" (", config_.kl_weight.name, ")"),
               config_.free_bits > 0 ? cat(", free bits ", config_.free_bits) : "");
-    return cat(form, "; ", p_x().likelihood().describe());
+    return cat(form, describe_parts());
   }
 
  private:

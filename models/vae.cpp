@@ -25,13 +25,15 @@ struct VaeConfig : GaussianLatentConfig {
 class Vae final : public GaussianLatentModel {
  public:
   Vae(const VaeConfig& config, const DataSpec& data, Parameters p)
-      : GaussianLatentModel(config, data, p), kl_weight_(config.kl_weight), free_bits_(config.free_bits) {}
+      : GaussianLatentModel(config, data, p), kl_weight_(config.kl_weight), free_bits_(config.free_bits) {
+    require_kl_per_dimension(free_bits_);
+  }
 
   Objective objective(const Context& c, const Position& progress, const Minibatch& batch) const override {
     const DiagonalNormal q = q_z(c, batch.x);                            // q(z | x)
     const Var z = q.rsample(c.key.fold("z"));
     const Var distortion = -mean(p_x().log_prob(c, z, batch.x));         // -E_q log p(x | z)
-    const Var rate = mean(kl(q, p_z()));                                 // KL(q(z | x) || p(z))
+    const Var rate = mean(kl(c, q, z));                                  // KL(q(z | x) || p(z))
     const Var counted = free_bits_ > 0 ? with_free_bits(q, p_z(), free_bits_) : rate;
     const Real weight = static_cast<Real>(kl_weight_.at(progress));
     return {weight == 1 ? distortion + counted : distortion + weight * counted, {{"reconstruction", -distortion}, {"kl", rate}}};
@@ -39,7 +41,7 @@ class Vae final : public GaussianLatentModel {
 
   std::string describe() const override {
     return cat("-log p(x|z) + KL, KL weight ", kl_weight_.name == "constant" ? "1" : kl_weight_.name, free_bits_ > 0 ? cat(", free bits ", free_bits_) : "",
-               "; ", p_x().likelihood().describe());
+               describe_parts());
   }
 
  private:

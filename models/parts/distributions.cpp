@@ -1,6 +1,6 @@
 #include "models/parts/distributions.hpp"
 
-#include "autodiff/map.hpp"
+#include "autodiff/elementwise.hpp"
 
 namespace vaezoo {
 namespace {
@@ -49,6 +49,8 @@ Var DiagonalNormal::log_prob(Var z) const {
 Var DiagonalNormal::entropy() const {
   return map_sum("normal_entropy", [](auto l) { return Real(0.5) * l + (kHalfLog2Pi + Real(0.5)); }, log_variance);
 }
+
+DiagonalNormal DiagonalNormal::detached() const { return {stop_gradient(mean), stop_gradient(log_variance)}; }
 
 Var kl_per_dimension(const DiagonalNormal& q, StandardNormal) { return map("kl_per_dimension", kl_to_standard, q.mean, q.log_variance); }
 

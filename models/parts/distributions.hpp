@@ -25,7 +25,12 @@ struct DiagonalNormal {
   Var rsample(Key key) const;    ///< z = mean + sigma * eps, eps ~ N(0, I): the gradient reaches mean and variance
   Var log_prob(Var z) const;     ///< [B]
   Var entropy() const;           ///< [B]
+  DiagonalNormal detached() const;  ///< the same numbers, constant for the gradient
 };
+
+/// Of each of N codes under each of K normals: log_weight_k + log N(z_n; mean_k, diag variance_k), [N, Z] and [K, Z] in, [N, K]
+/// out, with nothing of size N K Z in between.   log_weight: [K]
+Var log_prob_table(Var z, const DiagonalNormal& components, Var log_weight);
 
 /// KL(q || N(0, I)) of each dimension, [B, Z]: (mean^2 + variance - 1 - log variance) / 2.   Kingma & Welling 2014, appendix B
 Var kl_per_dimension(const DiagonalNormal& q, StandardNormal p);

@@ -1,18 +1,27 @@
 #pragma once
-// The parts that most VAEs share: q(z | x) = N(mean(x), diag variance(x)), p(z) = N(0, I) and a decoder with a likelihood.
+// The parts that most VAEs share: q(z | x) = N(mean(x), diag variance(x)), a prior p(z) and a decoder with a likelihood.
 // A variant adds its objective.
 #include <memory>
 
 #include "models/model.hpp"
+#include "models/parts/importance_bounds.hpp"
 #include "models/parts/likelihoods.hpp"
 #include "models/parts/networks.hpp"
+#include "models/parts/priors.hpp"
 
 namespace vaezoo {
 
-struct GaussianLatentConfig {
+struct AutoencoderConfig {
   std::int64_t latent_dim = 20;
   NetworkConfig encoder{NetworkRole::encoder}, decoder{NetworkRole::decoder};
   LikelihoodConfig likelihood;
+
+  void fields(Fields& f);
+};
+
+struct GaussianLatentConfig : AutoencoderConfig {
+  PriorConfig prior;
+  Estimator estimator;
 
   void fields(Fields& f);
 };
@@ -36,7 +45,8 @@ class Decoder {
   /// Throws ConfigError when the network or the likelihood does not fit the data.
   Decoder(const NetworkConfig& network, const LikelihoodConfig& likelihood, Index latent_dim, const DataSpec& data, ad::Parameters p);
 
-  Var log_prob(const Context& c, Var z, Var x) const { return likelihood_->log_prob(c, outputs(c, z), x); }  ///< log p(x | z), [B]
+  /// log p(x | z) of each row of z, for x of as many rows or of one row for some neighbouring rows of z.
+  Var log_prob(const Context& c, Var z, Var x) const { return likelihood_->log_prob(c, outputs(c, z), x); }
   Var mean(const Context& c, Var z) const { return likelihood_->mean(outputs(c, z)); }                       ///< E[x | z], [B, D]
   Var sample(const Context& c, Var z) const { return likelihood_->sample(c, outputs(c, z)); }                ///< x ~ p(x | z), [B, D]
   const Likelihood& likelihood() const { return *likelihood_; }
@@ -56,6 +66,8 @@ class GaussianLatentModel : public Model {
   Var decode(const Context& c, Var z, const Minibatch& given) const final;
   Var sample_x(const Context& c, Var z, const Minibatch& given) const final;
   Var sample_prior(const Context& c, Index count, const Minibatch& given) const final;
+  Index initial_examples() const final { return prior_->initial_examples(); }
+  void initialize(const Context& c, const Minibatch& examples) final { prior_->initialize(c, examples.x); }
   Index latent_dim() const final { return latent_dim_; }
   bool has_density() const final { return true; }
   bool discrete() const final { return p_.likelihood().discrete(); }
@@ -66,17 +78,32 @@ class GaussianLatentModel : public Model {
 
   DiagonalNormal q_z(const Context& c, Var x) const;   ///< q(z | x)
   const Decoder& p_x() const { return p_; }            ///< p(x | z)
-  StandardNormal p_z() const { return {}; }            ///< p(z)
+  const Prior& p_z() const { return *prior_; }         ///< p(z)
+  const Estimator& estimator() const { return estimator_; }
+
+  /// KL(q(z | x) || p(z)), [B], for an objective that draws one z ~ q: in closed form where there is one, otherwise log q(z) - log p(z).
+  /// The estimators stl and dreg need the latter, with q's parameters constant in log q.
+  Var kl(const Context& c, const DiagonalNormal& q, Var z) const;
+  /// z_k ~ q(z | x) and their weights, for bounds by importance sampling.
+  ImportanceSamples draw(const Context& c, Var x, Index samples) const;
+  /// Free bits need the KL of each dimension. Throws ConfigError when the prior or the estimator leaves none.
+  void require_kl_per_dimension(double free_bits) const;
+  /// "; Bernoulli on logits", and prior and estimator where they are not the plain ones.
+  std::string describe_parts() const;
 
  private:
+  DiagonalNormal split(Var h) const;
+
   Index latent_dim_;
   Encoder q_;
   Decoder p_;
+  std::unique_ptr<Prior> prior_;
+  Estimator estimator_;
 };
 
 /// The KL with free bits, one number: each dimension's mean over the batch counts as at least `free_bits` nats, so that the model
 /// has nothing to gain from collapsing it (Kingma et al. 2016, eq. 15 with groups of one). For the objective; what is reported is
-/// the KL itself.
-Var with_free_bits(const DiagonalNormal& q, StandardNormal p, double free_bits);
+/// the KL itself. The prior must have a KL per dimension.
+Var with_free_bits(const DiagonalNormal& q, const Prior& p, double free_bits);
 
 }  // namespace vaezoo

@@ -29,7 +29,7 @@ class Bernoulli final : public Likelihood {
   explicit Bernoulli(Index size) : size_(size) {}
   Index outputs() const override { return size_; }
   Var log_prob(const Context&, Var h, Var x) const override {  // x h - log(1 + e^h)
-    return map_sum("bernoulli_log_prob", [](auto a, auto v) { return a * v - softplus(a); }, h, x);
+    return map_sum_shared("bernoulli_log_prob", [](auto a, auto v) { return a * v - softplus(a); }, h, x);
   }
   Var mean(Var h) const override { return sigmoid(h); }
   Var sample(const Context& c, Var h) const override {
@@ -66,8 +66,8 @@ class LocationScale final : public Likelihood {
 
   Var log_prob(const Context& c, Var h, Var x) const override {
     const Var m = mean(h);
-    const Var error = laplace_ ? map_sum("absolute_error", [](auto a, auto v) { return abs(v - a); }, m, x)
-                               : map_sum("squared_error", [](auto a, auto v) { return square(v - a); }, m, x);  // [B]
+    const Var error = laplace_ ? map_sum_shared("absolute_error", [](auto a, auto v) { return abs(v - a); }, m, x)
+                               : map_sum_shared("squared_error", [](auto a, auto v) { return square(v - a); }, m, x);  // [B]
     const Var log_s = broadcast_to(log_scale(c, error), error.shape());
     const Real d = static_cast<Real>(size_);
     if (laplace_)
@@ -137,7 +137,7 @@ class DiscretizedLogistic final : public Likelihood {
   Var log_prob(const Context&, Var h, Var x) const override {
     const Real half = half_bin(), edge = half / 2;
     // With a and b the standardised upper and lower border: log(S(a) - S(b)) = -softplus(-a) - softplus(b) + log(1 - e^{b-a}).
-    return map_sum("discretized_logistic_log_prob",
+    return map_sum_shared("discretized_logistic_log_prob",
                    [half, edge](auto raw, auto raw_scale, auto v) {
                      const auto r = exp(-log_scale(raw_scale)), d = v - sigmoid(raw);
                      const auto a = (d + half) * r, b = (d - half) * r;

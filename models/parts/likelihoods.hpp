@@ -20,7 +20,7 @@ struct LikelihoodConfig {
   void visit(Fields& f);
 };
 
-/// The decoder gives h [B, outputs]; x is [B, D].
+/// The decoder gives h [B, outputs]; x is [B, D]. In log_prob x may have fewer rows, each for some neighbouring rows of h.
 class Likelihood {
  public:
   virtual ~Likelihood() = default;

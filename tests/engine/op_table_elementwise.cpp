@@ -14,6 +14,7 @@ using Vars = std::span<const Var>;
 
 const std::vector<Domain> kPositive{{0.05, 4}};
 const std::vector<Domain> kAwayFromZero{{-2, 2}, {0.5, 2}};
+const std::vector<Real> kOnes(5, 1);
 const std::vector<Reject> kEqualShapes{{{Shape{2, 3}, Shape{3, 2}}, "needs equal shapes, got [2, 3] and [3, 2]"}};
 const std::vector<Reject> kBroadcast{{{Shape{2, 3}, Shape{2, 4}}, "do not broadcast: axis sizes 3 and 4 differ"}};
 
@@ -168,6 +169,10 @@ Row compared(const char* name, Var (*op)(Var, Var), double (*f)(double, double))
     // test_ops.cpp.
     {"straight_through(Var, Var)", [](Tape&, Vars x) { return straight_through(x[0], x[0]); }, each([](double v) { return v; }),
      any_shape()},
+    // With other factors than one a difference does not see its gradient; see test_ops.cpp.
+    {"scale_gradient(Var, std::span<const Real>)", [](Tape&, Vars x) { return scale_gradient(x[0], kOnes); },
+     each([](double v) { return v; }), {{Shape{5}}, {Shape{5, 0}}, {Shape{5, 7}}, {Shape{5, 3, 1000}}}, {},
+     {{{Shape{2, 3}}, "[scale_gradient] needs one factor for each row of [2, 3], got 5"}, {{Shape{}}, "each row of []"}}},
 });
 
 }  // namespace

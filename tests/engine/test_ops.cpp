@@ -153,6 +153,52 @@ TEST_CASE("the branch that select does not choose may be infinite or NaN without
   CHECK(list(u.gradient()) == std::vector<double>{3, 3, 0.25});
 }
 
+TEST_CASE("scale_gradient keeps the value and multiplies each row's gradient by a factor that is filled in later") {
+  Tape tape;
+  const Var x = tape.variable({2, 2}, std::vector<Real>{1, 2, 3, 4});
+  std::vector<Real> factors(2);
+  const Var y = ad::scale_gradient(x, factors), used_twice = sum(square(y)) + sum(x);
+  CHECK(list(y.value()) == std::vector<double>{1, 2, 3, 4});
+  factors = {10, Real(-0.5)};
+  tape.backward(used_twice);
+  CHECK(list(x.gradient()) == std::vector<double>{1 + 20, 1 + 40, 1 - 3, 1 - 4});
+}
+
+TEST_CASE("map_sum_shared is map_sum of the rows repeated, in value and gradient") {
+  const auto f = [](auto a, auto b) { return sin(a) * b + b * b; };
+  for (const Index times : {1, 3, 200})
+    for (const Index width : {0, 1, 5, 37, 9000}) {
+      CAPTURE(times);
+      CAPTURE(width);
+      if (times * width > 100'000) continue;
+      Tape tape;
+      constexpr Index rows = 3;
+      const Var many = ad::normal(tape, {rows * times, width}, ad::Key(1)), few = ad::normal(tape, {rows, width}, ad::Key(2));
+      const Var weight = ad::normal(tape, {rows * times}, ad::Key(3));
+      std::array<Var, 4> x;
+      for (std::size_t i = 0; i < 4; ++i) x[i] = tape.variable(i % 2 == 0 ? many.shape() : few.shape(), (i % 2 == 0 ? many : few).value());
+      const Var shared = ad::map_sum_shared("f", f, x[0], x[1]), repeated = ad::map_sum("f", f, x[2], ad::repeat_rows(x[3], times));
+      CHECK(list(shared.value()) == list(repeated.value()));
+      tape.backward(sum(shared * weight) + sum(repeated * weight) + sum(square(x[1])) + sum(square(x[3])));
+      CHECK(list(x[0].gradient()) == list(x[2].gradient()));
+      double worst = 0;
+      for (Index i = 0; i < few.size(); ++i)
+        worst = std::max(worst, std::abs(double(x[1].gradient()[static_cast<std::size_t>(i)] - x[3].gradient()[static_cast<std::size_t>(i)])));
+      CHECK(worst < 200 * 10 * double(std::numeric_limits<Real>::epsilon()));  // sums in another order
+    }
+}
+
+TEST_CASE("map_sum_shared refuses rows that cannot be shared out") {
+  const auto f = [](auto a, auto b) { return a * b; };
+  Tape tape;
+  const auto ones = [&](const Shape& shape) { return tape.constant(shape, Real(1)); };
+  CHECK_THROWS_WITH_AS(ad::map_sum_shared("f", f, ones({6, 2}), ones({4, 2})),
+                       "[f] the rows of [4, 2] cannot be shared out among 6 rows of [6, 2]", ad::ShapeError);
+  CHECK_THROWS_AS(ad::map_sum_shared("f", f, ones({2, 2}), ones({4, 2})), ad::ShapeError);
+  CHECK_THROWS_AS(ad::map_sum_shared("f", f, ones({6, 2}), ones({3, 3})), ad::ShapeError);
+  CHECK_THROWS_AS(ad::map_sum_shared("f", f, ones({}), ones({})), ad::ShapeError);
+}
+
 TEST_CASE("straight_through has the value of one input and the gradient of the other") {
   Tape tape;
   const Var x = vector(tape, {Real(0.2), Real(0.9)}), hard = vector(tape, {0, 1});

@@ -1,0 +1,128 @@
+#include "models/parts/priors.hpp"
+
+#include <algorithm>
+#include <cmath>
+
+#include "autodiff/elementwise.hpp"
+#include "autodiff/indexing.hpp"
+#include "autodiff/reduce.hpp"
+
+namespace vaezoo {
+
+using namespace ad;
+
+namespace {
+
+class StandardNormalPrior final : public Prior {
+ public:
+  explicit StandardNormalPrior(Index latent_dim) : latent_dim_(latent_dim) {}
+  Var log_prob(const Context&, Var z) const override { return StandardNormal{}.log_prob(z); }
+  Var sample(const Context& c, Index count) const override {
+    return StandardNormal{}.sample(c.tape, count, latent_dim_, c.key.fold("z"));
+  }
+  Var kl_per_dimension(const DiagonalNormal& q) const override { return vaezoo::kl_per_dimension(q, StandardNormal{}); }
+  Var kl(const Context&, const DiagonalNormal& q, Var) const override { return vaezoo::kl(q, StandardNormal{}); }
+  bool closed_form_kl() const override { return true; }
+  std::string describe() const override { return "standard normal prior"; }
+
+ private:
+  Index latent_dim_;
+};
+
+/// log sum_k w_k N(z; mean_k, diag variance_k), and draws from it.
+Var mixture_log_prob(Var z, const DiagonalNormal& components, Var log_weight) { return logsumexp(log_prob_table(z, components, log_weight), 1); }
+
+/// Draws of a component for each row first, then of z from it.
+Var mixture_sample(const Context& c, Index count, const DiagonalNormal& components, Var log_weight) {
+  const std::span<const Real> log_w = log_weight.value();
+  Real* const u = c.tape.scratch(count);
+  fill_uniform(c.key.fold("component"), {u, static_cast<std::size_t>(count)});
+  Index* const component = c.tape.scratch<Index>(count);
+  for (Index i = 0; i < count; ++i) {  // the inverse of the distribution function
+    Real below = 0;
+    Index k = 0;
+    while (k + 1 < std::ssize(log_w) && (below += std::exp(log_w[static_cast<std::size_t>(k)])) <= u[i]) ++k;
+    component[i] = k;
+  }
+  const std::span<const Index> picks(component, static_cast<std::size_t>(count));
+  const DiagonalNormal fixed = components.detached();
+  return DiagonalNormal{embedding(fixed.mean, picks), embedding(fixed.log_variance, picks)}.rsample(c.key.fold("z"));
+}
+
+class MixturePrior final : public Prior {
+ public:
+  MixturePrior(Index components, Index latent_dim, Parameters p)
+      : mean_(p.add("mean", {components, latent_dim}, init::normal(0, 1))),  // apart, so that they can learn to differ
+        log_variance_(p.add("log_variance", {components, latent_dim}, init::zeros())),
+        logits_(p.add("logits", {components}, init::zeros())) {}
+
+  Var log_prob(const Context& c, Var z) const override { return mixture_log_prob(z, components(c), log_weight(c)); }
+  Var sample(const Context& c, Index count) const override { return mixture_sample(c, count, components(c), log_weight(c)); }
+  std::string describe() const override { return cat("prior: mixture of ", logits_.size(), " normals"); }
+
+ private:
+  DiagonalNormal components(const Context& c) const { return {c.tape.parameter(mean_), c.tape.parameter(log_variance_)}; }
+  Var log_weight(const Context& c) const { return log_softmax(c.tape.parameter(logits_)); }
+
+  Parameter &mean_, &log_variance_, &logits_;
+};
+
+/// Its components are the posteriors of pseudo-inputs, so the encoder's weights are the prior's too.
+class VampPrior final : public Prior {
+ public:
+  VampPrior(Index components, const DataSpec& data, Posterior q, Parameters p)
+      : unit_interval_(data.unit_interval),
+        pseudo_inputs_(p.add("pseudo_inputs", {components, data.size()},
+                             unit_interval_ ? init::normal(Real(0.05), Real(0.01)) : init::normal(0, 1))),
+        q_(std::move(q)) {}
+
+  Var log_prob(const Context& c, Var z) const override { return mixture_log_prob(z, components(c), log_weight(c)); }
+  Var sample(const Context& c, Index count) const override { return mixture_sample(c, count, components(c), log_weight(c)); }
+
+  Index initial_examples() const override { return pseudo_inputs_.shape()[0]; }
+  /// With fewer examples than pseudo-inputs the rest keep their random start.
+  void initialize(const Context&, Var x) override {
+    const std::span<const Real> examples = x.value();
+    std::ranges::copy(examples.first(std::min(examples.size(), pseudo_inputs_.value().size())), pseudo_inputs_.value().begin());
+  }
+  std::string describe() const override { return cat("prior: VampPrior of ", initial_examples(), " pseudo-inputs"); }
+
+ private:
+  DiagonalNormal components(const Context& c) const {
+    const Var u = c.tape.parameter(pseudo_inputs_);
+    // Data in [0, 1] have pseudo-inputs there, through the paper's "hardtanh"; real data have real ones.
+    return q_({c.tape, c.training, c.key.fold("pseudo_inputs")}, unit_interval_ ? clamp(u, 0, 1) : u);
+  }
+  Var log_weight(const Context& c) const { return c.tape.constant({initial_examples()}, -std::log(static_cast<Real>(initial_examples()))); }
+
+  bool unit_interval_;
+  Parameter& pseudo_inputs_;
+  Posterior q_;
+};
+
+}  // namespace
+
+Var Prior::kl_per_dimension(const DiagonalNormal&) const { return {}; }
+Var Prior::kl(const Context& c, const DiagonalNormal& q, Var z) const { return q.log_prob(z) - log_prob(c, z); }
+void Prior::initialize(const Context&, Var) {}
+
+void PriorConfig::visit(Fields& f, const char* key) {
+  f.one_of(key, name,
+           {{"standard_normal", "N(0, I); the KL in closed form", [](Fields&) {}},
+            {"mixture", "a trained mixture of diagonal normals; the KL from the sampled z", [this](Fields& g) {
+               g("components", mixture_components, "number of normals", between(1, 100'000));
+             }},
+            {"vampprior", "the mean of the posteriors of trained pseudo-inputs, which start as training examples; the KL from the sampled z",
+             [this](Fields& g) { g("components", pseudo_inputs, "number of pseudo-inputs", between(1, 100'000)); }}},
+           "p(z)");
+}
+
+std::unique_ptr<Prior> make_prior(const PriorConfig& config, Index latent_dim, const DataSpec& data, Posterior q, Parameters p) {
+  if (config.name == "mixture") return std::make_unique<MixturePrior>(config.mixture_components, latent_dim, p);
+  if (config.name == "standard_normal") return std::make_unique<StandardNormalPrior>(latent_dim);
+  if (!q)
+    throw ConfigError("model.prior: vampprior needs a posterior of x alone, which this model does not have; choose standard_normal or mixture");
+  return std::make_unique<VampPrior>(config.pseudo_inputs, data, std::move(q), p);
+}
+
+}  // namespace vaezoo
