@@ -30,12 +30,16 @@ Built build_small(const ModelEntry& entry, const std::string& likelihood, const 
                   std::uint64_t seed) {
   const json network = {{"name", "mlp"}, {"hidden", {5}}, {"activation", "tanh"}};
   const json small = {{"latent_dim", 3},       {"encoder", network}, {"decoder", network},  {"likelihood", json::parse(likelihood)},
-                      {"latent_dims", {3, 2}}, {"hidden", {5, 4}},   {"between", network}, {"prior_network", network}, {"baseline", network},  {"batch_norm", false}};
+                      {"latent_dims", {3, 2}}, {"hidden", {5, 4}},   {"between", network}, {"prior_network", network}, {"baseline", network},  {"batch_norm", false},
+                      {"positions", 2},        {"top_positions", 1}, {"embedding_dim", 3},  {"codebook", {{"codes", 6}}}, {"quantizers", 2},
+                      {"top_encoder", network}, {"top_decoder", network}, {"levels", {4, 3}},
+                      {"scales", {2, 0}},      {"channels", {4}},    {"blocks", {1}},       {"latent_channels", {1, 2}}};
   const auto defaults = entry.make_config();
   const json known = write_config([&](Fields& f) { defaults->fields(f); });
   json settings = json::object();
   for (const auto& [key, value] : small.items())
     if (known.contains(key) && (key != "prior" || known[key].value("name", "") == "mlp")) settings[key] = value;  // a network, or p(z)'s name
+  if (known.contains("prior") && known["prior"].value("name", "") == "pixelcnn") settings["prior"] = {{"layers", 2}, {"channels", 4}};
   json more = json::parse(extra);
   for (const char* name : {"encoder", "decoder"}) {  // of a model without these networks: its own settings of the same name
     if (known.contains(name) || !more.contains(name)) continue;
@@ -50,6 +54,9 @@ Built build_small(const ModelEntry& entry, const std::string& likelihood, const 
 void freeze_detached(const Built& built) {
   for (ad::Parameter& p : built.store->all())
     if (p.path().starts_with("baseline/")) p.set_trainable(false);  // completion_vae: its guess is told to the prior, detached
+  if (built.store->find("data_variance") == nullptr) return;
+  for (ad::Parameter& p : built.store->all())  // discrete codes: what chooses them has a straight-through gradient (see test_vq.cpp)
+    if (!p.path().starts_with("decoder/") && !p.path().starts_with("prior/")) p.set_trainable(false);
 }
 
 Index trainable_count(const ad::ParameterStore& store) {

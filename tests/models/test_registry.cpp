@@ -229,6 +229,11 @@ TEST_CASE("in expectation the log weights are the ELBO, and K of them bound high
       difference.add(mean - (double(e.reconstruction.data()[i]) - double(e.kl.data()[i])));
       gain.add(largest + std::log(total) - mean);
     }
+    if (!built.model->code_maps(c, batch).empty()) {  // q(z | x) is one point: every weight is the bound itself
+      CHECK(std::abs(difference.mean) < 1e-4);
+      CHECK(std::abs(gain.mean) < 1e-4);
+      return;
+    }
     CHECK(std::abs(difference.z(0)) < 5);
     CHECK(gain.z(0) > 5);
   });
