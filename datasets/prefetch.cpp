@@ -2,48 +2,52 @@
 
 #include <algorithm>
 
+#include "autodiff/parallel.hpp"
+
 namespace vaezoo {
 
-Prefetcher::Prefetcher(const Examples& examples)
-    : examples_(examples), thread_([this](std::stop_token stop) { work(stop); }) {}
-
-Prefetcher::~Prefetcher() = default;
-
-void Prefetcher::wait_until_idle(std::unique_lock<std::mutex>& lock) {
-  changed_.wait(lock, [this] { return !busy_; });
+Prefetcher::Prefetcher(const Examples& examples) : examples_(examples) {
+  for (int i = 0; i < ad::threads(); ++i) readers_.emplace_back([this](std::stop_token stop) { work(stop); });
 }
 
 void Prefetcher::ask(std::span<const Index> rows) {
   std::unique_lock lock(guard_);
-  wait_until_idle(lock);
+  read_.wait(lock, [this] { return unread_ == 0; });
   rows_.assign(rows.begin(), rows.end());
   batch_.resize(rows.size() * static_cast<std::size_t>(examples_.item_size()));
+  next_ = 0;
+  unread_ = failed_ = std::ssize(rows);
   error_ = nullptr;
-  busy_ = true;
-  changed_.notify_all();
+  asked_.notify_all();
 }
 
 bool Prefetcher::take(std::span<const Index> rows, std::span<Real> out) {
   std::unique_lock lock(guard_);
-  if (!std::equal(rows.begin(), rows.end(), rows_.begin(), rows_.end())) return false;
-  wait_until_idle(lock);
+  if (!std::ranges::equal(rows, rows_)) return false;
+  read_.wait(lock, [this] { return unread_ == 0; });
   if (error_) std::rethrow_exception(error_);
-  std::copy(batch_.begin(), batch_.end(), out.begin());
+  std::ranges::copy(batch_, out.begin());
   return true;
 }
 
 void Prefetcher::work(std::stop_token stop) {
   std::unique_lock lock(guard_);
-  while (changed_.wait(lock, stop, [this] { return busy_; })) {
+  while (asked_.wait(lock, stop, [this] { return next_ < std::ssize(rows_); }) && !stop.stop_requested()) {
+    const Index i = next_++;
     lock.unlock();
+    std::exception_ptr error;
     try {
-      examples_.gather(rows_, batch_);
+      const auto width = static_cast<std::size_t>(examples_.item_size());
+      examples_.read(rows_[static_cast<std::size_t>(i)], std::span(batch_).subspan(static_cast<std::size_t>(i) * width, width));
     } catch (...) {
-      error_ = std::current_exception();
+      error = std::current_exception();
     }
     lock.lock();
-    busy_ = false;
-    changed_.notify_all();
+    if (error && i < failed_) {  // as gather, of several errors the one of the first row
+      failed_ = i;
+      error_ = error;
+    }
+    if (--unread_ == 0) read_.notify_all();
   }
 }
 
