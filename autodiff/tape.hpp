@@ -90,6 +90,7 @@ class Tape {
 
   // ---- leaves
   Var constant(const Shape& shape, std::span<const Real> data);  ///< borrows data, which must outlive the step
+  Var constant(const Shape& shape, std::vector<Real>&& data) = delete;  // a temporary would be gone before the step is
   Var constant(const Shape& shape, Real value);                  ///< every element the same
   Var variable(const Shape& shape, std::span<const Real> data);  ///< copies data; has a gradient
   Var parameter(Parameter& p);                                   ///< its gradient is the parameter's own

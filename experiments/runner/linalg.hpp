@@ -14,7 +14,8 @@ struct PrincipalComponents {
   std::vector<double> explained;  ///< [C]: the share of the variance along each axis, in [0, 1]
 };
 
-/// The first `count` components; the sign of each is such that its largest element is positive. Throws std::invalid_argument unless
+/// The first `count` components; the sign of each is such that its largest element is positive. Of fewer rows than dimensions, the
+/// components beyond the rows' number are zeros. Throws std::invalid_argument unless
 /// 1 <= count <= Z and rows is not empty.
 PrincipalComponents principal_components(std::span<const float> rows, ad::Index dimensions, ad::Index count);
 

@@ -20,6 +20,7 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr Index kMapPoints = 2000;  ///< as many as a scatter can show before it is one blot
+constexpr Index kWideCode = 512;     ///< dimensions beyond which the map shows so many points only: its components cost their cube
 constexpr Index kStyleExamples = 8;  ///< rows of the pictures that show several columns of each example
 
 void append(std::vector<float>& to, Var x) { to.insert(to.end(), x.data(), x.data() + x.size()); }
@@ -115,7 +116,7 @@ LatentPlane latent_plane(const Codes& codes) {
 
 std::optional<Picture> draw_latent_map(const Session& s, const fs::path& folder) {
   const Split split = shown_split(s.data);
-  const Codes codes = encode_split(s, split, kMapPoints);
+  const Codes codes = encode_split(s, split, s.model->latent_dim() > kWideCode ? kWideCode : kMapPoints);
   if (codes.dimensions < 2 || codes.count == 0) return std::nullopt;
   const LatentPlane plane = latent_plane(codes);
   ScatterPlot plot{.title = plane.title, .x_label = plane.x_label, .y_label = plane.y_label, .x = {}, .y = {}, .labels = codes.labels,
