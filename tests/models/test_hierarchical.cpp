@@ -194,6 +194,54 @@ Oracle ladder_oracle(const Weights& w, std::span<const Real> x_row, const std::v
   return o;
 }
 
+/// The top-down VAE on vectors: every map is one pixel.
+Oracle top_down_oracle(const Weights& w, std::span<const Real> x_row, const std::vector<Vector>& noise, const std::vector<int>& blocks) {
+  const auto elu = [](double v) { return v > 0 ? v : std::expm1(v); };
+  const auto block = [&](const std::string& path, Vector h) {
+    for (const char* layer : {"/0", "/1", "/2", "/last"}) h = w.linear(path + layer, mapped(h, elu));
+    return h;
+  };
+  const auto plus = [](Vector a, const Vector& b) {
+    for (std::size_t i = 0; i < a.size(); ++i) a[i] += b[i];
+    return a;
+  };
+  std::vector<Vector> features;
+  Vector d(x_row.begin(), x_row.end());
+  for (std::size_t r = 0; r < blocks.size(); ++r) {
+    const std::string here = "up/" + std::to_string(r);
+    d = w.linear(here + "/shrink", d);
+    d = plus(d, block(here + "/0", d));
+    features.push_back(d);
+  }
+  Oracle o;
+  const auto start = w.built.values("down/start");
+  Vector h(start.begin(), start.end());
+  std::size_t i = noise.size();
+  for (std::size_t r = blocks.size(); r-- > 0;) {
+    for (int b = 0; b < blocks[r]; ++b) {
+      --i;
+      const std::string here = "down/z" + std::to_string(i + 1);
+      const std::size_t size = noise[i].size();
+      Normal p = standard(size);
+      Vector update(h.size());
+      if (i + 1 < noise.size()) {
+        const Vector numbers = block(here + "/prior", h);
+        p = normal_of({numbers.begin(), numbers.begin() + static_cast<std::ptrdiff_t>(2 * size)});
+        update.assign(numbers.begin() + static_cast<std::ptrdiff_t>(2 * size), numbers.end());
+      }
+      const Normal q = normal_of(block(here + "/posterior", joined(features[r], h)));
+      const Vector z = q.at(noise[i]), ratio = log_ratio(q, p, z);
+      o.kl = joined(kl(q, p), o.kl);
+      o.log_q_p += std::accumulate(ratio.begin(), ratio.end(), 0.0);
+      h = plus(plus(h, update), w.linear(here + "/project", z));
+      h = plus(h, block(here + "/refine", h));
+    }
+    h = w.linear("down/grow" + std::to_string(r), r == 0 ? mapped(h, elu) : h);
+  }
+  o.reconstruction = gaussian_log_prob(h, x_row, 0.5);
+  return o;
+}
+
 /// The model's ELBO parts and log weights against the oracle's, one example and one draw after the other.
 void compare(const Built& built, const std::function<Oracle(std::span<const Real> x, const std::vector<Vector>& noise)>& oracle) {
   constexpr Index samples = 3;
@@ -320,7 +368,7 @@ double log_mean_exp(const Real* log_w, Index count) {
   return largest + std::log(total / double(count));
 }
 
-const std::vector<const char*> kHierarchical{"hvae", "ladder_vae"};
+const std::vector<const char*> kHierarchical{"hvae", "ladder_vae", "top_down_vae"};
 
 std::string refusal(const std::string& model, const std::string& settings, const DataSpec& data = {.height = 28, .width = 28}) {
   try {
@@ -350,6 +398,15 @@ TEST_CASE("ladder_vae: ELBO parts and log weights are what plain loops over the 
   train(built, synthetic(Values::real, 32), 32, 20);
   const Weights weights{built};
   compare(built, [&](std::span<const Real> x, const std::vector<Vector>& noise) { return ladder_oracle(weights, x, noise); });
+}
+
+TEST_CASE("top_down_vae: ELBO parts and log weights on vectors are what plain loops over the weights give") {
+  const DataSpec vectors{.height = 1, .width = kDimension, .channels = 1, .classes = 0, .unit_interval = false};
+  const Built built = build("top_down_vae", R"({"scales": [1, 2], "channels": [5, 4], "blocks": [2, 1], "latent_channels": [2, 3],
+                                                "likelihood": {"name": "gaussian", "sigma": 0.5}})", vectors);
+  train(built, synthetic(Values::real, 32), 32, 20);
+  const Weights weights{built};
+  compare(built, [&](std::span<const Real> x, const std::vector<Vector>& noise) { return top_down_oracle(weights, x, noise, {2, 1}); });
 }
 
 TEST_CASE("hvae with one layer is the vae") {
@@ -537,7 +594,9 @@ TEST_CASE("below the free bits the KL has no gradient and costs them exactly") {
       return std::vector<Real>(built.store->gradients().begin(), built.store->gradients().end());
     };
     const std::string no_kl = R"({"kl_weight": {"name": "linear", "start": 0}})";  // its weight is 0 at step 0
-    const auto free = gradient(R"({"free_bits": 1000, "kl_weight": "constant"})", 5 * 1000.0), none = gradient(no_kl, 0);
+    // Five dimensions; of the top-down model one channel of a map and two of the pixel above.
+    const double groups = std::string(name) == "top_down_vae" ? 3 : 5;
+    const auto free = gradient(R"({"free_bits": 1000, "kl_weight": "constant"})", groups * 1000), none = gradient(no_kl, 0);
     for (std::size_t i = 0; i < free.size(); ++i) CHECK(double(free[i]) == doctest::Approx(double(none[i])).epsilon(1e-6).scale(1e-6));
   }
 }
@@ -591,6 +650,35 @@ TEST_CASE("a VampPrior sits on the top layer where that is inferred from x, and 
   CHECK_MESSAGE(refused.find("vampprior") != std::string::npos, refused);
 }
 
+TEST_CASE("top_down_vae: maps of images of any size, the code as wide as they are together") {
+  const auto levels_of = [](Index height, Index width, Index channels) {
+    const DataSpec data{.height = height, .width = width, .channels = channels};
+    const Built built = build("top_down_vae", R"({"scales": [2, 2, 0], "channels": [4], "blocks": [1, 2, 1], "latent_channels": [1, 2, 3],
+                                                  "likelihood": {"name": "discretized_logistic"}})", data);
+    std::vector<std::string> names;
+    Index end = 0;
+    for (const Level& level : built.model->levels()) {
+      CHECK(level.begin == end);
+      end = level.end;
+      names.push_back(level.name);
+    }
+    CHECK(end == built.model->latent_dim());
+    Tape tape;
+    const Context c{tape, false, Key(1)};
+    const Var z = built.model->sample_prior(c, 2, {});
+    CHECK(z.shape() == Shape{2, end});
+    CHECK(built.model->decode(c, z, {}).shape() == Shape{2, data.size()});
+    const Var x = tape.constant({2, data.size()}, Real(0.25));
+    CHECK(built.model->encode(c, {.x = x}).shape() == z.shape());
+    return names;
+  };
+  using Names = std::vector<std::string>;
+  CHECK(levels_of(28, 28, 1) == Names{"z1_14x14", "z2_7x7", "z3_7x7", "z4"});
+  CHECK(levels_of(28, 20, 1) == Names{"z1_14x10", "z2_7x5", "z3_7x5", "z4"});
+  CHECK(levels_of(5, 3, 3) == Names{"z1_3x2", "z2_2x1", "z3_2x1", "z4"});
+  CHECK(levels_of(1, 6, 1) == Names{"z1", "z2", "z3", "z4"});
+}
+
 TEST_CASE("settings of several layers that do not fit each other are refused with a sentence") {
   const auto says = [](const std::string& text, const std::string& part) { CHECK_MESSAGE(text.find(part) != std::string::npos, text); };
   says(refusal("ladder_vae", R"({"latent_dims": [4, 2], "hidden": [8]})"), "has 1 widths for 2 stochastic layers");
@@ -598,6 +686,9 @@ TEST_CASE("settings of several layers that do not fit each other are refused wit
   says(refusal("hvae", R"({"free_bits": 1, "samples": 5})"), "has no KL to free");
   says(refusal("hvae", R"({"free_bits": 1, "prior": "mixture"})"), "does not fall into dimensions");
   says(refusal("hvae", R"({"between": "conv"})"), "choose mlp or gated_mlp");
+  says(refusal("top_down_vae", R"({"channels": [8, 8]})"), "has 2 entries for 3 resolutions");
+  says(refusal("top_down_vae", R"({"blocks": [1, 1, 0]})"), "at least one stochastic layer at the smallest resolution");
+  says(refusal("top_down_vae", R"({"blocks": [10]})"), "30 stochastic layers; at most 20");
   says(refusal("hvae", R"({"latent_dims": [9,9,9,9,9,9,9,9,9,9,9,9,9,9,9,9,9,9,9,9,9]})"), "21 stochastic layers; at most 20");
 }
 
@@ -624,5 +715,6 @@ TEST_CASE("the gradients of hierarchical models match differences to 1e-6 in eac
   check("hvae", R"({"inference": "top_down", "latent_dims": [3, 2, 2]})", {});
   check("hvae", R"({"inference": "bottom_up", "latent_dims": [3, 2, 2]})", {});
   check("ladder_vae", R"({"kl_weight": "constant", "batch_norm": true})", {});
+  check("top_down_vae", R"({"scales": [1, 2, 1], "channels": [3, 4, 5], "blocks": [1, 0, 1], "latent_channels": [1], "activation": "gelu"})", {});
 }
 #endif
