@@ -19,6 +19,11 @@ struct ShapeError : Error {
   using Error::Error;
 };
 
+/// A file that cannot be read or written, or does not hold what it should.
+struct FileError : Error {
+  using Error::Error;
+};
+
 /// Throws ShapeError("[op] sentence").
 [[noreturn]] void fail(std::string_view op, std::string_view sentence);
 

@@ -15,11 +15,6 @@
 
 namespace ad {
 
-/// A file that cannot be read or written, or does not hold what it should. The message begins with the path.
-struct FileError : Error {
-  using Error::Error;
-};
-
 using Metadata = std::map<std::string, std::string>;  ///< free text beside the tensors; the format has strings only
 
 struct NamedTensor {

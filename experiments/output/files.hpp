@@ -3,16 +3,14 @@
 #include <cstdint>
 #include <filesystem>
 #include <span>
-#include <stdexcept>
 #include <string>
 #include <string_view>
 
+#include "autodiff/check.hpp"
+
 namespace vaezoo {
 
-/// A file or folder that cannot be read or written: one sentence with the path, the reason and what to do.
-struct FileError : std::runtime_error {
-  using std::runtime_error::runtime_error;
-};
+using ad::FileError;  // a file or folder that cannot be read or written: one sentence with the path, the reason and what to do
 
 /// Replaces the file at once: writes a temporary file beside it, syncs it to the disk, renames it and syncs the folder.
 /// Follows a symbolic link. Throws FileError; the old content then still stands and the temporary file is gone.

@@ -245,7 +245,8 @@ void draw_classes(Canvas& canvas, const ScatterPlot& plot, const std::map<int, s
       xs.push_back(plot.x[i]);
       ys.push_back(plot.y[i]);
     }
-    canvas.text(x(median(xs)), y(median(ys)) + 5, label_name(plot, label), "class=\"name\" text-anchor=\"middle\"");
+    if (classes.size() > 2)  // two clouds may share their middle; the legend says enough
+      canvas.text(x(median(xs)), y(median(ys)) + 5, label_name(plot, label), "class=\"name\" text-anchor=\"middle\"");
   }
 }
 

@@ -52,7 +52,7 @@ class Trainer {
     bool quiet = false;
     bool resume = false;  ///< go on from the folder's state
   };
-  /// Opens the logs of the run. Throws ConfigError, DataError (an empty training split), FileError; ad::FileError when the
+  /// Opens the logs of the run. Throws ConfigError, DataError (an empty training split), FileError, also when the
   /// state is damaged or of another model.
   Trainer(Session& session, RunFolder folder, Options options);
 

@@ -66,8 +66,8 @@ void save_training(const std::filesystem::path& path, Session& session, const Tr
 
 TrainingState load_training(const std::filesystem::path& path, Session& session, ad::Optimizer& optimizer, ad::WeightAverage* average) {
   const ad::Safetensors file(path);
-  const auto damaged = [&](const std::string& what) -> ad::FileError {
-    return ad::FileError(cat(path.string(), ": ", what, "; it does not belong to this run's config.json, or was changed by hand"));
+  const auto damaged = [&](const std::string& what) -> FileError {
+    return FileError(cat(path.string(), ": ", what, "; it does not belong to this run's config.json, or was changed by hand"));
   };
   const auto text = [&](const std::string& key) {
     const auto it = file.metadata().find(key);
@@ -88,7 +88,7 @@ TrainingState load_training(const std::filesystem::path& path, Session& session,
     state = from_json(json::parse(text("state")));
     optimizer_steps = std::stoll(text("optimizer_steps"));
     if (average != nullptr) updates = std::stoll(text("average_updates"));
-  } catch (const ad::FileError&) {
+  } catch (const FileError&) {
     throw;
   } catch (const std::exception&) {  // of the JSON library, of stoll
     throw damaged("has counters that cannot be read");

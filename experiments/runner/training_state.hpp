@@ -14,7 +14,7 @@ ad::Metadata checkpoint_metadata(const ExperimentConfig& config, const TrainingS
 void save_training(const std::filesystem::path& path, Session& session, const TrainingState& state, ad::Optimizer& optimizer,
                    ad::WeightAverage* average);
 
-/// Fills session, optimiser and average. Throws ad::FileError when the file is missing, damaged or of another experiment.
+/// Fills session, optimiser and average. Throws FileError when the file is missing, damaged or of another experiment.
 TrainingState load_training(const std::filesystem::path& path, Session& session, ad::Optimizer& optimizer, ad::WeightAverage* average);
 
 }  // namespace vaezoo
