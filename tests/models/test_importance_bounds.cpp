@@ -117,7 +117,7 @@ const std::array<Case, 4> kCases{{{"iwae", kSix}, {"miwae", kThreeFours}, {"ciwa
 }  // namespace
 
 TEST_CASE("linear-Gaussian: ELBO < IWAE_5 < IWAE_50 < log p(x), as the objectives report them") {  // z > 5 for each step
-  constexpr Index count = 2000;
+  constexpr Index count = 400;
   const std::vector<Real> x = linear_data(count);
   double truth = 0;
   for (const Real v : x) truth += log_density(double(v)) / count;
@@ -128,12 +128,12 @@ TEST_CASE("linear-Gaussian: ELBO < IWAE_5 < IWAE_50 < log p(x), as the objective
     return s;
   };
   const std::array<Sample, 5> loss{bound("vae", ""), bound("iwae", R"("samples": 1)"), bound("iwae", R"("samples": 5)"),
-                                   bound("iwae", R"("samples": 50)"), bound("iwae", R"("samples": 1000)")};
+                                   bound("iwae", R"("samples": 50)"), bound("iwae", R"("samples": 500)")};
   CHECK(std::abs(loss[0].mean - loss[1].mean) < 5 * (loss[0].standard_error() + loss[1].standard_error()));
   for (std::size_t i = 1; i + 1 < loss.size(); ++i)
     CHECK(loss[i].mean > loss[i + 1].mean + 5 * (loss[i].standard_error() + loss[i + 1].standard_error()));
   CHECK(loss[4].z(-truth) > -5);
-  CHECK(loss[4].mean < -truth + 0.002);
+  CHECK(loss[4].mean < -truth + 0.005);
 }
 
 TEST_CASE("each bound is what loops over its draws make of their weights: groups of K, M of them") {
