@@ -79,8 +79,8 @@ void settle_conditions(Dataset& data, std::vector<std::string> names) {
   for (Split which : {Split::validation, Split::test}) {
     const Examples& split = data.split(which);
     if (split.size() == 0 || split.condition_size() == data.train.condition_size()) continue;
-    throw DataError(ad::cat(data.provenance, ": its examples have ", data.train.condition_size(), " conditions, but those of the ",
-                            to_text(which), " split have ", split.condition_size()));
+    throw DataError(ad::cat(data.provenance, ": its examples have ", data.train.condition_size(),
+                            " conditions, but those of the ", to_text(which), " split have ", split.condition_size()));
   }
   data.condition_names = std::move(names);
 }
@@ -136,8 +136,8 @@ std::vector<int> npy_labels(const NpyArray& array, Index count) {
 /// [N] or [N, C], as numbers.
 void set_conditions(Examples& examples, NpyArray array) {
   if (array.shape.empty() || array.shape.size() > 2 || array.shape[0] != examples.size() || array.size() == 0) {
-    throw DataError(ad::cat(array.source, ": has ", array.shape.size(), " axes and ", array.size(), " values; expected [", examples.size(),
-                            "] or [", examples.size(), ", C] conditions"));
+    throw DataError(ad::cat(array.source, ": has ", array.shape.size(), " axes and ", array.size(), " values; expected [",
+                            examples.size(), "] or [", examples.size(), ", C] conditions"));
   }
   const Index width = array.size() / examples.size();
   if (!array.bytes.empty()) array.numbers.assign(array.bytes.begin(), array.bytes.end());

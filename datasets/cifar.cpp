@@ -21,7 +21,8 @@ void read_batch(const fs::path& path, std::vector<std::uint8_t>& images, std::ve
   while (file->read_up_to(std::span(record).first(1)) != 0) {
     file->read(std::span(record).subspan(1), "an image");
     if (record[0] >= kClasses) {
-      file->fail(ad::cat("has label ", int{record[0]}, " before byte ", file->position(), "; expected 0 to 9. Is it of the binary version?"));
+      file->fail(ad::cat("has label ", int{record[0]}, " before byte ", file->position(),
+                         "; expected 0 to 9. Is it of the binary version?"));
     }
     labels.push_back(record[0]);
     const std::size_t begin = images.size();
@@ -36,7 +37,8 @@ void read_batch(const fs::path& path, std::vector<std::uint8_t>& images, std::ve
 }  // namespace
 
 Dataset load_cifar10(const fs::path& data_dir) {
-  std::vector<fs::path> places = {data_dir / "cifar10", data_dir / "cifar10" / "cifar-10-batches-bin", data_dir / "cifar-10-batches-bin"};
+  std::vector<fs::path> places = {data_dir / "cifar10", data_dir / "cifar10" / "cifar-10-batches-bin",
+                                  data_dir / "cifar-10-batches-bin"};
   if (is_file(data_dir / "test_batch.bin")) places.push_back(data_dir);
   Dataset data;
   data.provenance = "CIFAR-10, A. Krizhevsky, V. Nair and G. Hinton (2009), no licence stated; photographs from the web";

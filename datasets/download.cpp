@@ -76,8 +76,14 @@ RemoteFile cifar10_archive() {
 
 std::vector<RemoteFile> svhn_files() {
   const std::string server = "http://ufldl.stanford.edu/housenumbers/";
-  return {{"train_32x32.mat", {server + "train_32x32.mat"}, 182040794, "435e94d69a87fde4fd4d7f3dd208dfc32cb6ae8af2240d066de1df7508d083b8"},
-          {"test_32x32.mat", {server + "test_32x32.mat"}, 64275384, "cdce80dfb2a2c4c6160906d0bd7c68ec5a99d7ca4831afa54f09182025b6a75b"}};
+  return {{"train_32x32.mat",
+           {server + "train_32x32.mat"},
+           182040794,
+           "435e94d69a87fde4fd4d7f3dd208dfc32cb6ae8af2240d066de1df7508d083b8"},
+          {"test_32x32.mat",
+           {server + "test_32x32.mat"},
+           64275384,
+           "cdce80dfb2a2c4c6160906d0bd7c68ec5a99d7ca4831afa54f09182025b6a75b"}};
 }
 
 constexpr const char* kDownloadable = "mnist, fashion_mnist, kmnist, emnist, cifar10, svhn";

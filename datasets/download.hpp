@@ -30,7 +30,8 @@ using DownloadProgress = std::function<void(const std::string& file, std::uint64
 /// Fetches the files that DATA_DIR/SET lacks or has with wrong contents, and unpacks archives; what is there and right stays.
 /// A file gets its name only when it is complete and verified. Returns the names of the files that were fetched.
 /// Throws DataError.
-std::vector<std::string> download(const std::string& set, const std::filesystem::path& data_dir, const DownloadProgress& progress = {});
+std::vector<std::string> download(const std::string& set, const std::filesystem::path& data_dir,
+                                  const DownloadProgress& progress = {});
 
 /// Fetches one file into a directory, as download does. Returns false when it was there already.
 bool fetch(const RemoteFile& file, const std::filesystem::path& directory, const DownloadProgress& progress = {});

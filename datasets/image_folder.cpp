@@ -52,7 +52,8 @@ Listing list_pictures(const fs::path& folder) {
   }
   if (direct.files.empty() && below.files.empty()) throw DataError(folder.string() + ": holds no PNG or JPEG files");
   if (!direct.files.empty() && !below.files.empty()) {
-    throw DataError(ad::cat(folder.string(), ": holds pictures beside folders with pictures (", direct.files.front().filename().string(),
+    throw DataError(ad::cat(folder.string(), ": holds pictures beside folders with pictures (",
+                            direct.files.front().filename().string(),
                             "); put them into a folder of their own, or keep only one kind"));
   }
   Listing& listing = direct.files.empty() ? below : direct;
@@ -69,7 +70,8 @@ Picture prepare(const fs::path& path, const ImageFolderConfig& config) {
   picture = config.grey ? to_grey(picture) : to_colour(picture);
   if (config.crop) {
     if (*config.crop > std::min(picture.height, picture.width)) {
-      throw DataError(ad::cat(path.string(), ": has ", picture.height, " x ", picture.width, " pixels, fewer than the crop of ", *config.crop));
+      throw DataError(ad::cat(path.string(), ": has ", picture.height, " x ", picture.width, " pixels, fewer than the crop of ",
+                              *config.crop));
     }
     picture = crop_centre(picture, *config.crop);
   }
@@ -86,8 +88,9 @@ class FolderSource final : public ExampleSource {
     const fs::path& path = files_[static_cast<std::size_t>(row)];
     const Picture picture = prepare(path, config_);
     if (picture.height != shape_.height || picture.width != shape_.width) {
-      throw DataError(ad::cat(path.string(), ": has ", picture.height, " x ", picture.width, " pixels where the first picture has ",
-                              shape_.height, " x ", shape_.width, "; set 'size' to resize them all"));
+      throw DataError(ad::cat(path.string(), ": has ", picture.height, " x ", picture.width,
+                              " pixels where the first picture has ", shape_.height, " x ", shape_.width,
+                              "; set 'size' to resize them all"));
     }
     std::ranges::copy(picture.pixels, out.begin());
   }
@@ -99,7 +102,8 @@ class FolderSource final : public ExampleSource {
 };
 
 /// Class numbers, by the sorted names of the training split's folders.
-std::vector<int> number_classes(const std::vector<std::string>& names, const std::vector<std::string>& of_files, const fs::path& folder) {
+std::vector<int> number_classes(const std::vector<std::string>& names, const std::vector<std::string>& of_files,
+                                const fs::path& folder) {
   std::vector<int> labels;
   for (const std::string& name : of_files) {
     const auto found = std::ranges::lower_bound(names, name);
@@ -145,8 +149,9 @@ class Loader {
       data_.classes = static_cast<int>(data_.class_names.size());
     }
     if (!first && listing.classes.empty() != data_.class_names.empty()) {
-      throw DataError(ad::cat(folder.string(), listing.classes.empty() ? ": has no folders of classes, but the training examples have them"
-                                                                       : ": has folders of classes, but the training examples have none"));
+      throw DataError(ad::cat(folder.string(), listing.classes.empty()
+                                                   ? ": has no folders of classes, but the training examples have them"
+                                                   : ": has folders of classes, but the training examples have none"));
     }
     std::vector<int> labels = number_classes(data_.class_names, listing.classes, folder);
     return Examples(std::make_shared<FolderSource>(std::move(listing.files), config_, data_.shape), data_.shape.size(), kTop,
@@ -162,9 +167,10 @@ class Loader {
 
 void ImageFolderConfig::fields(Fields& f) {
   f("path", path, "the folder; looked for in the data directory, then in the current one");
-  f("crop", crop, "first cut a square of so many pixels from the middle of each picture (CelebA: 148 or 140); null: no", at_least(1));
+  f("crop", crop, "first cut a square of so many pixels from the middle of each picture (CelebA: 148 or 140); null: no",
+    at_least(1));
   f("size", size,
-    "resize the shorter side to so many pixels and keep the square in the middle; null: as they are, and then all must have one size",
+    "resize the shorter side to so many pixels and keep the square in the middle; null: as they are, all of one size",
     at_least(1));
   f("grey", grey, "one channel of brightness instead of three of colour");
   f.require("path", !path.empty(), "names no folder; give the folder with the pictures");

@@ -131,7 +131,8 @@ std::size_t width_of(std::uint32_t type) {
 
 template <class T>
 void convert(std::span<const std::uint8_t> bytes, Real* out) {
-  for (std::size_t i = 0; i < bytes.size() / sizeof(T); ++i) out[i] = static_cast<Real>(number_at<T>(bytes.data() + i * sizeof(T)));
+  for (std::size_t i = 0; i < bytes.size() / sizeof(T); ++i)
+    out[i] = static_cast<Real>(number_at<T>(bytes.data() + i * sizeof(T)));
 }
 
 void convert(std::uint32_t type, std::span<const std::uint8_t> bytes, Real* out) {
@@ -178,15 +179,16 @@ MatArray read_values(InputFile& file, const Variable& variable) {
   }
   const Head head = read_head(file);
   const std::size_t width = width_of(head.type);
-  if (width == 0) file.fail(ad::cat("holds the values of '", variable.name, "' in type ", head.type, ", which is none of numbers"));
+  if (width == 0)
+    file.fail(ad::cat("holds the values of '", variable.name, "' in type ", head.type, ", which is none of numbers"));
   std::uint64_t count = 1;
   for (Index size : variable.shape) {
     if (size >= 0) count *= static_cast<std::uint64_t>(size);  // at most 2^32 times 2^31
     if (size < 0 || count > UINT32_MAX) file.fail("its variable '" + variable.name + "' has sizes that cannot be; it is damaged");
   }
   if (count * width != head.size) {
-    file.fail(ad::cat("its variable '", variable.name, "' holds ", head.size, " bytes where its sizes ask for ", count, " values of ",
-                      width, "; it is damaged"));
+    file.fail(ad::cat("its variable '", variable.name, "' holds ", head.size, " bytes where its sizes ask for ", count,
+                      " values of ", width, "; it is damaged"));
   }
   if (!head.small && head.size > file.most_left()) file.fail("is cut off inside '" + variable.name + "'");
   if (head.type == kUInt8) {
@@ -249,7 +251,8 @@ class Reader {
   }
 
   void read_matrix(InputFile& file, const Head& head) {
-    if (head.type != kMatrix || head.small) file.fail(ad::cat("has an element of type ", head.type, " where a variable was expected"));
+    if (head.type != kMatrix || head.small)
+      file.fail(ad::cat("has an element of type ", head.type, " where a variable was expected"));
     const std::uint64_t end = file.position() + head.size;
     if (head.size > file.most_left()) file.fail("is cut off inside a variable");
     const Variable variable = read_variable_head(file);

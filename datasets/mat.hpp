@@ -21,8 +21,8 @@ struct MatArray {
   Index size() const { return static_cast<Index>(bytes.size() + numbers.size()); }
 };
 
-/// Reads the named variables in one pass. Throws DataError when the file is damaged, when it is of version 7.3 (HDF5), and when it
-/// lacks a variable, naming those that it has.
+/// Reads the named variables in one pass. Throws DataError when the file is damaged, when it is of version 7.3 (HDF5), and when
+/// it lacks a variable, naming those that it has.
 std::map<std::string, MatArray> read_mat(const std::filesystem::path& path, const std::vector<std::string>& names);
 
 }  // namespace vaezoo

@@ -76,7 +76,8 @@ std::vector<Real> omniglot_images(const MatArray& array) {
   if (stored.empty()) stored = array.numbers;
   const auto outside = std::ranges::find_if_not(stored, [](Real x) { return x >= 0 && x <= 1; });
   if (outside != stored.end()) {
-    throw DataError(ad::cat(array.source, ": has the value ", static_cast<double>(*outside), "; expected grey values from 0 to 1"));
+    throw DataError(
+        ad::cat(array.source, ": has the value ", static_cast<double>(*outside), "; expected grey values from 0 to 1"));
   }
   std::vector<Real> images(stored.size());
   for (Index n = 0; n < array.shape[1]; ++n) {
@@ -102,7 +103,8 @@ std::vector<int> one_hot_labels(const MatArray& array, Index count) {
     const std::span<const Real> column = std::span(numbers).subspan(at(n * classes), at(classes));
     const auto one = std::ranges::find(column, Real(1));
     const bool others = std::ranges::count(column, Real(0)) == classes - 1;
-    if (one == column.end() || !others) throw DataError(ad::cat(array.source, ": column ", n, " (from 0) is not one 1 among zeros"));
+    if (one == column.end() || !others)
+      throw DataError(ad::cat(array.source, ": column ", n, " (from 0) is not one 1 among zeros"));
     labels.push_back(static_cast<int>(one - column.begin()));
   }
   return labels;
@@ -143,13 +145,15 @@ Dataset load_omniglot(const fs::path& data_dir, Key key) {
     return Examples(std::move(numbers), kOmniglotShape.size(), one_hot_labels(arrays[labels], count));
   };
   Dataset data;
-  data.provenance = "OMNIGLOT, B. Lake, R. Salakhutdinov and J. Tenenbaum (2015), MIT licence; 28 x 28 by Y. Burda, R. Grosse and "
-                    "R. Salakhutdinov (2016)";
+  data.provenance =
+      "OMNIGLOT, B. Lake, R. Salakhutdinov and J. Tenenbaum (2015), MIT licence; 28 x 28 by Y. Burda, R. Grosse and "
+      "R. Salakhutdinov (2016)";
   data.shape = kOmniglotShape;
   data.is_image = true;
   data.classes = static_cast<int>(arrays["target"].shape[0]);
   if (arrays["testtarget"].shape[0] != data.classes) {
-    throw DataError(ad::cat(arrays["testtarget"].source, ": has ", arrays["testtarget"].shape[0], " classes; 'target' has ", data.classes));
+    throw DataError(
+        ad::cat(arrays["testtarget"].source, ": has ", arrays["testtarget"].shape[0], " classes; 'target' has ", data.classes));
   }
   data.train = load("data", "target");
   data.train = data.train.subset(ad::permutation(key.fold("order"), data.train.size()));

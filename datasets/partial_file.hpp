@@ -13,7 +13,8 @@ namespace vaezoo {
 class PartialFile {
  public:
   /// Of programs that make the same file at the same time each has its own.
-  explicit PartialFile(const std::filesystem::path& path) : path_(path), part_(path.string() + ".part" + std::to_string(getpid())) {}
+  explicit PartialFile(const std::filesystem::path& path)
+      : path_(path), part_(path.string() + ".part" + std::to_string(getpid())) {}
   ~PartialFile() {
     std::error_code ignored;
     std::filesystem::remove(part_, ignored);

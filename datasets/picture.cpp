@@ -62,7 +62,8 @@ Picture crop_centre(const Picture& picture, Index side) {
   const Index top = (picture.height - side) / 2, left = (picture.width - side) / 2, row = side * picture.channels;
   Picture square{side, side, picture.channels, std::vector<std::uint8_t>(at(side * row))};
   for (Index y = 0; y < side; ++y) {
-    std::copy_n(picture.pixels.begin() + ((top + y) * picture.width + left) * picture.channels, row, square.pixels.begin() + y * row);
+    std::copy_n(picture.pixels.begin() + ((top + y) * picture.width + left) * picture.channels, row,
+                square.pixels.begin() + y * row);
   }
   return square;
 }
@@ -72,7 +73,8 @@ Picture resize_square(const Picture& picture, Index side) {
   if (picture.height == side && picture.width == side) return picture;
   const Index channels = picture.channels;
   const double shorter = static_cast<double>(std::min(picture.height, picture.width));
-  const double top = (static_cast<double>(picture.height) - shorter) / 2, left = (static_cast<double>(picture.width) - shorter) / 2;
+  const double top = (static_cast<double>(picture.height) - shorter) / 2;
+  const double left = (static_cast<double>(picture.width) - shorter) / 2;
   const std::vector<Taps> across = triangle_taps(left, shorter, picture.width, side);
   const std::vector<Taps> down = triangle_taps(top, shorter, picture.height, side);
 

@@ -14,16 +14,16 @@ struct Picture {
   std::vector<std::uint8_t> pixels;
 };
 
-/// Whether a name ends like that of a picture that can be read (.png, .jpg, .jpeg, in capitals too), and whether it ends like that of one in
-/// a format that cannot.
+/// Whether a name ends like that of a picture that can be read (.png, .jpg, .jpeg, in capitals too), and whether it ends like
+/// that of one in a format that cannot.
 bool is_picture_name(const std::filesystem::path& path);
 bool is_foreign_picture_name(const std::filesystem::path& path);
 
 /// Whether this program was built with libjpeg.
 bool can_read_jpeg();
 
-/// Decodes a PNG or JPEG file, told apart by content. Colours of more than 8 bits become 8 bits, palettes colours, and transparent
-/// pixels are laid on black. Throws DataError naming the file; one that is cut off is an error, not half a picture.
+/// Decodes a PNG or JPEG file, told apart by content. Colours of more than 8 bits become 8 bits, palettes colours, and
+/// transparent pixels are laid on black. Throws DataError naming the file; one that is cut off is an error, not half a picture.
 Picture read_picture(const std::filesystem::path& path);
 
 /// Grey as 0.299 R + 0.587 G + 0.114 B (ITU-R BT.601), rounded.
@@ -34,8 +34,8 @@ Picture to_colour(const Picture& picture);
 /// The square in the middle; rounded towards the upper left. `side` is at most the picture's shorter side.
 Picture crop_centre(const Picture& picture, Index side);
 
-/// The largest square in the middle, resized to `side` x `side` by a triangle filter that spans one output pixel to either side when it shrinks (so it
-/// averages and does not alias) and is bilinear interpolation when it enlarges.
+/// The largest square in the middle, resized to `side` x `side` by a triangle filter that spans one output pixel to either side
+/// when it shrinks (so it averages and does not alias) and is bilinear interpolation when it enlarges.
 Picture resize_square(const Picture& picture, Index side);
 
 }  // namespace vaezoo

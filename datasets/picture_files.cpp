@@ -103,7 +103,8 @@ struct JpegFailure {
 /// Missing and wrong data are mere warnings to libjpeg, which paints something in their place; to us they are errors.
 void leave_on_warning(j_common_ptr info, int level) {
   const int code = info->err->msg_code;
-  const bool harmless = code == JWRN_EXTRANEOUS_DATA || code == JWRN_JFIF_MAJOR || code == JWRN_ADOBE_XFORM || code == JWRN_BOGUS_ICC;
+  const bool harmless =
+      code == JWRN_EXTRANEOUS_DATA || code == JWRN_JFIF_MAJOR || code == JWRN_ADOBE_XFORM || code == JWRN_BOGUS_ICC;
   if (level < 0 && !harmless) leave(info);
 }
 
@@ -140,14 +141,16 @@ bool decode_jpeg(const Bytes& file, Picture& picture, JpegFailure& failure) {
 Picture decode_jpeg(const fs::path& path, const Bytes& file) {
   Picture picture;
   JpegFailure failure;
-  if (!decode_jpeg(file, picture, failure)) fail(path, ad::cat("is a damaged JPEG file, or of an unusual kind (", failure.text, ")"));
+  if (!decode_jpeg(file, picture, failure))
+    fail(path, ad::cat("is a damaged JPEG file, or of an unusual kind (", failure.text, ")"));
   return picture;
 }
 
 #else
 
 Picture decode_jpeg(const fs::path& path, const Bytes&) {
-  fail(path, "is a JPEG file, and this program was built without libjpeg; install libjpeg-dev and build it again, or convert to PNG");
+  fail(path,
+       "is a JPEG file, and this program was built without libjpeg; install libjpeg-dev and build it again, or convert to PNG");
 }
 
 #endif

@@ -14,8 +14,8 @@ namespace vaezoo {
 
 /// Holds at most one batch. Its numbers are those that examples.gather gives, and what that throws is thrown by take.
 ///
-/// The readers are plain threads, as many as kernels use, and not a parallel region in one background thread: a second OpenMP pool in
-/// the process makes libgomp's threads sleep instead of spin between regions, which cost each region of the model 6 us.
+/// The readers are plain threads, as many as kernels use, and not a parallel region in one background thread: a second OpenMP
+/// pool in the process makes libgomp's threads sleep instead of spin between regions, which cost each region of the model 6 us.
 class Prefetcher {
  public:
   /// `examples` must outlive this object.
@@ -31,7 +31,8 @@ class Prefetcher {
   void work(std::stop_token stop);
 
   const Examples& examples_;
-  std::mutex guard_;  // of all that follows; while rows are unread, readers look at rows_ and write their parts of batch_ without it
+  // Guards all that follows; but while rows are unread, readers look at rows_ and write their own parts of batch_ without it.
+  std::mutex guard_;
   std::condition_variable_any asked_, read_;
   std::vector<Index> rows_;
   std::vector<Real> batch_;

@@ -33,13 +33,13 @@ Dataset load_frey_faces(const std::filesystem::path& data_dir);
 /// test_batch. Looks in DATA_DIR/cifar10 and in DATA_DIR/cifar-10-batches-bin.
 Dataset load_cifar10(const std::filesystem::path& data_dir);
 
-/// House numbers, 32 x 32 pixels in colour, 73257 + 26032 (Netzer et al. 2011, format 2), from train_32x32.mat and test_32x32.mat.
-/// The files call the digit 0 class 10; here it is class 0.
+/// House numbers, 32 x 32 pixels in colour, 73257 + 26032 (Netzer et al. 2011, format 2), from train_32x32.mat and
+/// test_32x32.mat. The files call the digit 0 class 10; here it is class 0.
 Dataset load_svhn(const std::filesystem::path& data_dir);
 
 /// Characters of 50 alphabets, 28 x 28 grey pixels, 24345 + 8070, from the chardata.mat of Burda, Grosse and Salakhutdinov (IWAE,
-/// 2016), which the papers on VAEs use. The class is the alphabet. The training split comes in an order drawn with the key, so that
-/// a validation split cut from its end is a fair one.
+/// 2016), which the papers on VAEs use. The class is the alphabet. The training split comes in an order drawn with the key, so
+/// that a validation split cut from its end is a fair one.
 Dataset load_omniglot(const std::filesystem::path& data_dir, Key key);
 
 /// PNG and JPEG files in a folder, read from disk when they are needed.
@@ -49,9 +49,9 @@ struct ImageFolderConfig {
   bool grey = false;
   void fields(Fields& f);
 };
-/// Sub-folders train, validation (or val) and test are the splits where there is a train; else all images are training examples. In a split,
-/// each sub-folder is a class, with all images below it; without sub-folders there are no labels. Training examples come in an order
-/// drawn with the key. Throws DataError when images lie both in and beside sub-folders, or when there are none.
+/// Sub-folders train, validation (or val) and test are the splits where there is a train; else all images are training examples.
+/// In a split, each sub-folder is a class, with all images below it; without sub-folders there are no labels. Training examples
+/// come in an order drawn with the key. Throws DataError when images lie both in and beside sub-folders, or when there are none.
 Dataset load_image_folder(const ImageFolderConfig& config, const std::filesystem::path& data_dir, Key key);
 
 /// Arrays [N, D], [N, H, W] or [N, H, W, C] in .npy files, or in .npz archives as `np.savez(file, data=x, labels=y)` makes them.
@@ -85,7 +85,8 @@ struct CsvConfig {
 Dataset load_csv(const CsvConfig& config, const std::filesystem::path& data_dir);
 
 /// The first of PLACES/FILE and PLACES/FILE.gz that exists. Throws DataError naming the places and how to get the data set.
-std::filesystem::path find_set_file(const std::string& set, const std::string& file, const std::vector<std::filesystem::path>& places);
+std::filesystem::path find_set_file(const std::string& set, const std::string& file,
+                                    const std::vector<std::filesystem::path>& places);
 
 /// The file in data_dir, or in the current directory when it is only there. Throws DataError naming both places.
 std::filesystem::path find_data_file(const std::string& file, const std::filesystem::path& data_dir);

@@ -26,7 +26,8 @@ void copy(InputFile& from, std::optional<std::uint64_t> size, const fs::path& pa
   std::vector<std::uint8_t> chunk(kChunk);
   std::uint64_t left = size.value_or(UINT64_MAX);
   while (left > 0) {
-    const std::size_t n = from.read_up_to(std::span(chunk).first(static_cast<std::size_t>(std::min<std::uint64_t>(left, kChunk))));
+    const std::size_t n =
+        from.read_up_to(std::span(chunk).first(static_cast<std::size_t>(std::min<std::uint64_t>(left, kChunk))));
     if (n == 0 && size) from.fail(ad::cat("is cut off inside '", path.filename().string(), "'"));
     if (n == 0) break;
     to.write(reinterpret_cast<const char*>(chunk.data()), static_cast<std::streamsize>(n));
@@ -37,7 +38,8 @@ void copy(InputFile& from, std::optional<std::uint64_t> size, const fs::path& pa
   part.finish();
 }
 
-void unpack_zip(const fs::path& archive, const std::string& folder, const std::vector<std::string>& names, const fs::path& directory) {
+void unpack_zip(const fs::path& archive, const std::string& folder, const std::vector<std::string>& names,
+                const fs::path& directory) {
   for (const std::string& name : names) copy(*open_zip_member(archive, folder + name), {}, directory / name);
 }
 
@@ -77,7 +79,8 @@ void skip(InputFile& file, std::uint64_t size) {
   }
 }
 
-void unpack_tar(const fs::path& archive, const std::string& folder, const std::vector<std::string>& names, const fs::path& directory) {
+void unpack_tar(const fs::path& archive, const std::string& folder, const std::vector<std::string>& names,
+                const fs::path& directory) {
   const auto file = open_file(archive);
   std::set<std::string> missing(names.begin(), names.end());
   while (!missing.empty()) {

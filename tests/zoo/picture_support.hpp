@@ -8,7 +8,7 @@
 
 namespace test_support {
 
-/// Made with libjpeg, quality 90: 8 x 8 pixels of the colour (200, 100, 50); 8 x 16 pixels, grey 40 on the left and 220 on the right.
+/// Made with libjpeg, quality 90: 8 x 8 pixels of the colour (200, 100, 50); 8 x 16, grey 40 on the left and 220 on the right.
 inline const char* const kColourJpeg =
     "ffd8ffe000104a46494600010100000100010000ffdb0043000302020302020303030304030304050805050404050a070706080c0a0c0c0b0a0b0b0d"
     "0e12100d0e110e0b0b1016101113141515150c0f171816141812141514ffc00011080008000803011100021100031100ffc400140001000000000000"

@@ -43,7 +43,8 @@ TEST_CASE("csv: condition columns go beside the examples, not into them, and mov
   const TempFolder folder;
   const std::string text = "x,age,y,kind\n1,30,2,a\n3,40,4,b\n5,50,6,a\n";
   write(folder / "t.csv", text);
-  const CsvConfig config{.train_file = "t.csv", .test_file = "t.csv", .header = true, .label = "kind", .condition_columns = {"age", "0"}};
+  const CsvConfig config{
+      .train_file = "t.csv", .test_file = "t.csv", .header = true, .label = "kind", .condition_columns = {"age", "0"}};
   const Dataset data = load_csv(config, folder.path());
   CHECK(data.shape == ItemShape{1, 1, 1});
   CHECK(row(data.train, 1) == std::vector<Real>{4});

@@ -123,7 +123,8 @@ TEST_CASE("unpack emnist takes every subset out of the archive, and says what is
   archive = zip_open((folder / "gzip.zip").c_str(), 0, &error);
   zip_delete(archive, static_cast<zip_uint64_t>(zip_name_locate(archive, ("gzip/" + names[5]).c_str(), 0)));
   REQUIRE(zip_close(archive) == 0);
-  CHECK(contains(data_error([&] { unpack("emnist", folder / "gzip.zip", folder / "emnist"); }), "holds no 'gzip/" + names[5] + "'"));
+  CHECK(contains(data_error([&] { unpack("emnist", folder / "gzip.zip", folder / "emnist"); }),
+                 "holds no 'gzip/" + names[5] + "'"));
 }
 
 TEST_CASE("download: a set that cannot be downloaded says which can") {

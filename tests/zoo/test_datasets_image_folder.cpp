@@ -12,7 +12,8 @@ namespace {
 
 /// A flat grey picture, which stays what it is however it is cut and resized.
 void write_flat(const std::filesystem::path& path, int level, Index height = 8, Index width = 8) {
-  write_png(path, {height, width, 1, std::vector<std::uint8_t>(static_cast<std::size_t>(height * width), static_cast<std::uint8_t>(level))});
+  write_png(path, {height, width, 1,
+                   std::vector<std::uint8_t>(static_cast<std::size_t>(height * width), static_cast<std::uint8_t>(level))});
 }
 
 int level_of(const Examples& examples, Index i) { return static_cast<int>(row(examples, i)[0] * 255 + Real(0.5)); }
@@ -89,7 +90,8 @@ TEST_CASE("image_folder: crop, size and grey make pictures of any size fit") {
   const std::vector<Real> first = row(data.train, 0), second = row(data.train, 1);
   int same = 0;
   for (const std::vector<Real>& x : {first, second}) {
-    same += std::ranges::equal(x, expected.pixels, [](Real value, std::uint8_t byte) { return value == static_cast<Real>(byte) / 255; });
+    same += std::ranges::equal(x, expected.pixels,
+                               [](Real value, std::uint8_t byte) { return value == static_cast<Real>(byte) / 255; });
   }
   CHECK(same == 1);
   CHECK(load_error(folder, {.crop = 19}) ==
@@ -101,7 +103,8 @@ TEST_CASE("image_folder: crop, size and grey make pictures of any size fit") {
 TEST_CASE("image_folder: folders that cannot be used are refused with what to do") {
   const TempFolder folder;
   const std::string path = (folder / "pictures").string();
-  CHECK(load_error(folder).starts_with("pictures: no such folder in the data directory " + folder.path().string() + " nor in the current"));
+  CHECK(load_error(folder).starts_with("pictures: no such folder in the data directory " + folder.path().string() +
+                                       " nor in the current"));
   std::filesystem::create_directories(folder / "pictures/empty");
   CHECK(load_error(folder) == path + ": holds no PNG or JPEG files");
   write(folder / "pictures/x.gif", "GIF89a");
@@ -110,7 +113,8 @@ TEST_CASE("image_folder: folders that cannot be used are refused with what to do
   write_flat(folder / "pictures/x.png", 1);
   write_flat(folder / "pictures/a/y.png", 1);
   CHECK(load_error(folder) ==
-        path + ": holds pictures beside folders with pictures (x.png); put them into a folder of their own, or keep only one kind");
+        path + ": holds pictures beside folders with pictures (x.png); put them into a folder of their own, or keep only one "
+               "kind");
 }
 
 TEST_CASE("image_folder: a corrupt file comes out of next() as one sentence with its path, with prefetch and without") {

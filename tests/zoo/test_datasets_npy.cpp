@@ -177,8 +177,8 @@ TEST_CASE("npy: conditions come from files of their own, and must fit the exampl
   write(folder / "flat.npy", npy(header("|u1", "(3,)"), "\7\10\11"));
   write(folder / "four.npy", npy(header("|u1", "(4,)"), "abcd"));
   write(folder / "nan.npy", npy(header("<f4", "(3,)"), from_hex("0000803f0000c07f0000803f")));
-  const Dataset data = load_npy({.train_file = "x.npy", .test_file = "x.npy", .train_conditions = "c.npy", .test_conditions = "c.npy"},
-                                folder.path());
+  const Dataset data = load_npy(
+      {.train_file = "x.npy", .test_file = "x.npy", .train_conditions = "c.npy", .test_conditions = "c.npy"}, folder.path());
   REQUIRE(data.test.condition_size() == 2);
   CHECK(data.condition_names == std::vector<std::string>{"condition 0", "condition 1"});
   CHECK(data.test.conditions(1)[0] == 2);

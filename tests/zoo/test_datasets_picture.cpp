@@ -107,13 +107,15 @@ TEST_CASE("read_picture: any byte of a PNG or JPEG file may be damaged or missin
   const std::string jpeg = from_hex(kGreyJpeg);
   // Without checksums a changed byte is often another valid file; every prefix must be refused, up to the missing end marker.
   CHECK(refused_damage(jpeg, parse) > static_cast<int>(jpeg.size()));
-  for (std::size_t size = 0; size < jpeg.size() - 2; ++size) CHECK_FALSE(data_error([&] { parse(jpeg.substr(0, size)); }).empty());
+  for (std::size_t size = 0; size < jpeg.size() - 2; ++size)
+    CHECK_FALSE(data_error([&] { parse(jpeg.substr(0, size)); }).empty());
 }
 
 TEST_CASE("to_grey weighs the colours as BT.601 does, and to_colour repeats grey") {
   const Picture colours{1, 5, 3, {255, 255, 255, 255, 0, 0, 0, 255, 0, 0, 0, 255, 10, 10, 10}};
   CHECK(to_grey(colours).pixels == std::vector<std::uint8_t>{255, 76, 150, 29, 10});
-  CHECK(to_colour(to_grey(colours)).pixels == std::vector<std::uint8_t>{255, 255, 255, 76, 76, 76, 150, 150, 150, 29, 29, 29, 10, 10, 10});
+  CHECK(to_colour(to_grey(colours)).pixels ==
+        std::vector<std::uint8_t>{255, 255, 255, 76, 76, 76, 150, 150, 150, 29, 29, 29, 10, 10, 10});
 }
 
 TEST_CASE("crop_centre takes the middle") {
@@ -129,7 +131,8 @@ TEST_CASE("resize_square agrees with the triangle filter written down slowly, sh
   struct Case {
     Index height, width, channels, side;
   };
-  for (const Case& c : {Case{20, 31, 3, 7}, Case{31, 20, 1, 19}, Case{9, 9, 3, 8}, Case{5, 8, 3, 12}, Case{40, 40, 1, 1}, Case{1, 3, 1, 2}}) {
+  for (const Case& c :
+       {Case{20, 31, 3, 7}, Case{31, 20, 1, 19}, Case{9, 9, 3, 8}, Case{5, 8, 3, 12}, Case{40, 40, 1, 1}, Case{1, 3, 1, 2}}) {
     const Picture picture = random_picture(c.height, c.width, c.channels, Key(7));
     const Picture square = resize_square(picture, c.side);
     REQUIRE(std::ssize(square.pixels) == c.side * c.side * c.channels);
@@ -154,7 +157,7 @@ TEST_CASE("resize_square keeps a flat picture flat, a picture of the right size 
   CHECK(resize_square(square, 6).pixels == square.pixels);
   const Picture wide = random_picture(6, 10, 1, Key(3));
   CHECK(resize_square(wide, 6).pixels == crop_centre(wide, 6).pixels);
-  // Stripes of one pixel, black and white, a quarter of the size: their mean everywhere but within a filter's reach of the border.
+  // Stripes of one pixel, black and white, a quarter of the size: their mean everywhere but near the border.
   Picture stripes{64, 64, 1, std::vector<std::uint8_t>(64 * 64)};
   for (std::size_t i = 0; i < stripes.pixels.size(); ++i) stripes.pixels[i] = i % 2 == 0 ? 0 : 255;
   const Picture small = resize_square(stripes, 16);
