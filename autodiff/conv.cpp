@@ -11,8 +11,6 @@ using namespace detail;
 
 namespace {
 
-const ConvKernels& kernels(const ConvGeometry&) { return kIm2colKernels; }
-
 void check_images(const char* op, Var x, Var weight, Index stride, const Border& padding, Index dilation,
                   Index groups) {
   AD_CHECK(x.shape().rank() == 4, op, cat("x must be images [batch, height, width, channels], it is ", x.shape()));
@@ -99,15 +97,15 @@ Var conv2d(Var x, Var weight, Var bias, const ConvOptions& options, Activation a
                        stride, padding.top, padding.left, dilation, groups};
   const Var y = node("conv2d", {g.batch, g.out_height, g.out_width, g.out_channels}, x, weight, bias);
   const Finish finish = finish_of(bias, activation);
-  const ConvKernels* k = &kernels(g);
-  k->forward(x.tape(), g, x.data(), weight.data(), finish, {y.data(), false});
+  const ConvKernels k = conv_kernels(g);
+  k.forward(x.tape(), g, x.data(), weight.data(), finish, {y.data(), false});
   if (y.live())
     x.tape().on_backward(y, [=] {
       Tape& t = y.tape();
       Real* y_bar = t.adjoint(y);
       through_finish(t, y, bias, finish.activation, y_bar);
-      if (const GradSlot slot = t.grad(weight)) k->backward_weights(t, g, x.data(), y_bar, slot);
-      if (const GradSlot slot = t.grad(x)) k->backward_data(t, g, y_bar, weight.data(), {}, slot);
+      if (const GradSlot slot = t.grad(weight)) k.backward_weights(t, g, x.data(), y_bar, slot);
+      if (const GradSlot slot = t.grad(x)) k.backward_data(t, g, y_bar, weight.data(), {}, slot);
     });
   return fused(activation) ? y : activate(y, activation);
 }
@@ -133,19 +131,17 @@ Var conv_transpose2d(Var x, Var weight, Var bias, const ConvTransposeOptions& op
                        s[3], w[2], w[3], stride, padding, padding, dilation, groups};
   const Var y = node("conv_transpose2d", {g.batch, g.height, g.width, g.channels}, x, weight, bias);
   const Finish finish = finish_of(bias, activation);
-  const ConvKernels* k = &kernels(g);
-  k->backward_data(x.tape(), g, x.data(), weight.data(), finish, {y.data(), false});
+  const ConvKernels k = conv_kernels(g);
+  k.backward_data(x.tape(), g, x.data(), weight.data(), finish, {y.data(), false});
   if (y.live())
     x.tape().on_backward(y, [=] {
       Tape& t = y.tape();
       Real* y_bar = t.adjoint(y);
       through_finish(t, y, bias, finish.activation, y_bar);
-      if (const GradSlot slot = t.grad(weight)) k->backward_weights(t, g, y_bar, x.data(), slot);
-      if (const GradSlot slot = t.grad(x)) k->forward(t, g, y_bar, weight.data(), {}, slot);
+      if (const GradSlot slot = t.grad(weight)) k.backward_weights(t, g, y_bar, x.data(), slot);
+      if (const GradSlot slot = t.grad(x)) k.forward(t, g, y_bar, weight.data(), {}, slot);
     });
   return fused(activation) ? y : activate(y, activation);
 }
-
-std::string conv_backend() { return "im2col"; }
 
 }  // namespace ad

@@ -13,6 +13,8 @@ namespace {
 constexpr Index kTileSize = 1 << 17;     // numbers in a tile of patches
 constexpr Index kFewestRows = 192;       // a GEMM with fewer rows packs its other operand too often
 constexpr Index kTasks = 8;              // enough to share out evenly
+constexpr Index kSumsSize = 1 << 20;     // numbers in all sums of a gradient of weights
+constexpr Index kManyWeights = kSumsSize / 4;
 constexpr Index kNarrowest = 64;         // columns of a GEMM that are worth their own task
 
 Index ceil_div(Index a, Index b) { return (a + b - 1) / b; }
@@ -24,8 +26,14 @@ bool pointwise(const ConvGeometry& g) { return g.taps() == 1 && g.stride == 1 &&
 /// Pieces, a power of two, into which `columns` are cut so that `tasks` become enough.
 Index column_parts(Index columns, Index tasks) {
   Index parts = 1;
-  while (parts * tasks < kTasks && columns % (2 * parts) == 0 && columns / (2 * parts) >= kNarrowest) parts *= 2;
+  while (parts * tasks < kTasks / 2 && columns % (2 * parts) == 0 && columns / (2 * parts) >= kNarrowest) parts *= 2;
   return parts;
+}
+
+/// to [columns, rows] = the transpose of from [rows, columns], both in the first-level cache.
+void transpose_small(const Real* from, Index rows, Index columns, Real* to) {
+  for (Index j = 0; j < columns; ++j, to += rows)
+    for (Index i = 0; i < rows; ++i) to[i] = from[i * columns + j];
 }
 
 /// The weights as [group, slice of channels, out, tap, channel]: what one GEMM reads lies together.
@@ -34,27 +42,32 @@ void pack_weights(const ConvGeometry& g, Index slices, const Real* weight, Real*
   parallel_blocks(g.out_channels, std::max<Index>(1, kMapGrain / std::max<Index>(1, in * taps)), [&](Index begin, Index end) {
     for (Index o = begin; o < end; ++o) {
       const Real* w = weight + o * in * taps;
-      for (Index c = 0; c < in; ++c) {
-        Real* to = packed + ((o / out * slices + c / width) * out + o % out) * taps * width + c % width;
-        for (Index t = 0; t < taps; ++t) to[t * width] = w[c * taps + t];
-      }
+      for (Index slice = 0; slice < slices; ++slice)
+        transpose_small(w + slice * width * taps, width, taps, packed + ((o / out * slices + slice) * out + o % out) * taps * width);
     }
   });
 }
 
-/// What the kernel row that starts at pixel (i, j) of image b sees, into `to`: zeros outside of the image.
+/// A copy that does not call a function for the few numbers of a kernel row.
+void copy_few(const Real* from, Index count, Real* to) {
+  Index i = 0;
+  for (; i + kLanes <= count; i += kLanes) store(to + i, load(from + i));
+  if (i < count) store_part(to + i, load_part(from + i, count - i), count - i);
+}
+
+/// What a kernel row that starts at column j sees of a row of the image, into `to`: zeros outside.
 void gather_kernel_row(const ConvGeometry& g, const Real* image_row, Index j, Index channel, Real* to) {
   const Index in = g.group_in();
   if (g.dilation == 1 && g.groups == 1) {  // neighbours in memory
     const Index left = std::clamp<Index>(-j, 0, g.kernel_width), right = std::clamp(g.width - j, left, g.kernel_width);
-    std::fill_n(to, left * in, Real(0));
-    std::copy_n(image_row + (j + left) * in, (right - left) * in, to + left * in);
-    std::fill_n(to + right * in, (g.kernel_width - right) * in, Real(0));
+    if (left > 0) std::fill_n(to, left * in, Real(0));
+    copy_few(image_row + (j + left) * in, (right - left) * in, to + left * in);
+    if (right < g.kernel_width) std::fill_n(to + right * in, (g.kernel_width - right) * in, Real(0));
     return;
   }
   for (Index t = 0; t < g.kernel_width; ++t, j += g.dilation, to += in) {
     if (j >= 0 && j < g.width)
-      std::copy_n(image_row + j * g.channels + channel, in, to);
+      copy_few(image_row + j * g.channels + channel, in, to);
     else
       std::fill_n(to, in, Real(0));
   }
@@ -136,21 +149,24 @@ struct Bands {
   }
 };
 
+/// The same for a kernel row: adds what gather_kernel_row would read, `width` channels from `channel` on.
+void scatter_kernel_row(const ConvGeometry& g, const Real* from, Index j, Index width, Real* image_row) {
+  if (g.dilation == 1 && width == g.channels) {
+    const Index left = std::clamp<Index>(-j, 0, g.kernel_width), right = std::clamp(g.width - j, left, g.kernel_width);
+    return add_to(image_row + (j + left) * width, from + left * width, (right - left) * width);
+  }
+  for (Index t = 0; t < g.kernel_width; ++t, j += g.dilation, from += width)
+    if (j >= 0 && j < g.width) add_to(image_row + j * g.channels, from, width);
+}
+
 /// Adds the patches of rows [from, to) of y of image b to where they came from, in rows [top, bottom) of x.
 void scatter_patches(const ConvGeometry& g, const Band& band, Index b, Index channel, Index width, const Real* patches, Real* x) {
   for (Index row = band.from; row < band.to; ++row)
     for (Index column = 0; column < g.out_width; ++column) {
       Index i = row * g.stride - g.top;
-      for (Index t = 0; t < g.kernel_height; ++t, i += g.dilation) {
-        if (i < band.top || i >= band.bottom) {
-          patches += g.kernel_width * width;
-          continue;
-        }
-        Real* image_row = x + (b * g.height + i) * g.width * g.channels + channel;
-        Index j = column * g.stride - g.left;
-        for (Index u = 0; u < g.kernel_width; ++u, j += g.dilation, patches += width)
-          if (j >= 0 && j < g.width) add_to(image_row + j * g.channels, patches, width);
-      }
+      for (Index t = 0; t < g.kernel_height; ++t, i += g.dilation, patches += g.kernel_width * width)
+        if (i >= band.top && i < band.bottom)
+          scatter_kernel_row(g, patches, column * g.stride - g.left, width, x + (b * g.height + i) * g.width * g.channels + channel);
     }
 }
 
@@ -188,43 +204,63 @@ void backward_data(Tape& tape, const ConvGeometry& g, const Real* y, const Real*
   });
 }
 
+/// Into the weights' gradient: the sum of `runs` sums, each [out, tap, channel].
+void unpack_weights(const ConvGeometry& g, Index runs, Real* sums, GradSlot weight) {
+  const Index patch = patch_size(g), in = g.group_in(), taps = g.taps();
+  parallel_blocks(g.out_channels, std::max<Index>(1, kMapGrain / std::max<Index>(1, runs * patch)), [&](Index begin, Index end) {
+    for (Index run = 1; run < runs; ++run) add_to(sums + begin * patch, sums + run * g.weights() + begin * patch, (end - begin) * patch);
+    for (Index o = begin; o < end; ++o) {
+      const Real* sum = sums + o * patch;
+      Real* to = weight.data + o * patch;
+      for (Index c = 0; c < in; ++c)
+        for (Index t = 0; t < taps; ++t, ++to) *to = weight.add ? *to + sum[t * in + c] : sum[t * in + c];
+    }
+  });
+}
+
+/// For weights too large to be summed several times: all threads fill one large tile, then each multiplies for outputs of its own.
+void backward_many_weights(Tape& tape, const ConvGeometry& g, const Real* x, const Real* y, GradSlot weight) {
+  const Index patch = patch_size(g), rows = g.out_pixels(), out = g.out_channels;
+  const Index tile = std::min(rows, std::max(kFewestRows, 8 * kTileSize / patch)), parts = column_parts(out, 1), width = out / parts;
+  Real *sum = tape.workspace(g.weights() + tile * patch), *patches = sum + g.weights();
+  for (Index first = 0; first < rows; first += tile) {
+    const Index count = std::min(tile, rows - first);
+    parallel_blocks(count, even_grain(count, 64), [&](Index begin, Index end) {
+      gather_patches(g, x, 0, first + begin, end - begin, patches + begin * patch);
+    });
+    parallel_for(parts, [&](Index part) {
+      gemm_serial(width, patch, count, {y + first * out + part * width, out, true}, {patches, patch}, first == 0 ? 0 : 1,
+                  sum + part * width * patch, patch);
+    });
+  }
+  if (rows == 0) std::fill_n(sum, g.weights(), Real(0));
+  unpack_weights(g, 1, sum, weight);
+}
+
+/// Runs of tiles side by side, each with a sum of its own; the sums are added in order.
 void backward_weights(Tape& tape, const ConvGeometry& g, const Real* x, const Real* y, GradSlot weight) {
   const Index patch = patch_size(g), rows = g.out_pixels(), out = g.group_out();
   const Index tile = even_grain(rows, std::max(kFewestRows, kTileSize / std::max<Index>(1, patch)), 8);
   const Index tiles = std::max<Index>(1, ceil_div(rows, tile));
-  // Each run of tiles has a sum of its own; the sums are added in order. Large weights are cut along their outputs instead.
-  const Index runs = std::clamp<Index>(std::min(tiles, (Index(1) << 20) / std::max<Index>(1, g.weights())), 1, kTasks);
-  const Index parts = g.groups == 1 ? column_parts(out, runs) : 1, width = out / parts;
+  if (g.groups == 1 && g.weights() > kManyWeights && out % kNarrowest == 0) return backward_many_weights(tape, g, x, y, weight);
+  const Index runs = std::clamp<Index>(std::min(tiles, kSumsSize / std::max<Index>(1, g.weights())), 1, kTasks);
   const bool direct = pointwise(g);
   Real* sums = tape.workspace(runs * g.weights() + (direct ? 0 : threads() * tile * patch));
   Real* patches = sums + runs * g.weights();
-  parallel_for(runs * parts, [&](Index task) {
-    const Index run = task / parts, part = task % parts * width;
+  parallel_for(runs, [&](Index run) {
     Real* const own = patches + omp_get_thread_num() * tile * patch;
-    Real* const sum = sums + run * g.weights();
     const Index begin = tiles * run / runs, end = tiles * (run + 1) / runs;
     for (Index t = begin; t < end; ++t) {
       const Index first = t * tile, count = std::min(tile, rows - first);
       for (Index group = 0; group < g.groups; ++group) {
         if (!direct) gather_patches(g, x, group, first, count, own);
         const Matrix b = direct ? Matrix{x + first * g.channels + group * g.group_in(), g.channels} : Matrix{own, patch};
-        const Index column = group * out + part;
-        gemm_serial(width, patch, count, {y + first * g.out_channels + column, g.out_channels, true}, b, t == begin ? 0 : 1,
-                    sum + column * patch, patch);
+        gemm_serial(out, patch, count, {y + first * g.out_channels + group * out, g.out_channels, true}, b, t == begin ? 0 : 1,
+                    sums + run * g.weights() + group * out * patch, patch);
       }
     }
   });
-  const Index in = g.group_in(), taps = g.taps();
-  parallel_blocks(g.out_channels, std::max<Index>(1, kMapGrain / std::max<Index>(1, runs * patch)), [&](Index begin, Index end) {
-    for (Index o = begin; o < end; ++o)
-      for (Index c = 0; c < in; ++c)
-        for (Index t = 0; t < taps; ++t) {
-          Real total = 0;
-          for (Index run = 0; run < runs; ++run) total += sums[run * g.weights() + o * patch + t * in + c];
-          Real& to = weight.data[(o * in + c) * taps + t];
-          to = weight.add ? to + total : total;
-        }
-  });
+  unpack_weights(g, runs, sums, weight);
 }
 
 }  // namespace

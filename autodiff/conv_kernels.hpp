@@ -41,4 +41,17 @@ struct ConvKernels {
 /// Patches of x as the rows of a matrix, a tile that fits the second-level cache at a time, and GEMM: always there, for all shapes.
 extern const ConvKernels kIm2colKernels;
 
+/// For groups = channels = out_channels.
+extern const ConvKernels kDepthwiseKernels;
+
+/// By the convolution that goes the other way; for those where better_flipped.
+extern const ConvKernels kFlippedKernels;
+bool better_flipped(const ConvGeometry&);
+
+/// oneDNN's, nullptr where it was not found at build time. What it cannot do, it leaves to im2col.
+const ConvKernels* onednn_kernels();
+
+/// The fastest of them for this geometry, by rules that were measured (conv_choice.cpp), or what VAEZOO_CONV in the environment asks for.
+ConvKernels conv_kernels(const ConvGeometry&);
+
 }  // namespace ad::detail

@@ -39,7 +39,7 @@ inline void clear_tile(Real* x, Index pixels, Index columns, Index stride) {
 inline void add_to(Real* to, const Real* from, Index count) {
   Index i = 0;
   for (; i + kLanes <= count; i += kLanes) store(to + i, load(to + i) + load(from + i));
-  for (; i < count; ++i) to[i] += from[i];
+  if (i < count) store_part(to + i, load_part(to + i, count - i) + load_part(from + i, count - i), count - i);
 }
 
 }  // namespace ad::detail

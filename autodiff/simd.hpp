@@ -44,9 +44,18 @@ inline Batch load_part(const Real* p, Index count) {
 #endif
 }
 inline void store_part(Real* p, const Batch& b, Index count) {
+#if defined(__AVX512F__) && XSIMD_VERSION_MAJOR >= 8
+  const auto wanted = (1u << count) - 1;
+#ifdef VAEZOO_DOUBLE
+  _mm512_mask_storeu_pd(p, static_cast<__mmask8>(wanted), b);
+#else
+  _mm512_mask_storeu_ps(p, static_cast<__mmask16>(wanted), b);
+#endif
+#else
   alignas(64) std::array<Real, static_cast<std::size_t>(kLanes)> lanes;
   store(lanes.data(), b);
   for (Index i = 0; i < count; ++i) p[i] = lanes[static_cast<std::size_t>(i)];
+#endif
 }
 
 /// True in the first `count` lanes.
