@@ -30,7 +30,7 @@ class Fsq final : public CodeModel {
   Fsq(const FsqConfig& config, const DataSpec& spec, Parameters p)
       : CodeModel(config, spec, p), encoder_(make_encoder_network(config.encoder, data(), p / "encoder")), quantiser_(config.levels),
         head_(encoder_->outputs(), config.positions, "positions", quantiser_.width(), p / "encoder" / "head"), usage_(quantiser_.codes(), p / "usage"),
-        decoder_(make_decoder_network(config.decoder, head_.code(), data(), likelihood().outputs() / data().size(), p / "decoder")) {
+        decoder_(make_decoder_network(config.decoder, head_.decoder_input(), data(), likelihood().outputs() / data().size(), p / "decoder")) {
     set_prior(config.prior, {{head_.code().height, head_.code().width, quantiser_.codes()}}, p);
   }
 

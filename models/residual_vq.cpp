@@ -34,7 +34,7 @@ class ResidualVq final : public CodeModel {
       : CodeModel(config, spec, p), config_(config.codebook), depth_(static_cast<std::size_t>(config.quantizers)), shared_(config.shared),
         encoder_(make_encoder_network(config.encoder, data(), p / "encoder")),
         head_(encoder_->outputs(), config.positions, "positions", config.embedding_dim, p / "encoder" / "head"),
-        decoder_(make_decoder_network(config.decoder, head_.code(), data(), likelihood().outputs() / data().size(), p / "decoder")) {
+        decoder_(make_decoder_network(config.decoder, head_.decoder_input(), data(), likelihood().outputs() / data().size(), p / "decoder")) {
     for (std::size_t i = 0; i < (shared_ ? 1 : depth_); ++i)
       codebooks_.push_back(std::make_unique<Codebook>(config.codebook, config.embedding_dim, p / "codebook" / static_cast<Index>(i)));
     for (std::size_t i = 0; i < depth_; ++i) perplexity_names_.push_back(cat("perplexity_", i + 1));

@@ -32,7 +32,7 @@ class VqVae final : public CodeModel {
       : CodeModel(config, spec, p), config_(config.codebook), encoder_(make_encoder_network(config.encoder, data(), p / "encoder")),
         head_(encoder_->outputs(), config.positions, "positions", config.embedding_dim, p / "encoder" / "head"),
         codebook_(config.codebook, config.embedding_dim, p / "codebook"),
-        decoder_(make_decoder_network(config.decoder, head_.code(), data(), likelihood().outputs() / data().size(), p / "decoder")) {
+        decoder_(make_decoder_network(config.decoder, head_.decoder_input(), data(), likelihood().outputs() / data().size(), p / "decoder")) {
     set_prior(config.prior, {{head_.code().height, head_.code().width, codebook_.codes()}}, p);
   }
 

@@ -45,7 +45,7 @@ class VqVae2 final : public CodeModel {
         features_(encoder_->outputs()), top_encoder_(make_encoder_network(config.top_encoder, features_, p / "top_encoder")),
         top_head_(top_encoder_->outputs(), config.top_positions, "top_positions", config.embedding_dim, p / "top_encoder" / "head"),
         top_codebook_(config.codebook, config.embedding_dim, p / "top_codebook"),
-        top_decoder_(make_decoder_network(config.top_decoder, top_head_.code(), features_, 1, p / "top_decoder")),
+        top_decoder_(make_decoder_network(config.top_decoder, top_head_.decoder_input(), features_, 1, p / "top_decoder")),
         head_(wider(features_, features_), config.positions, "positions", config.embedding_dim, p / "encoder" / "head"),
         codebook_(config.codebook, config.embedding_dim, p / "codebook"),
         decoder_(make_decoder_network(config.decoder, wider(features_, head_.code()), data(), likelihood().outputs() / data().size(), p / "decoder")) {

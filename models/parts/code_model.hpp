@@ -33,7 +33,9 @@ class CodeHead {
   /// Throws ConfigError, naming model.`key`, when positions are set for a map, whose pixels are the positions.
   CodeHead(const ImageShape& features, std::optional<std::int64_t> positions, const char* key, Index width, const ad::Parameters& p);
   Var operator()(const Context& c, Var features) const;  ///< [B, H W C] -> [B, h w width]
-  const ImageShape& code() const { return code_; }       ///< h x w x width
+  const ImageShape& code() const { return code_; }       ///< h x w x width; 1 x positions x width when it comes from a vector
+  /// What a decoder reads: a map, or else a vector, whose places are no neighbours.
+  ImageShape decoder_input() const { return features_.spatial() ? code_ : ImageShape{1, 1, code_.size()}; }
 
  private:
   ImageShape features_, code_;
