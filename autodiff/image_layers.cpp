@@ -99,7 +99,8 @@ Var MaskedConv2d::operator()(const Context& context, Var x) const {
 GroupNorm::GroupNorm(const Parameters& p, Index groups, Index channels, Real epsilon)
     : weight_(&p.add("weight", {checked(channels, p, "GroupNorm", "channels")}, init::ones())),
       bias_(&p.add("bias", {channels}, init::zeros())), groups_(groups), epsilon_(epsilon) {
-  check_groups(p, "GroupNorm", channels, channels, groups);
+  AD_CHECK(groups >= 1 && channels % groups == 0, "GroupNorm",
+           cat(p.prefix(), ": the channels must be a multiple of the groups, they are ", channels, " and ", groups));
 }
 
 Var GroupNorm::operator()(const Context& context, Var x) const {
