@@ -91,6 +91,9 @@ MetricMeaning meaning_of(const std::string& metric) {
       {"perplexity", "codes", "exp of the entropy of the codes' use: how many are in use, evenly counted"},
       {"usage", "", "share of the codes that are in use"},
       {"beta", "", "weight of the KL at the end of training"},
+      {"bound", "nats", "the bound of log p(x) that training maximises"},
+      {"iwae", "nats", "the importance-weighted part of the bound"},
+      {"encoder_bound", "nats", "the bound of log p(x) that the encoder is trained on"},
       {"capacity", "nats", "what the KL is held to at the end of training"},
   };
   for (const Row& r : kRows)
