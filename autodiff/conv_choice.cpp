@@ -35,14 +35,15 @@ detail::ConvKernels detail::conv_kernels(const ConvGeometry& g) {
   if (onednn == nullptr || backend() == Backend::im2col) return depthwise ? kDepthwiseKernels : kIm2colKernels;
   if (backend() == Backend::onednn || depthwise) return *onednn;
   // Measured on one core of a Xeon with AVX-512 (oneDNN 2.6.3), in GFLOP/s, im2col against oneDNN:
-  //   forward:  32 -> 64, 4x4, stride 2: 112, 165;  128 -> 128, 3x3: 129, 170;  256 -> 512, 3x3 at 2 x 2 pixels: 110, 44
-  //   data:     1 <- 32: 37, 9;  3 <- 32: 41, 23;  32 <- 32, 3x3, stride 2: 75, 96;  256 <- 512: 122, 77
-  //   weights:  1, 3 channels: 30, 115;  32 -> 64, 3x3, stride 2: 108, 94;  256 -> 512: 105, 38;  128 -> 128, 3x3, stride 1: 138, 161
-  constexpr Index kManyWeights = 1 << 18, kFewChannels = 16;
-  const bool many = g.weights() > kManyWeights, few = g.channels < kFewChannels;
-  return {many && g.out_pixels() < 4096 ? kIm2colKernels.forward : onednn->forward,
-          few || many ? kIm2colKernels.backward_data : onednn->backward_data,
-          few || (g.stride == 1 && !many) ? onednn->backward_weights : kIm2colKernels.backward_weights};
+  //   forward:  32 -> 64, 4x4, stride 2: 126, 165;  128 -> 128, 3x3: 133, 170;  256 -> 512, 3x3 at 2 x 2 pixels: 110, 44
+  //   data:     1 <- 32: 37, 9;  3 <- 32: 41, 23;  3x3, stride 2: 32 <- 32: 80, 96;  32 <- 64: 124, 108;  128 <- 256: 149, 126;
+  //             256 <- 512: 122, 77;  3x3, stride 1: 128 <- 128: 145, 157
+  //   weights:  1, 3 channels: 30, 115;  32 -> 64, 3x3, stride 2: 138, 94;  256 -> 512: 105, 38;  128 -> 128, 3x3, stride 1: 139, 161
+  constexpr Index kManyWeights = 1 << 18, kSomeWeights = 1 << 14, kFewChannels = 16, kFewPixels = 4096;
+  const bool many = g.weights() > kManyWeights, few = g.channels < kFewChannels, strided = g.stride > 1;
+  return {many && g.out_pixels() < kFewPixels ? kIm2colKernels.forward : onednn->forward,
+          few || many || (strided && g.weights() > kSomeWeights) ? kIm2colKernels.backward_data : onednn->backward_data,
+          few || (!strided && !many) ? onednn->backward_weights : kIm2colKernels.backward_weights};
 }
 
 }  // namespace ad

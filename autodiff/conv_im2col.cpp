@@ -10,7 +10,7 @@
 namespace ad::detail {
 namespace {
 
-constexpr Index kTileSize = 1 << 17;     // numbers in a tile of patches
+constexpr Index kTileSize = 1 << 16;     // numbers in a tile of patches
 constexpr Index kFewestRows = 192;       // a GEMM with fewer rows packs its other operand too often
 constexpr Index kTasks = 8;              // enough to share out evenly
 constexpr Index kSumsSize = 1 << 20;     // numbers in all sums of a gradient of weights
