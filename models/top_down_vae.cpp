@@ -211,7 +211,7 @@ class TopDownVae final : public HierarchicalModel {
       grow_.emplace_back(p / cat("grow", r), here, to);
     }
     const ImageShape& smallest = resolutions_.back().map;
-    start_ = &p.add("start", {smallest.height, smallest.width, smallest.channels}, init::zeros());
+    start_ = &p.add("start", {smallest.height, smallest.width, smallest.channels}, init::normal(0, Real(0.1)));
   }
 
   /// [N, ..., 2 Z + more]: means, log variances, and more.
