@@ -1,6 +1,8 @@
-// VAEs with a chain of stochastic layers, p(x, z) = p(z_L) prod_i p(z_i | z_i+1) p(x | ...), of two layers unless more are asked for.
-//   bottom_up: q(z1 | x) q(z2 | z1) and p(x | z1)          Burda et al., "Importance Weighted Autoencoders", ICLR 2016, section 4 and eq. (8)
-//   top_down:  q(z2 | x) q(z1 | x, z2) and p(x | z1, z2)   Tomczak & Welling, "VAE with a VampPrior", AISTATS 2018, section 4, eq. (13)-(14)
+// VAEs with a chain of stochastic layers, p(x, z) = p(z_L) prod_i p(z_i | z_i+1) p(x | ...); two unless more are asked for.
+//   bottom_up: q(z1 | x) q(z2 | z1) and p(x | z1)
+//              Burda, Grosse & Salakhutdinov, "Importance Weighted Autoencoders", ICLR 2016, section 5 and eq. (8)
+//   top_down:  q(z2 | x) q(z1 | x, z2) and p(x | z1, z2)
+//              Tomczak & Welling, "VAE with a VampPrior", AISTATS 2018, section 4 ("HVAE")
 #include "autodiff/shape_ops.hpp"
 #include "models/parts/gaussian_latent_model.hpp"
 #include "models/parts/hierarchical_model.hpp"
@@ -59,7 +61,8 @@ std::vector<LayerShape> layer_shapes(const HvaeConfig& config) {
 class Hvae final : public HierarchicalModel {
  public:
   Hvae(const HvaeConfig& config, const DataSpec& data, Parameters p)
-      : HierarchicalModel(config, layer_shapes(config), config.inference == "bottom_up" ? Inference::bottom_up : Inference::top_down, data, p),
+      : HierarchicalModel(config, layer_shapes(config),
+                          config.inference == "bottom_up" ? Inference::bottom_up : Inference::top_down, data, p),
         bottom_up_(config.inference == "bottom_up") {
     // Features of x: shared by all layers' q. Bottom up, only z1 looks at them.
     encoder_ = make_encoder_network(config.encoder, image_shape(data), p / "encoder");
@@ -74,7 +77,8 @@ class Hvae final : public HierarchicalModel {
       if (i < top()) p_.emplace_back(config.links, dim(i + 1), dim(i), p / "p" / layers()[i].name);
     }
     const Index code = bottom_up_ ? dim(0) : latent_dim();
-    decoder_ = make_decoder_network(config.decoder, {1, 1, code}, image_shape(data), likelihood().outputs() / data.size(), p / "decoder");
+    const Index numbers = likelihood().outputs() / data.size();
+    decoder_ = make_decoder_network(config.decoder, {1, 1, code}, image_shape(data), numbers, p / "decoder");
   }
 
  private:
@@ -95,13 +99,17 @@ class Hvae final : public HierarchicalModel {
   }
 
   Pass top_down(const Context& c, Index rows, const Source& source) const override;
-  std::string structure() const override { return bottom_up_ ? "q(z1|x) q(z2|z1) ..., p(x|z1)" : "q(zL|x) q(zi|x,zi+1) ..., p(x|z)"; }
+  std::string structure() const override {
+    return bottom_up_ ? "q(z1|x) q(z2|z1) ..., p(x|z1)" : "q(zL|x) q(zi|x,zi+1) ..., p(x|z)";
+  }
 
   // Codes that were drawn before, from z1 up.
   class FromBelow final : public Source {
    public:
     explicit FromBelow(const Pass& pass) : pass_(pass) {}
-    Stochastic layer(std::size_t i, const DiagonalNormal& p, Var) const override { return {pass_.layers[i].z, pass_.layers[i].q, p}; }
+    Stochastic layer(std::size_t i, const DiagonalNormal& p, Var) const override {
+      return {pass_.layers[i].z, pass_.layers[i].q, p};
+    }
 
    private:
     const Pass& pass_;

@@ -1,5 +1,5 @@
 // The ladder VAE: a deterministic pass up, and on the way down each layer's prior meets what x says of it.
-//   Sonderby, Raiko, Maaloe, Sonderby & Winther, "Ladder Variational Autoencoders", NeurIPS 2016, eq. (10)-(15)
+//   Sonderby, Raiko, Maaloe, Sonderby & Winther, "Ladder Variational Autoencoders", NeurIPS 2016, section 2
 #include "autodiff/elementwise.hpp"
 #include "models/parts/hierarchical_model.hpp"
 #include "models/registry.hpp"
@@ -19,7 +19,8 @@ struct LadderConfig : HierarchicalConfig {
   }
   void fields(Fields& f) {
     f("latent_dims", latent_dims, "dimension of each stochastic layer, the one nearest to x first", between(1, 65536));
-    f("hidden", hidden, "width of the two hidden layers between each stochastic layer and the one below it (x for the first)", at_least(1));
+    f("hidden", hidden, "width of the two hidden layers between each stochastic layer and the one below it (x for the first)",
+      at_least(1));
     f("batch_norm", batch_norm, "batch normalisation before each rectifier");
     HierarchicalConfig::fields(f);
     f.require("latent_dims", !latent_dims.empty(), "needs at least one stochastic layer");
@@ -28,7 +29,7 @@ struct LadderConfig : HierarchicalConfig {
   }
 };
 
-/// max(x, 0.1 x), the paper's rectifier.
+/// max(x, 0.1 x), as in the paper.
 class LeakyRectifier final : public Layer {
  public:
   explicit LeakyRectifier(const Parameters&) {}
@@ -105,7 +106,7 @@ class LadderVae final : public HierarchicalModel {
 
   std::string structure() const override { return cat("ladder of ", layers().size(), " layers"); }
 
-  // q(z_i | x, z_i+1): what x says times the prior, eq. (12)-(14).
+  // q(z_i | x, z_i+1): what x says times the prior.
   class Merged final : public Source {
    public:
     Merged(const Context& c, const Estimates& estimates, Code code) : c_(c), estimates_(estimates), code_(code) {}
@@ -127,5 +128,6 @@ class LadderVae final : public HierarchicalModel {
 
 }  // namespace
 
-VAEZOO_MODEL(ladder_vae, LadderVae, LadderConfig, "Any number of stochastic layers: a deterministic pass up, precision-weighted with the priors on the way down",
+VAEZOO_MODEL(ladder_vae, LadderVae, LadderConfig,
+             "Any number of stochastic layers: a deterministic pass up, precision-weighted with the priors on the way down",
              "Sonderby et al., NeurIPS 2016")

@@ -1,7 +1,7 @@
-// A deep hierarchy of residual blocks over several resolutions. A pass up collects features of x; on the way down each block has a prior
-// given all layers above, a posterior given these and the features, and adds what its z says to the state.
-//   Child, "Very Deep VAEs Generalize Autoregressive Models and Can Outperform Them on Images", ICLR 2021, section 3 and figure 3
-//   Kingma et al., "Improved Variational Inference with Inverse Autoregressive Flow", NeurIPS 2016, section 5.1: bidirectional inference
+// A deep hierarchy of residual blocks over several resolutions. A pass up collects features of x; on the way down each block has
+// a prior given all layers above, a posterior given these and the features, and adds what its z says to the state.
+//   Child, "Very Deep VAEs Generalize Autoregressive Models and Can Outperform Them on Images", ICLR 2021, section 3
+//   Kingma et al., "Improved Variational Inference with Inverse Autoregressive Flow", NeurIPS 2016: bidirectional inference
 #include <cmath>
 #include <optional>
 
@@ -24,20 +24,25 @@ struct TopDownConfig : HierarchicalConfig {
   std::string activation = "elu";
 
   void fields(Fields& f) {
-    f("scales", scales, "how much smaller each resolution is than the one before it, the data's first; 0: a single pixel. Vectors are one pixel throughout",
+    f("scales", scales,
+      "how much smaller each resolution is than the one before it, the data's first; 0: a single pixel. Vectors are one pixel always",
       at_least(0));
     f("channels", channels, "features at each resolution: one entry for all, or one each", at_least(1));
     f("blocks", blocks, "stochastic layers at each resolution: one entry for all, or one each", at_least(0));
-    f("latent_channels", latent_channels, "numbers of z at each pixel of a resolution: one entry for all, or one each", at_least(1));
+    f("latent_channels", latent_channels, "numbers of z at each pixel of a resolution: one entry for all, or one each",
+      at_least(1));
     f("encoder_blocks", encoder_blocks, "residual blocks at each resolution on the way up", at_least(0));
-    f("bottleneck", bottleneck, "width inside of a residual block as a part of its resolution's channels", Range{.low = 0, .high = 4, .low_open = true});
+    f("bottleneck", bottleneck, "width inside of a residual block as a part of its resolution's channels",
+      Range{.low = 0, .high = 4, .low_open = true});
     f.choice("activation", activation, {"elu", "gelu", "silu", "relu", "leaky_relu"}, "in the residual blocks");
     HierarchicalConfig::fields(f);
     f.require("scales", !scales.empty(), "needs at least one resolution");
-    for (const auto& [key, list] : {std::pair("channels", &channels), std::pair("blocks", &blocks), std::pair("latent_channels", &latent_channels)})
-      f.require(key, list->size() == 1 || list->size() == scales.size(),
-                cat("has ", list->size(), " entries for ", scales.size(), " resolutions (scales); give one for all, or one each"));
-    f.require("blocks", !blocks.empty() && (blocks.size() == 1 ? blocks[0] : blocks.back()) > 0, "needs at least one stochastic layer at the smallest resolution");
+    for (const auto& [key, list] :
+         {std::pair("channels", &channels), std::pair("blocks", &blocks), std::pair("latent_channels", &latent_channels)})
+      f.require(
+          key, list->size() == 1 || list->size() == scales.size(),
+          cat("has ", list->size(), " entries for ", scales.size(), " resolutions (scales); give one for all, or one each"));
+    f.require("blocks", !blocks.empty() && blocks.back() > 0, "needs at least one stochastic layer at the smallest resolution");
   }
 };
 
@@ -77,8 +82,8 @@ std::vector<LayerShape> layer_shapes(const std::vector<Resolution>& all) {
   return shapes;
 }
 
-/// 1x1, 3x3, 3x3, 1x1 with a narrow middle, each after an activation; on a single pixel all are 1x1. `gain` scales the initial weights
-/// of the last, so that many blocks that are added up start small.
+/// 1x1, 3x3, 3x3, 1x1 with a narrow middle, each after an activation; on a single pixel all are 1x1. `gain` scales the initial
+/// weights of the last, so that many blocks that are added up start small.
 class Block final {
  public:
   Block(const Parameters& p, Index in, Index middle, Index out, bool spatial, Activation activation, double gain)
@@ -107,13 +112,16 @@ class Block final {
 /// From one resolution to the next smaller one: each scale x scale patch becomes a pixel. Zeros fill up the last patches.
 class Shrink final {
  public:
-  Shrink(const Parameters& p, const ImageShape& from, const Resolution& to) : to_(to.map), dense_(to.scale == 0 || !from.spatial()) {
+  Shrink(const Parameters& p, const ImageShape& from, const Resolution& to)
+      : to_(to.map), dense_(to.scale == 0 || !from.spatial()) {
+    if (dense_) {
+      layer_ = std::make_unique<Linear>(p, from.size(), to_.channels);
+      return;
+    }
     const Index s = to.scale;
-    if (dense_)
-      layer_ = std::make_unique<Linear>(p, from.size(), to.map.channels);
-    else
-      layer_ = std::make_unique<Conv2d>(p, from.channels, to.map.channels, s == 1 ? 3 : s,
-                                        Conv2dOptions{.stride = s, .padding = s == 1 ? Border(1) : Border(0, to.map.height * s - from.height, 0, to.map.width * s - from.width)});
+    const Border missing(0, to_.height * s - from.height, 0, to_.width * s - from.width);
+    layer_ = std::make_unique<Conv2d>(p, from.channels, to_.channels, s == 1 ? 3 : s,
+                                      Conv2dOptions{.stride = s, .padding = s == 1 ? Border(1) : missing});
   }
   Var operator()(const Context& c, Var x) const {
     if (!dense_) return (*layer_)(c, x);
@@ -154,6 +162,7 @@ class Grow final {
 
 /// One stochastic layer.
 struct TopDownBlock {
+  std::size_t resolution;
   std::optional<Block> prior;  // state -> mean and log variance of p(z | above), and a change of the state; none at the top
   Block posterior;             // features of x, state -> mean and log variance of q(z | x, above)
   Linear project;              // z -> a change of the state
@@ -201,7 +210,8 @@ class TopDownVae final : public HierarchicalModel {
         const Parameters place = p / layers()[i].name;
         std::optional<Block> prior;
         if (i < top()) prior.emplace(place / "prior", width, inside, 2 * latent + width, spatial, activation_, gain);
-        down_.push_back({std::move(prior), Block(place / "posterior", 2 * width, inside, 2 * latent, spatial, activation_, gain),
+        down_.push_back({r, std::move(prior),
+                         Block(place / "posterior", 2 * width, inside, 2 * latent, spatial, activation_, gain),
                          Linear(place / "project", latent, width, Block::small(latent, gain)),
                          Block(place / "refine", width, inside, width, spatial, activation_, gain)});
       }
@@ -281,8 +291,9 @@ class TopDownVae final : public HierarchicalModel {
   }
 
   std::string structure() const override {
-    return cat("top-down blocks, ", layers().size(), " over ", resolutions_.size(), " resolutions from ", resolutions_.back().map.height, " x ",
-               resolutions_.back().map.width, " up to ", resolutions_[0].map.height, " x ", resolutions_[0].map.width);
+    const ImageShape &small = resolutions_.back().map, &large = resolutions_.front().map;
+    return cat("top-down blocks, ", layers().size(), " over ", resolutions_.size(), " resolutions from ", small.height, " x ",
+               small.width, " up to ", large.height, " x ", large.width);
   }
 
   // z_i ~ q(z_i | features of x, state).
@@ -291,9 +302,7 @@ class TopDownVae final : public HierarchicalModel {
     FromFeatures(const TopDownVae& model, const Context& c, const Features& features, Code code)
         : model_(model), c_(c), features_(features), code_(code) {}
     Stochastic layer(std::size_t i, const DiagonalNormal& p, Var state) const override {
-      std::size_t r = 0;
-      for (Index before = model_.resolutions_[0].blocks; static_cast<Index>(i) >= before; before += model_.resolutions_[r].blocks) ++r;
-      const DiagonalNormal q = model_.posterior(c_, i, features_[r], state);
+      const DiagonalNormal q = model_.posterior(c_, i, features_[model_.down_[i].resolution], state);
       return {draw(c_, q, i, code_), q, p};
     }
 

@@ -35,9 +35,11 @@ void HierarchicalConfig::fields(Fields& f) {
   kl_weight.visit(f, "kl_weight", "how the weight of the KL rises to 1");
   f("free_bits", free_bits, "nats of KL per latent dimension (of a map: per channel) that cost nothing", at_least(0));
   f("samples", samples, "1: the ELBO; K > 1: the importance-weighted bound of K samples", at_least(1));
-  f.require("free_bits", free_bits == 0 || samples == 1, "belong to the ELBO; an importance-weighted bound (samples > 1) has no KL to free. Set one of the two");
+  f.require("free_bits", free_bits == 0 || samples == 1,
+            "belong to the ELBO; an importance-weighted bound (samples > 1) has no KL to free. Set one of the two");
   f.require("free_bits", free_bits == 0 || prior.name == "standard_normal",
-            "count the KL of each dimension, and with this prior the KL of the top layer does not fall into dimensions; set 0, or prior standard_normal");
+            cat("count the KL of each dimension, and with prior ", prior.name,
+                " the KL of the top layer does not fall into dimensions; set 0, or prior standard_normal"));
 }
 
 // Draws what is not given from the prior.
@@ -60,8 +62,8 @@ class HierarchicalModel::FromPrior final : public Source {
   std::size_t keep_;
 };
 
-HierarchicalModel::HierarchicalModel(const HierarchicalConfig& config, std::vector<LayerShape> layers, Inference inference, const DataSpec& data,
-                                     Parameters p)
+HierarchicalModel::HierarchicalModel(const HierarchicalConfig& config, std::vector<LayerShape> layers, Inference inference,
+                                     const DataSpec& data, Parameters p)
     : config_(config),
       layers_(std::move(layers)),
       inference_(inference),
@@ -105,8 +107,8 @@ Var HierarchicalModel::log_ratio_of(const Context& c, const Pass& pass, std::siz
   return sum(log_ratio_per_dimension(s.q, s.p, s.z), 1);
 }
 
-/// The rate that counts, one number. With free bits, the mean over the batch of each dimension, of a map of each channel, is at least
-/// those, so that the model has nothing to gain from collapsing it (Kingma et al. 2016, eq. 15).
+/// The rate that counts, one number. With free bits, the mean over the batch of each dimension, of a map of each channel, is at
+/// least those, so that the model has nothing to gain from collapsing it (Kingma et al. 2016, eq. 15).
 Var HierarchicalModel::counted(Var kl, std::size_t i, Var rate) const {
   if (config_.free_bits == 0) return rate;
   const Index rows = kl.shape()[0];
@@ -165,7 +167,8 @@ ElboTerms HierarchicalModel::elbo(const Context& c, const Minibatch& batch, Code
     const Var r = rate_of(c, pass, i, kl[i]);
     rate = rate ? rate + r : r;
   }
-  return {likelihood_->log_prob(c, pass.h, batch.x), rate, kl[top()] ? concat(std::span<const Var>(kl).first(layers_.size()), 1) : Var()};
+  const Var per_dimension = kl[top()] ? concat(std::span<const Var>(kl).first(layers_.size()), 1) : Var();
+  return {likelihood_->log_prob(c, pass.h, batch.x), rate, per_dimension};
 }
 
 Var HierarchicalModel::log_weights(const Context& c, const Minibatch& batch, Index samples) const {
@@ -187,7 +190,9 @@ Pass HierarchicalModel::generate(const Context& c, Index rows, Var z, std::size_
 }
 
 Var HierarchicalModel::encode(const Context& c, const Minibatch& batch) const { return joined(infer(c, batch.x, 1, Code::mean)); }
-Var HierarchicalModel::decode(const Context& c, Var z, const Minibatch&) const { return likelihood_->mean(generate(c, z.shape()[0], z, 0).h); }
+Var HierarchicalModel::decode(const Context& c, Var z, const Minibatch&) const {
+  return likelihood_->mean(generate(c, z.shape()[0], z, 0).h);
+}
 Var HierarchicalModel::sample_x(const Context& c, Var z, const Minibatch&) const {
   return likelihood_->sample(c, generate(c, z.shape()[0], z, 0).h);
 }
@@ -200,9 +205,9 @@ Var HierarchicalModel::resample_below(const Context& c, Var z, std::size_t level
 
 std::string HierarchicalModel::describe() const {
   const std::string weight = config_.kl_weight.name == "constant" ? "1" : config_.kl_weight.name;
-  const std::string form = config_.samples > 1 ? cat("-log 1/K sum_k w_k, K ", config_.samples) : std::string("-log p(x|z) + sum of KLs");
-  return cat(form, ", KL weight ", weight, config_.free_bits > 0 ? cat(", free bits ", config_.free_bits) : "", "; ", structure(), "; ",
-             prior_->describe(), "; ", likelihood_->describe());
+  const std::string free = config_.free_bits > 0 ? cat(", free bits ", config_.free_bits) : "";
+  return cat(config_.samples > 1 ? cat("-log 1/K sum_k w_k, K ", config_.samples) : std::string("-log p(x|z) + sum of KLs"),
+             ", KL weight ", weight, free, "; ", structure(), "; ", prior_->describe(), "; ", likelihood_->describe());
 }
 
 NormalHead::NormalHead(Parameters p, Index inputs, Index dimensions, Variance variance)
@@ -216,9 +221,10 @@ DiagonalNormal NormalHead::operator()(const Context& c, Var h) const {
 
 DiagonalNormal precision_weighted(const DiagonalNormal& a, const DiagonalNormal& b) {
   // The weight of a's mean is va^-1 / (va^-1 + vb^-1) = sigmoid(log vb - log va), the variance is va times that weight.
-  return {map("precision_weighted_mean", [](auto ma, auto la, auto mb, auto lb) { return mb + (ma - mb) * sigmoid(lb - la); }, a.mean, a.log_variance,
-              b.mean, b.log_variance),
-          map("precision_weighted_log_variance", [](auto la, auto lb) { return la - softplus(la - lb); }, a.log_variance, b.log_variance)};
+  const auto mean = [](auto ma, auto la, auto mb, auto lb) { return mb + (ma - mb) * sigmoid(lb - la); };
+  const auto log_variance = [](auto la, auto lb) { return la - softplus(la - lb); };
+  return {map("precision_weighted_mean", mean, a.mean, a.log_variance, b.mean, b.log_variance),
+          map("precision_weighted_log_variance", log_variance, a.log_variance, b.log_variance)};
 }
 
 DiagonalNormal repeat_rows(const DiagonalNormal& q, Index samples) {

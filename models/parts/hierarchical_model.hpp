@@ -1,8 +1,8 @@
 #pragma once
 // What models with several stochastic layers share. The code is z = (z_1, ..., z_L), z_1 nearest to x, and
 //   p(x, z) = p(x | z) p(z_L) prod_i p(z_i | z_i+1, ..., z_L)
-// with diagonal normals below the top. A model says how codes are inferred and how they become x; the ELBO and its parts, importance
-// weights, ancestral sampling and what is reported of each layer are here.
+// with diagonal normals below the top. A model says how codes are inferred and how they become x; the ELBO and its parts,
+// importance weights, ancestral sampling and what is reported of each layer are here.
 #include <array>
 #include <cstdint>
 #include <memory>
@@ -76,12 +76,13 @@ class HierarchicalModel : public Model {
   std::string describe() const final;
 
  protected:
-  /// How q meets p. top_down: each q(z_i | ...) is given the layers above, so its rate at these is KL(q || p). bottom_up: it is given
-  /// the layers below, and those above are drawn given z_i; its rate is log q - log p at the z_i drawn.
+  /// How q meets p. top_down: each q(z_i | ...) is given the layers above, so its rate at these is KL(q || p). bottom_up: it is
+  /// given the layers below, and those above are drawn given z_i; its rate is log q - log p at the z_i drawn.
   enum class Inference { top_down, bottom_up };
 
   /// `layers` from x to the top. Throws ConfigError when the settings do not fit each other or the data.
-  HierarchicalModel(const HierarchicalConfig& config, std::vector<LayerShape> layers, Inference inference, const DataSpec& data, ad::Parameters p);
+  HierarchicalModel(const HierarchicalConfig& config, std::vector<LayerShape> layers, Inference inference, const DataSpec& data,
+                    ad::Parameters p);
 
   /// z ~ q(z | x), `samples` draws for each example side by side (N = B samples), or means; and p(x | z) of them.
   virtual Pass infer(const Context& c, Var x, Index samples, Code code) const = 0;
@@ -135,7 +136,7 @@ class NormalHead {
   Variance variance_;
 };
 
-/// The normalised product of two diagonal normals: precisions add up, means are weighted by them (Sonderby et al. 2016, eq. 13-14).
+/// The normalised product of two diagonal normals: precisions add up, means are weighted by them (Sonderby et al. 2016).
 DiagonalNormal precision_weighted(const DiagonalNormal& a, const DiagonalNormal& b);
 
 /// Each row `samples` times, neighbouring.
