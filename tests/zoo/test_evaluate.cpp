@@ -98,8 +98,8 @@ struct LinearVae {
 };
 
 /// Examples [N, D] as a batch.
-auto on_tape(const std::vector<Real>& x) {
-  return [&x](Tape& tape) { return Minibatch{.x = tape.constant({std::ssize(x) / kD, kD}, x)}; };
+auto on_tape(std::span<const Real> x) {
+  return [x](Tape& tape) { return Minibatch{.x = tape.constant({std::ssize(x) / kD, kD}, x)}; };
 }
 
 struct Statistics {
