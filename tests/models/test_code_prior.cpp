@@ -185,17 +185,17 @@ TEST_CASE("the same key draws the same codes, another key others, and given maps
 }
 
 TEST_CASE("the PixelCNN learns a Markov chain to its entropy") {
-  constexpr Index length = 8, batch = 64;
+  constexpr Index length = 8, batch = 48;
   Subject s(pixelcnn(2, 12), {{1, length, 3}}, 0);
   ad::Adam adam(s.store);
   Tape tape;
-  for (std::uint64_t step = 0; step < 250; ++step) {
+  for (std::uint64_t step = 0; step < 150; ++step) {
     tape.reset();
     const Chains c = chains(batch, length, Key(4).fold(step));
     const Var loss = -ad::mean(s.prior.log_prob({tape, true}, {{c.codes}}));
     s.store.zero_grad();
     tape.backward(loss);
-    adam.step(step < 180 ? 0.01 : 0.002);
+    adam.step(step < 100 ? 0.02 : 0.004);
   }
   // KL(chain || model) of each fresh draw, whose mean is known to a few hundredths of its entropy of 7.3 nats.
   const Chains fresh = chains(2000, length, Key(5));

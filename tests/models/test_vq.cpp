@@ -233,15 +233,19 @@ TEST_CASE("restart of idle codes brings usage to 100 % on data with more cluster
   CHECK(with.second < without.second);
 }
 
-TEST_CASE("usage counts codes that vectors chose lately, not codes that were restarted") {
-  Subject s({.codes = 8, .start = "uniform", .restart_after = 5}, 2);
+TEST_CASE("usage is the share of codes that were chosen in the last 100 steps, or in all when there were fewer") {
+  ParameterStore store{Key(1)};
+  const CodeUsage usage(8, ad::Parameters(store) / "usage");
   Tape tape;
-  const std::vector<Real> point{1, 1};  // one vector can use but one code a step
-  for (std::uint64_t step = 0; step < 300; ++step) {
-    tape.reset();
-    s.update(tape, point, step);
-  }
-  CHECK(double(s.codebook.usage(tape).item()) < 0.5);
+  const auto share_after = [&](int steps, const std::vector<Index>& chosen) {
+    for (int i = 0; i < steps; ++i) usage.update(chosen);
+    return double(usage.share(tape).item());
+  };
+  CHECK(double(usage.share(tape).item()) == 0);
+  CHECK(share_after(1, {0, 1, 1}) == 0.25);
+  CHECK(share_after(99, {0}) == 0.25);
+  CHECK(share_after(1, {0}) == 0.125);
+  CHECK(share_after(1, {5, 6, 7}) == 0.5);
 }
 
 TEST_CASE("a normalised codebook chooses by angle") {
