@@ -11,8 +11,7 @@ using namespace detail;
 
 namespace {
 
-void check_images(const char* op, Var x, Var weight, Index stride, const Border& padding, Index dilation,
-                  Index groups) {
+void check_images(const char* op, Var x, Var weight, Index stride, const Border& padding, Index dilation, Index groups) {
   AD_CHECK(x.shape().rank() == 4, op, cat("x must be images [batch, height, width, channels], it is ", x.shape()));
   AD_CHECK(weight.shape().rank() == 4, op,
            cat("the weight must have four axes, two of channels and [kernel height, kernel width], it is ", weight.shape()));
@@ -93,8 +92,9 @@ Var conv2d(Var x, Var weight, Var bias, const ConvOptions& options, Activation a
   AD_CHECK(down >= 0 && across >= 0, "conv2d",
            cat("the kernel ", w[2], " x ", w[3], dilation > 1 ? cat(" with dilation ", dilation) : "",
                " is larger than the image, with its padding ", height, " x ", width));
-  const ConvGeometry g{s[0], s[1], s[2], s[3], down / stride + 1, across / stride + 1, w[0], w[2], w[3],
-                       stride, padding.top, padding.left, dilation, groups};
+  const ConvGeometry g{s[0],     s[1],  s[2], s[3],   down / stride + 1, across / stride + 1,
+                       w[0],     w[2],  w[3], stride, padding.top,       padding.left,
+                       dilation, groups};
   const Var y = node("conv2d", {g.batch, g.out_height, g.out_width, g.out_channels}, x, weight, bias);
   const Finish finish = finish_of(bias, activation);
   const ConvKernels k = conv_kernels(g);
@@ -127,8 +127,20 @@ Var conv_transpose2d(Var x, Var weight, Var bias, const ConvTransposeOptions& op
   };
   AD_CHECK(size(s[1], w[2]) >= 1 && size(s[2], w[3]) >= 1, "conv_transpose2d",
            cat("the padding ", padding, " leaves nothing of the image ", s, " under the kernel ", w[2], " x ", w[3]));
-  const ConvGeometry g{s[0], size(s[1], w[2]), size(s[2], w[3]), out, s[1], s[2],  // the convolution that goes the other way
-                       s[3], w[2], w[3], stride, padding, padding, dilation, groups};
+  const ConvGeometry g{s[0],
+                       size(s[1], w[2]),
+                       size(s[2], w[3]),
+                       out,
+                       s[1],
+                       s[2],  // the convolution that goes the other way
+                       s[3],
+                       w[2],
+                       w[3],
+                       stride,
+                       padding,
+                       padding,
+                       dilation,
+                       groups};
   const Var y = node("conv_transpose2d", {g.batch, g.height, g.width, g.channels}, x, weight, bias);
   const Finish finish = finish_of(bias, activation);
   const ConvKernels k = conv_kernels(g);

@@ -1,6 +1,6 @@
 #pragma once
-// Convolutions of images, channels last: [batch, height, width, channels]. (A convolution here is a correlation, as in all of deep
-// learning.) Weights keep PyTorch's layout, so a checkpoint means the same in both.
+// Convolutions of images, channels last: [batch, height, width, channels]. (A convolution here is a correlation, as in all of
+// deep learning.) Weights keep PyTorch's layout, so a checkpoint means the same in both.
 #include <string>
 
 #include "autodiff/linalg.hpp"

@@ -24,9 +24,7 @@ Backend backend() {
 
 }  // namespace
 
-std::string conv_backend() {
-  return detail::onednn_kernels() == nullptr || backend() == Backend::im2col ? "im2col" : "oneDNN";
-}
+std::string conv_backend() { return detail::onednn_kernels() == nullptr || backend() == Backend::im2col ? "im2col" : "oneDNN"; }
 
 detail::ConvKernels detail::conv_kernels(const ConvGeometry& g) {
   const bool depthwise = g.groups == g.channels && g.groups == g.out_channels && g.groups > 1;
@@ -38,9 +36,11 @@ detail::ConvKernels detail::conv_kernels(const ConvGeometry& g) {
   //   forward:  32 -> 64, 4x4, stride 2: 126, 165;  128 -> 128, 3x3: 133, 170;  256 -> 512, 3x3 at 2 x 2 pixels: 110, 44
   //   data:     1 <- 32: 37, 9;  3 <- 32: 41, 23;  3x3, stride 2: 32 <- 32: 80, 96;  32 <- 64: 124, 108;  128 <- 256: 149, 126;
   //             256 <- 512: 122, 77;  3x3, stride 1: 128 <- 128: 145, 157
-  //   weights:  1, 3 channels: 30, 115;  32 -> 64, 3x3, stride 2: 138, 94;  256 -> 512: 105, 38;  128 -> 128, 3x3, stride 1: 139, 161
+  //   weights:  1, 3 channels: 30, 115;  3x3, stride 2: 32 -> 64: 138, 94;  256 -> 512: 105, 38;
+  //             3x3, stride 1: 128 -> 128: 139, 161
   constexpr Index kManyWeights = 1 << 18, kSomeWeights = 1 << 14, kFewChannels = 16, kFewPixels = 4096;
-  const bool many = g.weights() > kManyWeights, few = g.channels < kFewChannels, strided = g.stride > 1;
+  const bool many = g.weights() > kManyWeights, strided = g.stride > 1;
+  const bool few = g.channels < kFewChannels;
   return {many && g.out_pixels() < kFewPixels ? kIm2colKernels.forward : onednn->forward,
           few || many || (strided && g.weights() > kSomeWeights) ? kIm2colKernels.backward_data : onednn->backward_data,
           few || (!strided && !many) ? onednn->backward_weights : kIm2colKernels.backward_weights};

@@ -49,22 +49,22 @@ void each_seeing(const ConvGeometry& g, Index b, Index i, Index j, const F& f) {
 
 /// to (+)= finish(sum of weight times from over what `each` calls), for images of height x width; rows in parallel.
 template <class Each>
-void gather(const ConvGeometry& g, Index height, Index width, const Real* from, const Real* weight, const Finish& finish, GradSlot to,
-            const Each& each) {
-  parallel_blocks(g.batch * height, std::max<Index>(1, kMapGrain / std::max<Index>(1, width * g.channels)), [&](Index begin, Index end) {
-    for (Index row = begin; row < end; ++row) {
-      for (Index j = 0; j < width; ++j)
-        for (Index c = 0; c < g.channels; c += kLanes) {
-          const Index count = std::min(kLanes, g.channels - c);
-          Batch sum(Real(0));
-          each(g, row / height, row % height, j, [&](Index tap, Index at) {
-            sum += read(from + at + c, count) * read(weight + tap * g.channels + c, count);
-          });
-          put(to, (row * width + j) * g.channels + c, sum, count);
+void gather(const ConvGeometry& g, Index height, Index width, const Real* from, const Real* weight, const Finish& finish,
+            GradSlot to, const Each& each) {
+  parallel_blocks(
+      g.batch * height, std::max<Index>(1, kMapGrain / std::max<Index>(1, width * g.channels)), [&](Index begin, Index end) {
+        for (Index row = begin; row < end; ++row) {
+          for (Index j = 0; j < width; ++j)
+            for (Index c = 0; c < g.channels; c += kLanes) {
+              const Index count = std::min(kLanes, g.channels - c);
+              Batch sum(Real(0));
+              each(g, row / height, row % height, j,
+                   [&](Index tap, Index at) { sum += read(from + at + c, count) * read(weight + tap * g.channels + c, count); });
+              put(to, (row * width + j) * g.channels + c, sum, count);
+            }
+          finish_tile(finish, 0, to.data + row * width * g.channels, width, g.channels, g.channels);
         }
-      finish_tile(finish, 0, to.data + row * width * g.channels, width, g.channels, g.channels);
-    }
-  });
+      });
 }
 
 void forward(Tape& tape, const ConvGeometry& g, const Real* x, const Real* weight, const Finish& finish, GradSlot y) {

@@ -1,13 +1,25 @@
-// A convolution with stride 1 is also the adjoint of another one, from y to x, whose kernel is turned around. With few outputs that one is
-// the faster to compute: its patches are as much smaller as y has fewer channels than x.
+// A convolution with stride 1 is also the adjoint of another one, from y to x, whose kernel is turned around. With few outputs
+// that one is the faster to compute: its patches are as much smaller as y has fewer channels than x.
 #include "autodiff/conv_kernels.hpp"
 
 namespace ad::detail {
 namespace {
 
 ConvGeometry flipped(const ConvGeometry& g) {
-  return {g.batch, g.out_height, g.out_width, g.out_channels, g.height, g.width, g.channels, g.kernel_height, g.kernel_width, 1,
-          (g.kernel_height - 1) * g.dilation - g.top, (g.kernel_width - 1) * g.dilation - g.left, g.dilation, 1};
+  return {g.batch,
+          g.out_height,
+          g.out_width,
+          g.out_channels,
+          g.height,
+          g.width,
+          g.channels,
+          g.kernel_height,
+          g.kernel_width,
+          1,
+          (g.kernel_height - 1) * g.dilation - g.top,
+          (g.kernel_width - 1) * g.dilation - g.left,
+          g.dilation,
+          1};
 }
 
 /// Calls f(i, j) for the same weight: i in [out, channel, tap], j in [channel, out, tap turned around].
@@ -47,8 +59,8 @@ void backward_weights(Tape& tape, const ConvGeometry& g, const Real* x, const Re
 bool better_flipped(const ConvGeometry& g) {
   constexpr Index kFew = 8;
   const ConvGeometry f = flipped(g);
-  return g.stride == 1 && g.groups == 1 && g.taps() > 1 && g.out_channels <= kFew && g.channels >= 2 * g.out_channels && f.top >= 0 &&
-         f.left >= 0;
+  return g.stride == 1 && g.groups == 1 && g.taps() > 1 && g.out_channels <= kFew && g.channels >= 2 * g.out_channels &&
+         f.top >= 0 && f.left >= 0;
 }
 
 const ConvKernels kFlippedKernels{forward, backward_data, backward_weights};

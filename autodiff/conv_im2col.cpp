@@ -1,6 +1,6 @@
-// Convolution as matrix products. A row of `patches` holds what one pixel of y sees of x, in the order [kernel row, kernel column,
-// channel]; with the weights in the same order, y = patches W^T, x_bar = patches^T-scattered (y_bar W) and W_bar = y_bar^T patches.
-// Only a tile of the patches exists at a time, small enough for the second-level cache.
+// Convolution as matrix products. A row of `patches` holds what one pixel of y sees of x, in the order [kernel row, kernel
+// column, channel]; with the weights in the same order, y = patches W^T, x_bar = patches^T-scattered (y_bar W) and W_bar =
+// y_bar^T patches. Only a tile of the patches exists at a time, small enough for the second-level cache.
 #include <algorithm>
 
 #include "autodiff/conv_kernels.hpp"
@@ -10,18 +10,20 @@
 namespace ad::detail {
 namespace {
 
-constexpr Index kTileSize = 1 << 16;     // numbers in a tile of patches
-constexpr Index kFewestRows = 192;       // a GEMM with fewer rows packs its other operand too often
-constexpr Index kTasks = 8;              // enough to share out evenly
-constexpr Index kSumsSize = 1 << 20;     // numbers in all sums of a gradient of weights
+constexpr Index kTileSize = 1 << 16;  // numbers in a tile of patches
+constexpr Index kFewestRows = 192;    // a GEMM with fewer rows packs its other operand too often
+constexpr Index kTasks = 8;           // enough to share out evenly
+constexpr Index kSumsSize = 1 << 20;  // numbers in all sums of a gradient of weights
 constexpr Index kManyWeights = kSumsSize / 4;
-constexpr Index kNarrowest = 64;         // columns of a GEMM that are worth their own task
+constexpr Index kNarrowest = 64;  // columns of a GEMM that are worth their own task
 
 Index ceil_div(Index a, Index b) { return (a + b - 1) / b; }
 Index patch_size(const ConvGeometry& g) { return g.taps() * g.group_in(); }
 
 /// Is x itself the matrix of patches?
-bool pointwise(const ConvGeometry& g) { return g.taps() == 1 && g.stride == 1 && g.top == 0 && g.left == 0 && g.out_height == g.height && g.out_width == g.width; }
+bool pointwise(const ConvGeometry& g) {
+  return g.taps() == 1 && g.stride == 1 && g.top == 0 && g.left == 0 && g.out_height == g.height && g.out_width == g.width;
+}
 
 /// Pieces, a power of two, into which `columns` are cut so that `tasks` become enough.
 Index column_parts(Index columns, Index tasks) {
@@ -43,7 +45,8 @@ void pack_weights(const ConvGeometry& g, Index slices, const Real* weight, Real*
     for (Index o = begin; o < end; ++o) {
       const Real* w = weight + o * in * taps;
       for (Index slice = 0; slice < slices; ++slice)
-        transpose_small(w + slice * width * taps, width, taps, packed + ((o / out * slices + slice) * out + o % out) * taps * width);
+        transpose_small(w + slice * width * taps, width, taps,
+                        packed + ((o / out * slices + slice) * out + o % out) * taps * width);
     }
   });
 }
@@ -166,7 +169,8 @@ void scatter_patches(const ConvGeometry& g, const Band& band, Index b, Index cha
       Index i = row * g.stride - g.top;
       for (Index t = 0; t < g.kernel_height; ++t, i += g.dilation, patches += g.kernel_width * width)
         if (i >= band.top && i < band.bottom)
-          scatter_kernel_row(g, patches, column * g.stride - g.left, width, x + (b * g.height + i) * g.width * g.channels + channel);
+          scatter_kernel_row(g, patches, column * g.stride - g.left, width,
+                             x + (b * g.height + i) * g.width * g.channels + channel);
     }
 }
 
@@ -208,7 +212,8 @@ void backward_data(Tape& tape, const ConvGeometry& g, const Real* y, const Real*
 void unpack_weights(const ConvGeometry& g, Index runs, Real* sums, GradSlot weight) {
   const Index patch = patch_size(g), in = g.group_in(), taps = g.taps();
   parallel_blocks(g.out_channels, std::max<Index>(1, kMapGrain / std::max<Index>(1, runs * patch)), [&](Index begin, Index end) {
-    for (Index run = 1; run < runs; ++run) add_to(sums + begin * patch, sums + run * g.weights() + begin * patch, (end - begin) * patch);
+    for (Index run = 1; run < runs; ++run)
+      add_to(sums + begin * patch, sums + run * g.weights() + begin * patch, (end - begin) * patch);
     for (Index o = begin; o < end; ++o) {
       const Real* sum = sums + o * patch;
       Real* to = weight.data + o * patch;
@@ -218,10 +223,12 @@ void unpack_weights(const ConvGeometry& g, Index runs, Real* sums, GradSlot weig
   });
 }
 
-/// For weights too large to be summed several times: all threads fill one large tile, then each multiplies for outputs of its own.
+/// For weights too large to be summed several times: all threads fill one large tile, then each multiplies for outputs of its
+/// own.
 void backward_many_weights(Tape& tape, const ConvGeometry& g, const Real* x, const Real* y, GradSlot weight) {
   const Index patch = patch_size(g), rows = g.out_pixels(), out = g.out_channels;
-  const Index tile = std::min(rows, std::max(kFewestRows, 8 * kTileSize / patch)), parts = column_parts(out, 1), width = out / parts;
+  const Index tile = std::min(rows, std::max(kFewestRows, 8 * kTileSize / patch)), parts = column_parts(out, 1),
+              width = out / parts;
   Real *sum = tape.workspace(g.weights() + tile * patch), *patches = sum + g.weights();
   for (Index first = 0; first < rows; first += tile) {
     const Index count = std::min(tile, rows - first);

@@ -1,6 +1,6 @@
 #pragma once
-// What a convolution computes, on raw memory, and the two ways to compute it. conv2d and conv_transpose2d are made of the same three
-// kernels: the forward of one is the adjoint of the other.
+// What a convolution computes, on raw memory, and the two ways to compute it. conv2d and conv_transpose2d are made of the same
+// three kernels: the forward of one is the adjoint of the other.
 #include "autodiff/linalg.hpp"
 
 namespace ad::detail {
@@ -38,7 +38,8 @@ struct ConvKernels {
   void (*backward_weights)(Tape&, const ConvGeometry&, const Real* x, const Real* y, GradSlot weight);
 };
 
-/// Patches of x as the rows of a matrix, a tile that fits the second-level cache at a time, and GEMM: always there, for all shapes.
+/// Patches of x as the rows of a matrix, a tile that fits the second-level cache at a time, and GEMM: always there, for all
+/// shapes.
 extern const ConvKernels kIm2colKernels;
 
 /// For groups = channels = out_channels.
@@ -51,7 +52,8 @@ bool better_flipped(const ConvGeometry&);
 /// oneDNN's, nullptr where it was not found at build time. What it cannot do, it leaves to im2col.
 const ConvKernels* onednn_kernels();
 
-/// The fastest of them for this geometry, by rules that were measured (conv_choice.cpp), or what VAEZOO_CONV in the environment asks for.
+/// The fastest of them for this geometry, by rules that were measured (conv_choice.cpp), or what VAEZOO_CONV in the environment
+/// asks for.
 ConvKernels conv_kernels(const ConvGeometry&);
 
 }  // namespace ad::detail

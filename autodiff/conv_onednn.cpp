@@ -1,6 +1,6 @@
-// Convolution by oneDNN. It runs on one thread inside our own parallel loop over blocks of images, as the GEMMs do: the blocks are
-// fixed by shape, so the bits do not depend on the number of threads. Images stay plain NHWC; the weights are brought into the
-// primitive's own layout once a call.
+// Convolution by oneDNN. It runs on one thread inside our own parallel loop over blocks of images, as the GEMMs do: the blocks
+// are fixed by shape, so the bits do not depend on the number of threads. Images stay plain NHWC; the weights are brought into
+// the primitive's own layout once a call.
 #include "autodiff/conv_kernels.hpp"
 
 #if defined(VAEZOO_ONEDNN) && !defined(VAEZOO_DOUBLE)
@@ -77,8 +77,8 @@ struct Key {
 
   auto tie() const {
     const ConvGeometry& g = geometry;
-    return std::tuple(kind, activation, bias, add, g.batch, g.height, g.width, g.channels, g.out_height, g.out_width, g.out_channels,
-                      g.kernel_height, g.kernel_width, g.stride, g.top, g.left, g.dilation, g.groups);
+    return std::tuple(kind, activation, bias, add, g.batch, g.height, g.width, g.channels, g.out_height, g.out_width,
+                      g.out_channels, g.kernel_height, g.kernel_width, g.stride, g.top, g.left, g.dilation, g.groups);
   }
   friend bool operator<(const Key& a, const Key& b) { return a.tie() < b.tie(); }
 };
@@ -100,8 +100,7 @@ class Primitive {
     constexpr auto direct = dnnl::algorithm::convolution_direct;
     const Tensors& t = tensors_;
     const auto forward = forward_description(key, attributes);
-    if (kind_ == Kind::forward)
-      take(dnnl::convolution_forward(forward), forward.weights_desc(), forward.scratchpad_desc());
+    if (kind_ == Kind::forward) take(dnnl::convolution_forward(forward), forward.weights_desc(), forward.scratchpad_desc());
     if (kind_ == Kind::data) {
       const dnnl::convolution_backward_data::primitive_desc d(
           {direct, t.x, t.weight, t.y, t.strides, t.dilations, t.before, t.after}, attributes, engine(), forward);
@@ -130,7 +129,8 @@ class Primitive {
   /// The convolution, on the calling thread. `bias` is the one of set_bias.
   void operator()(const Real* x, const Real* y, const Real* weight, Real* scratch, bool bias) {
     Memories& m = of_thread_[static_cast<std::size_t>(omp_get_thread_num())];
-    const std::array<std::pair<dnnl::memory*, const Real*>, 4> data{{{&m.x, x}, {&m.y, y}, {&m.weight, weight}, {&m.scratchpad, scratch}}};
+    const std::array<std::pair<dnnl::memory*, const Real*>, 4> data{
+        {{&m.x, x}, {&m.y, y}, {&m.weight, weight}, {&m.scratchpad, scratch}}};
     for (const auto& [memory, place] : data)
       if (memory->get_data_handle() != place) memory->set_data_handle(const_cast<Real*>(place));
     const bool back_to_x = kind_ == Kind::data, back_to_weight = kind_ == Kind::weights, forward = kind_ == Kind::forward;
@@ -159,16 +159,18 @@ class Primitive {
     if (key.activation != Activation::identity)
       after.append_eltwise(1.0f, dnnl::algorithm::eltwise_relu, key.activation == Activation::relu ? 0.0f : kLeakySlope, 0.0f);
     attributes.set_post_ops(after);
-    return {{dnnl::prop_kind::forward_training, dnnl::algorithm::convolution_direct, t.x, t.weight, key.bias ? t.bias : Desc(), t.y,
-             t.strides, t.dilations, t.before, t.after},
-            attributes, engine()};
+    return {{dnnl::prop_kind::forward_training, dnnl::algorithm::convolution_direct, t.x, t.weight, key.bias ? t.bias : Desc(),
+             t.y, t.strides, t.dilations, t.before, t.after},
+            attributes,
+            engine()};
   }
 
   void take(dnnl::primitive primitive, const Desc& weight, const Desc& scratchpad) {
     primitive_ = std::move(primitive);
     weight_ = weight;
     scratchpad_ = scratchpad;
-    const Desc &from = kind_ == Kind::weights ? weight_ : tensors_.plain_weight, &to = kind_ == Kind::weights ? tensors_.plain_weight : weight_;
+    const Desc &from = kind_ == Kind::weights ? weight_ : tensors_.plain_weight,
+               &to = kind_ == Kind::weights ? tensors_.plain_weight : weight_;
     reorder_ = dnnl::reorder(dnnl::reorder::primitive_desc(engine(), from, engine(), to));
     from_ = dnnl::memory(from, engine(), nullptr);
     to_ = dnnl::memory(to, engine(), nullptr);
@@ -208,7 +210,8 @@ struct Blocks {
   Index batch, images, count;
   Primitive *most = nullptr, *last = nullptr;
 
-  Blocks(const ConvGeometry& g, Index images_of_block, Key key) : batch(g.batch), images(images_of_block), count((batch + images - 1) / images) {
+  Blocks(const ConvGeometry& g, Index images_of_block, Key key)
+      : batch(g.batch), images(images_of_block), count((batch + images - 1) / images) {
     key.geometry.batch = images;
     most = find(key);
     key.geometry.batch = batch - (count - 1) * images;
@@ -234,8 +237,8 @@ Index images_of_block(const ConvGeometry& g) {
 }
 
 /// Both products that read weights: `to` = the primitive's result for each block, then the rest of the finish.
-bool run_blocks(Tape& tape, const ConvGeometry& g, const Blocks& blocks, const Real* x, const Real* y, const Real* weight, const Real* bias,
-                const Finish& rest, Real* result, Index image, Index channels) {
+bool run_blocks(Tape& tape, const ConvGeometry& g, const Blocks& blocks, const Real* x, const Real* y, const Real* weight,
+                const Real* bias, const Finish& rest, Real* result, Index image, Index channels) {
   if (!blocks.found()) return false;
   const Index scratch = blocks.scratch_size(), weights = blocks.most->weight_size();
   if (weights != blocks.last->weight_size()) return false;
@@ -263,7 +266,8 @@ void forward(Tape& tape, const ConvGeometry& g, const Real* x, const Real* weigh
 void backward_data(Tape& tape, const ConvGeometry& g, const Real* y, const Real* weight, const Finish& finish, GradSlot x) {
   const Key key{g, Kind::data, Activation::identity, false, false};
   if (x.add || g.out_pixels() == 0 ||
-      !run_blocks(tape, g, Blocks(g, images_of_block(g), key), x.data, y, weight, nullptr, finish, x.data, image_x(g), g.channels))
+      !run_blocks(tape, g, Blocks(g, images_of_block(g), key), x.data, y, weight, nullptr, finish, x.data, image_x(g),
+                  g.channels))
     kIm2colKernels.backward_data(tape, g, y, weight, finish, x);
 }
 
@@ -279,14 +283,16 @@ void backward_weights(Tape& tape, const ConvGeometry& g, const Real* x, const Re
   Real *plain = sums + blocks.count * size, *scratches = plain + g.weights();
   parallel_for(blocks.count, [&](Index i) {
     const Index first = blocks.first(i);
-    blocks.primitive(i)(x + first * image_x(g), y + first * image_y(g), sums + i * size, scratches + omp_get_thread_num() * scratch, false);
+    blocks.primitive(i)(x + first * image_x(g), y + first * image_y(g), sums + i * size,
+                        scratches + omp_get_thread_num() * scratch, false);
   });
   parallel_blocks(size, kMapGrain, [&](Index begin, Index end) {
     for (Index i = 1; i < blocks.count; ++i) add_to(sums + begin, sums + i * size + begin, end - begin);
   });
   blocks.most->reorder(sums, weight.add ? plain : weight.data);
   if (weight.add)
-    parallel_blocks(g.weights(), kMapGrain, [&](Index begin, Index end) { add_to(weight.data + begin, plain + begin, end - begin); });
+    parallel_blocks(g.weights(), kMapGrain,
+                    [&](Index begin, Index end) { add_to(weight.data + begin, plain + begin, end - begin); });
 }
 
 }  // namespace

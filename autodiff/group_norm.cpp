@@ -86,10 +86,12 @@ Var group_norm(Var x, Var weight, Var bias, Index groups, Real epsilon) {
     Real *mu = mean + image * m.channels, *inv = inverse + image * m.channels;
     channel_sums<1>(m, image, [&](Index i, Index, Index count) { return std::array<Batch, 1>{read(px + i, count)}; }, {mu});
     spread_over_groups(m, m.share(), mu);
-    channel_sums<1>(m, image, [&](Index i, Index c, Index count) {  // a second pass: E x^2 - (E x)^2 would cancel
-      const Batch d = read(px + i, count) - read(mu + c, count);
-      return std::array<Batch, 1>{d * d};
-    }, {inv});
+    channel_sums<1>(m, image,
+                    [&](Index i, Index c, Index count) {  // a second pass: E x^2 - (E x)^2 would cancel
+                      const Batch d = read(px + i, count) - read(mu + c, count);
+                      return std::array<Batch, 1>{d * d};
+                    },
+                    {inv});
     spread_over_groups(m, m.share(), inv);
     for (Index c = 0; c < m.channels; ++c) inv[c] = Real(1) / std::sqrt(inv[c] + epsilon);
     each_number(m, image, [&](Index i, Index c, Index count) {
@@ -98,36 +100,43 @@ Var group_norm(Var x, Var weight, Var bias, Index groups, Real epsilon) {
     });
   });
   if (!y.live()) return y;
-  tape.on_backward(y, [=] {  // with g = weight y_bar: x_bar = (g - <g> - x_hat <g x_hat>) / sqrt(variance + epsilon), <.> over a group
-    Tape& t = y.tape();
-    const Real* y_bar = t.adjoint(y);
-    const GradSlot slot = t.grad(x), w_slot = weight ? t.grad(weight) : GradSlot{}, b_slot = weight ? t.grad(bias) : GradSlot{};
-    Real* sums = t.workspace(4 * m.batch * m.channels);  // of y_bar x_hat and y_bar, kept for the weights; of g x_hat and g
-    const Index size = m.batch * m.channels;
-    parallel_for(m.batch, [&](Index image) {
-      const Index at = image * m.channels;
-      const Real *mu = mean + at, *inv = inverse + at;
-      Real *scaled = sums + at, *plain = scaled + size, *g_scaled = plain + size, *g_plain = g_scaled + size;
-      const auto x_hat = [&](Index i, Index c, Index count) { return (read(px + i, count) - read(mu + c, count)) * read(inv + c, count); };
-      channel_sums<2>(m, image, [&](Index i, Index c, Index count) {
-        const Batch g = read(y_bar + i, count);
-        return std::array<Batch, 2>{g * x_hat(i, c, count), g};
-      }, {scaled, plain});
-      if (!slot) return;
-      for (Index c = 0; c < m.channels; ++c) {
-        g_scaled[c] = w == nullptr ? scaled[c] : w[c] * scaled[c];
-        g_plain[c] = w == nullptr ? plain[c] : w[c] * plain[c];
-      }
-      spread_over_groups(m, m.share(), g_scaled);
-      spread_over_groups(m, m.share(), g_plain);
-      each_number(m, image, [&](Index i, Index c, Index count) {
-        const Batch v = read(y_bar + i, count), g = w == nullptr ? v : v * read(w + c, count);
-        const Batch share = (g - read(g_plain + c, count) - x_hat(i, c, count) * read(g_scaled + c, count)) * read(inv + c, count);
-        write(slot.data + i, slot.add ? read(slot.data + i, count) + share : share, count);
+  tape.on_backward(
+      y, [=] {  // with g = weight y_bar: x_bar = (g - <g> - x_hat <g x_hat>) / sqrt(variance + epsilon), <.> over a group
+        Tape& t = y.tape();
+        const Real* y_bar = t.adjoint(y);
+        const GradSlot slot = t.grad(x), w_slot = weight ? t.grad(weight) : GradSlot{},
+                       b_slot = weight ? t.grad(bias) : GradSlot{};
+        Real* sums = t.workspace(4 * m.batch * m.channels);  // of y_bar x_hat and y_bar, kept for the weights; of g x_hat and g
+        const Index size = m.batch * m.channels;
+        parallel_for(m.batch, [&](Index image) {
+          const Index at = image * m.channels;
+          const Real *mu = mean + at, *inv = inverse + at;
+          Real *scaled = sums + at, *plain = scaled + size, *g_scaled = plain + size, *g_plain = g_scaled + size;
+          const auto x_hat = [&](Index i, Index c, Index count) {
+            return (read(px + i, count) - read(mu + c, count)) * read(inv + c, count);
+          };
+          channel_sums<2>(m, image,
+                          [&](Index i, Index c, Index count) {
+                            const Batch g = read(y_bar + i, count);
+                            return std::array<Batch, 2>{g * x_hat(i, c, count), g};
+                          },
+                          {scaled, plain});
+          if (!slot) return;
+          for (Index c = 0; c < m.channels; ++c) {
+            g_scaled[c] = w == nullptr ? scaled[c] : w[c] * scaled[c];
+            g_plain[c] = w == nullptr ? plain[c] : w[c] * plain[c];
+          }
+          spread_over_groups(m, m.share(), g_scaled);
+          spread_over_groups(m, m.share(), g_plain);
+          each_number(m, image, [&](Index i, Index c, Index count) {
+            const Batch v = read(y_bar + i, count), g = w == nullptr ? v : v * read(w + c, count);
+            const Batch share =
+                (g - read(g_plain + c, count) - x_hat(i, c, count) * read(g_scaled + c, count)) * read(inv + c, count);
+            write(slot.data + i, slot.add ? read(slot.data + i, count) + share : share, count);
+          });
+        });
+        put_affine(m, w_slot, b_slot, sums, sums + size);
       });
-    });
-    put_affine(m, w_slot, b_slot, sums, sums + size);
-  });
   return y;
 }
 

@@ -56,7 +56,8 @@ Var Conv2d::operator()(const Context& context, Var x) const {
   return conv2d(x, weight, on_tape(context, bias_), options_, activation_);
 }
 
-ConvTranspose2d::ConvTranspose2d(const Parameters& p, Index in, Index out, const Kernel& kernel, const ConvTranspose2dOptions& options)
+ConvTranspose2d::ConvTranspose2d(const Parameters& p, Index in, Index out, const Kernel& kernel,
+                                 const ConvTranspose2dOptions& options)
     : options_{options.stride, options.padding, options.output_padding, options.dilation, options.groups},
       activation_(options.activation) {
   check_groups(p, "ConvTranspose2d", checked(in, p, "ConvTranspose2d", "in"), checked(out, p, "ConvTranspose2d", "out"),
@@ -70,7 +71,8 @@ Var ConvTranspose2d::operator()(const Context& context, Var x) const {
   return conv_transpose2d(x, on_tape(context, weight_), on_tape(context, bias_), options_, activation_);
 }
 
-MaskedConv2d::MaskedConv2d(const Parameters& p, Index in, Index out, const Kernel& kernel, CausalMask mask, const Options& options)
+MaskedConv2d::MaskedConv2d(const Parameters& p, Index in, Index out, const Kernel& kernel, CausalMask mask,
+                           const Options& options)
     : activation_(options.activation) {
   AD_CHECK(kernel.height % 2 == 1 && kernel.width % 2 == 1 && kernel.height > 0 && kernel.width > 0, "MaskedConv2d",
            cat(p.prefix(), ": the kernel must be odd, it is ", kernel.height, " x ", kernel.width));
@@ -78,7 +80,8 @@ MaskedConv2d::MaskedConv2d(const Parameters& p, Index in, Index out, const Kerne
   const Index above = kernel.height / 2, left = kernel.width / 2;
   const Kernel seen(above + 1, flat ? left + 1 : kernel.width);
   options_.padding = {above, 0, left, flat ? 0 : left};
-  const Shape shape = conv_shape(p, "MaskedConv2d", checked(out, p, "MaskedConv2d", "out"), checked(in, p, "MaskedConv2d", "in"), seen);
+  const Shape shape =
+      conv_shape(p, "MaskedConv2d", checked(out, p, "MaskedConv2d", "out"), checked(in, p, "MaskedConv2d", "in"), seen);
   weight_ = &p.add("weight", shape, init::linear_default());
   bias_ = add_bias(p, out, init::fans(shape).in, Conv2dOptions{.bias = options.bias});
   if (mask == CausalMask::rows || (mask == CausalMask::b && flat)) return;
@@ -92,13 +95,16 @@ MaskedConv2d::MaskedConv2d(const Parameters& p, Index in, Index out, const Kerne
 Var MaskedConv2d::operator()(const Context& context, Var x) const {
   Var weight = on_tape(context, weight_);
   if (!mask_.empty())
-    weight = map("mask", [](auto w, auto m) { return w * m; }, weight, context.tape.constant(weight.shape(), mask_));
+    weight = map(
+        "mask", [](auto w, auto m) { return w * m; }, weight, context.tape.constant(weight.shape(), mask_));
   return conv2d(x, weight, on_tape(context, bias_), options_, activation_);
 }
 
 GroupNorm::GroupNorm(const Parameters& p, Index groups, Index channels, Real epsilon)
     : weight_(&p.add("weight", {checked(channels, p, "GroupNorm", "channels")}, init::ones())),
-      bias_(&p.add("bias", {channels}, init::zeros())), groups_(groups), epsilon_(epsilon) {
+      bias_(&p.add("bias", {channels}, init::zeros())),
+      groups_(groups),
+      epsilon_(epsilon) {
   AD_CHECK(groups >= 1 && channels % groups == 0, "GroupNorm",
            cat(p.prefix(), ": the channels must be a multiple of the groups, they are ", channels, " and ", groups));
 }
@@ -110,7 +116,8 @@ Var GroupNorm::operator()(const Context& context, Var x) const {
 WeightNormLinear::WeightNormLinear(const Parameters& p, Index in, Index out, const LinearOptions& options)
     : direction_(&p.add("weight_v", {checked(out, p, "WeightNormLinear", "out"), checked(in, p, "WeightNormLinear", "in")},
                         options.initial_weight)),
-      scale_(&p.add("weight_g", {out, 1}, init::row_lengths(*direction_))), bias_(add_bias(p, out, in, options)),
+      scale_(&p.add("weight_g", {out, 1}, init::row_lengths(*direction_))),
+      bias_(add_bias(p, out, in, options)),
       activation_(options.activation) {}
 
 Var WeightNormLinear::operator()(const Context& context, Var x) const {
@@ -134,7 +141,8 @@ GatedConvTranspose2d::GatedConvTranspose2d(const Parameters& p, Index in, Index 
 Var GatedConvTranspose2d::operator()(const Context& context, Var x) const { return glu(both_(context, x), activation_); }
 
 SqueezeExcite::SqueezeExcite(const Parameters& p, Index channels, Index reduction)
-    : squeeze_(p / "fc1", channels, std::max<Index>(1, channels / checked(reduction, p, "SqueezeExcite", "reduction")), Activation::relu),
+    : squeeze_(p / "fc1", channels, std::max<Index>(1, channels / checked(reduction, p, "SqueezeExcite", "reduction")),
+               Activation::relu),
       excite_(p / "fc2", std::max<Index>(1, channels / reduction), channels, Activation::sigmoid) {}
 
 Var SqueezeExcite::operator()(const Context& context, Var x) const {
@@ -149,13 +157,13 @@ class NormAndActivation final : public Layer {
  public:
   NormAndActivation(const Parameters& p, Index channels, const ResidualBlockOptions& options) : activation_(options.activation) {
     if (options.norm == Norm::batch)
-      norm_ = std::make_unique<BatchNorm>(p, channels, BatchNorm::Options{.activation = std::exchange(activation_, Activation::identity)});
+      norm_ = std::make_unique<BatchNorm>(p, channels,
+                                          BatchNorm::Options{.activation = std::exchange(activation_, Activation::identity)});
     if (options.norm == Norm::group)
-      norm_ = std::make_unique<GroupNorm>(p, std::gcd(channels, checked(options.norm_groups, p, "ResidualBlock", "norm_groups")), channels);
+      norm_ = std::make_unique<GroupNorm>(p, std::gcd(channels, checked(options.norm_groups, p, "ResidualBlock", "norm_groups")),
+                                          channels);
   }
-  Var operator()(const Context& context, Var x) const override {
-    return activate(norm_ ? (*norm_)(context, x) : x, activation_);
-  }
+  Var operator()(const Context& context, Var x) const override { return activate(norm_ ? (*norm_)(context, x) : x, activation_); }
 
  private:
   std::unique_ptr<Layer> norm_;

@@ -25,7 +25,7 @@ struct Conv2dOptions {
   Index dilation = 1, groups = 1;
   Activation activation = Activation::identity;
   bool bias = true;
-  bool weight_norm = false;            ///< weight = weight_g weight_v / |weight_v|, for each output
+  bool weight_norm = false;  ///< weight = weight_g weight_v / |weight_v|, for each output
   Initializer initial_weight = init::linear_default();
   Initializer initial_bias = nullptr;  ///< when empty init::bias_default, as in PyTorch
 };
@@ -81,8 +81,8 @@ enum class CausalMask {
   rows,        ///< and its own row in full: the later layers of a vertical stack
 };
 
-/// A convolution with stride 1 that keeps the image's size and sees only earlier pixels in reading order. The kernel is odd; a horizontal
-/// stack is a kernel of height 1 with mask a or b. Rows (for height 1: columns) that the mask hides altogether are not
+/// A convolution with stride 1 that keeps the image's size and sees only earlier pixels in reading order. The kernel is odd; a
+/// horizontal stack is a kernel of height 1 with mask a or b. Rows (for height 1: columns) that the mask hides altogether are not
 /// stored: weight is [out, in, (kh + 1) / 2, kw], for height 1 [out, in, 1, (kw + 1) / 2] under a and b.
 ///   x: [B, H, W, in]   returns: [B, H, W, out].
 class MaskedConv2d final : public Layer {
@@ -105,7 +105,8 @@ class MaskedConv2d final : public Layer {
   Activation activation_;
 };
 
-/// Group norm, Wu & He 2018, over the pixels and the channels of a group of each image.   x: [B, ..., C]   returns: the same shape.
+/// Group norm, Wu & He 2018, over the pixels and the channels of a group of each image.   x: [B, ..., C]   returns: the same
+/// shape.
 class GroupNorm final : public Layer {
  public:
   GroupNorm(const Parameters& p, Index groups, Index channels, Real epsilon = Real(1e-5));
@@ -131,7 +132,8 @@ class WeightNormLinear final : public Layer {
   Activation activation_;
 };
 
-/// y = activation(h) sigmoid(g), h and g the two halves of one linear layer's 2 out units (Tomczak & Welling 2018; Dauphin et al. 2016).
+/// y = activation(h) sigmoid(g), h and g the two halves of one linear layer's 2 out units (Tomczak & Welling 2018; Dauphin et al.
+/// 2016).
 ///   x: [..., in]   returns: [..., out].   weight: [2 out, in], bias: [2 out].
 class GatedLinear final : public Layer {
  public:
@@ -143,7 +145,8 @@ class GatedLinear final : public Layer {
   Activation activation_;
 };
 
-/// y = activation(h) sigmoid(g), h and g the two halves of one convolution's 2 out channels. The activation of the options is h's.
+/// y = activation(h) sigmoid(g), h and g the two halves of one convolution's 2 out channels. The activation of the options is
+/// h's.
 ///   x: [B, H, W, in]   returns: [B, Ho, Wo, out].   weight: [2 out, in / groups, kh, kw], bias: [2 out].
 class GatedConv2d final : public Layer {
  public:
@@ -182,18 +185,18 @@ class SqueezeExcite final : public Layer {
 enum class Norm { none, batch, group };
 
 struct ResidualBlockOptions {
-  Index hidden = 0;           ///< channels between the two convolutions; 0: as many as come out
-  Index stride = 1;           ///< of the first convolution; the skip is then strided too
+  Index hidden = 0;                      ///< channels between the two convolutions; 0: as many as come out
+  Index stride = 1;                      ///< of the first convolution; the skip is then strided too
   Kernel kernel = 3, second_kernel = 3;  ///< odd
   Activation activation = Activation::relu;
   Norm norm = Norm::none;
-  Index norm_groups = 8;      ///< of group norm; fewer when the channels are no multiple
+  Index norm_groups = 8;  ///< of group norm; fewer when the channels are no multiple
   bool bias = true;
-  Index squeeze_excite = 0;   ///< the reduction of a SqueezeExcite behind; 0: none
+  Index squeeze_excite = 0;  ///< the reduction of a SqueezeExcite behind; 0: none
 };
 
-/// y = skip(x) + conv2(f(norm2(conv1(f(norm1(x)))))), f the activation: the pre-activation block of He et al. 2016 (b). The skip is x itself
-/// or, where the shape changes, a 1 x 1 convolution.
+/// y = skip(x) + conv2(f(norm2(conv1(f(norm1(x)))))), f the activation: the pre-activation block of He et al. 2016 (b). The skip
+/// is x itself or, where the shape changes, a 1 x 1 convolution.
 ///   x: [B, H, W, in]   returns: [B, Ho, Wo, out].   Names: norm1, conv1, norm2, conv2, skip, squeeze_excite.
 class ResidualBlock final : public Layer {
  public:

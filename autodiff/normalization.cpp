@@ -71,8 +71,8 @@ void column_sums(Tape& tape, const Rows& m, const F& f, std::array<Real*, N> sum
   }
 }
 
-/// Mean and biased variance of each column, in one pass over memory: both of each block while it is in cache, then joined (Chan et al. 1979).
-/// E x^2 - (E x)^2 would cancel.
+/// Mean and biased variance of each column, in one pass over memory: both of each block while it is in cache, then joined (Chan
+/// et al. 1979). E x^2 - (E x)^2 would cancel.
 void column_moments(Tape& tape, const Rows& m, const Real* x, Real* mean, Real* variance) {
   const Index width = m.columns;
   Real* partial = tape.workspace(m.blocks() * 2 * width);

@@ -28,8 +28,8 @@ Var batch_norm(Var x, Var weight, Var bias, const Moments& moments, Real epsilon
 ///   x: [..., D]   weight, bias: [D], both or neither   returns: [..., D].
 Var layer_norm(Var x, Var weight, Var bias, Real epsilon);
 
-/// y = (x - mean) / sqrt(variance + epsilon) * weight + bias, with mean and biased variance over the positions and the channels of each
-/// group of each image (Wu & He 2018).
+/// y = (x - mean) / sqrt(variance + epsilon) * weight + bias, with mean and biased variance over the positions and the channels
+/// of each group of each image (Wu & He 2018).
 ///   x: [B, ..., C], C a multiple of groups   weight, bias: [C], both or neither   returns: [B, ..., C].
 Var group_norm(Var x, Var weight, Var bias, Index groups, Real epsilon);
 

@@ -70,7 +70,8 @@ Var resample(const char* op, Var x, Index height, Index width, Sources sources) 
     for (Index c = 0; c < channels; c += kLanes) {
       const Index count = std::min(kLanes, channels - c);
       Batch sum(Real(0));
-      each_corner(row, column, x_width, channels, [&](Index from, Real weight) { sum += read(px + image + from + c, count) * weight; });
+      each_corner(row, column, x_width, channels,
+                  [&](Index from, Real weight) { sum += read(px + image + from + c, count) * weight; });
       write(py + to + c, sum, count);
     }
   });
@@ -96,7 +97,9 @@ Var resample(const char* op, Var x, Index height, Index width, Sources sources) 
 }  // namespace
 
 Var upsample_nearest(Var x, Index height, Index width) { return resample("upsample_nearest", x, height, width, nearest); }
-Var upsample_bilinear(Var x, Index height, Index width) { return resample("upsample_bilinear", x, height, width, linear_between); }
+Var upsample_bilinear(Var x, Index height, Index width) {
+  return resample("upsample_bilinear", x, height, width, linear_between);
+}
 
 Var pixel_shuffle(Var x, Index r) {
   const Shape s = x.shape();

@@ -118,8 +118,8 @@ class Tape {
   Real* adjoint(Var y) const { return y.node().adjoint; }
   /// The place for one contribution to the gradient of x; only inside a pullback. Each call is one contribution.
   GradSlot grad(Var x);
-  /// The same inside y's pullback, where x may take over the memory of adjoint(y), which has the same size: for a pullback that reads
-  /// each number of adjoint(y) for the last time before it writes that place of the gradient.
+  /// The same inside y's pullback, where x may take over the memory of adjoint(y), which has the same size: for a pullback that
+  /// reads each number of adjoint(y) for the last time before it writes that place of the gradient.
   GradSlot grad_over(Var x, Var y);
 
   /// Scratch memory until reset(), 64-byte aligned, uninitialised.

@@ -35,7 +35,8 @@ void each_pixel(const Shape& s, F f) {
 }
 
 /// The seven loops of a convolution.
-Reference convolution(const ad::ConvOptions& o, std::function<double(double)> activation = [](double v) { return v; }) {
+Reference convolution(
+    const ad::ConvOptions& o, std::function<double(double)> activation = [](double v) { return v; }) {
   return [=](Tensors x) {
     const Shape s = x[0].shape, w = x[1].shape;
     const ad::Border& p = o.padding;
@@ -56,10 +57,13 @@ Reference convolution(const ad::ConvOptions& o, std::function<double(double)> ac
 }
 
 /// Every pixel of x adds its weighted kernel.
-Reference transposed_convolution(const ad::ConvTransposeOptions& o, std::function<double(double)> activation = [](double v) { return v; }) {
+Reference transposed_convolution(
+    const ad::ConvTransposeOptions& o, std::function<double(double)> activation = [](double v) { return v; }) {
   return [=](Tensors x) {
     const Shape s = x[0].shape, w = x[1].shape;
-    const auto size = [&](Index n, Index k) { return (n - 1) * o.stride - 2 * o.padding + o.dilation * (k - 1) + o.output_padding + 1; };
+    const auto size = [&](Index n, Index k) {
+      return (n - 1) * o.stride - 2 * o.padding + o.dilation * (k - 1) + o.output_padding + 1;
+    };
     const Index out = w[1] * o.groups;
     Tensor y({s[0], size(s[1], w[2]), size(s[2], w[3]), out});
     each_pixel(s, [&](Index b, Index i, Index j, Index c, Index from) {
@@ -83,27 +87,44 @@ const std::vector<Domain> kDomains{{-1, 1}, {-0.3, 0.3}};
 
 Row conv_row(const ad::ConvOptions& o, std::vector<std::vector<Shape>> cases, std::string note) {
   return {"conv2d(Var, Var, Var, const ConvOptions&, Activation)",
-          [=](Tape&, Vars x) { return conv2d(x[0], x[1], x.size() > 2 ? x[2] : Var(), o); }, convolution(o), std::move(cases), kDomains,
-          {}, std::move(note)};
+          [=](Tape&, Vars x) { return conv2d(x[0], x[1], x.size() > 2 ? x[2] : Var(), o); },
+          convolution(o),
+          std::move(cases),
+          kDomains,
+          {},
+          std::move(note)};
 }
 
 Row transpose_row(const ad::ConvTransposeOptions& o, std::vector<std::vector<Shape>> cases, std::string note) {
   return {"conv_transpose2d(Var, Var, Var, const ConvTransposeOptions&, Activation)",
-          [=](Tape&, Vars x) { return conv_transpose2d(x[0], x[1], x.size() > 2 ? x[2] : Var(), o); }, transposed_convolution(o),
-          std::move(cases), kDomains, {}, std::move(note)};
+          [=](Tape&, Vars x) { return conv_transpose2d(x[0], x[1], x.size() > 2 ? x[2] : Var(), o); },
+          transposed_convolution(o),
+          std::move(cases),
+          kDomains,
+          {},
+          std::move(note)};
 }
 
 std::vector<Row> convolution_rows() {
-  Row plain = conv_row({}, {{Shape{2, 5, 4, 3}, Shape{6, 3, 3, 2}, Shape{6}}, {Shape{1, 3, 3, 2}, Shape{1, 2, 3, 3}}, {Shape{2, 4, 5, 3}, Shape{4, 3, 1, 1}, Shape{4}},
-                            {Shape{0, 4, 4, 2}, Shape{3, 2, 3, 3}, Shape{3}}, {Shape{1, 4, 4, 1}, Shape{1, 1, 3, 3}, Shape{1}}, {Shape{5, 9, 7, 17}, Shape{33, 17, 3, 3}, Shape{33}}},
+  Row plain = conv_row({},
+                       {{Shape{2, 5, 4, 3}, Shape{6, 3, 3, 2}, Shape{6}},
+                        {Shape{1, 3, 3, 2}, Shape{1, 2, 3, 3}},
+                        {Shape{2, 4, 5, 3}, Shape{4, 3, 1, 1}, Shape{4}},
+                        {Shape{0, 4, 4, 2}, Shape{3, 2, 3, 3}, Shape{3}},
+                        {Shape{1, 4, 4, 1}, Shape{1, 1, 3, 3}, Shape{1}},
+                        {Shape{5, 9, 7, 17}, Shape{33, 17, 3, 3}, Shape{33}}},
                        "valid");
   plain.rejects = {{{Shape{4, 4, 2}, Shape{3, 2, 3, 3}}, "x must be images"},
                    {{Shape{1, 4, 4, 2}, Shape{3, 2, 3}}, "the weight must have four axes"},
                    {{Shape{1, 4, 4, 2}, Shape{3, 4, 3, 3}}, "x must have 4 channels"},
                    {{Shape{1, 4, 4, 2}, Shape{3, 2, 3, 3}, Shape{2}}, "the bias must be [3]"},
                    {{Shape{1, 4, 4, 2}, Shape{3, 2, 5, 5}}, "larger than the image"}};
-  Row transposed = transpose_row({}, {{Shape{2, 3, 4, 3}, Shape{3, 6, 3, 2}, Shape{6}}, {Shape{1, 3, 3, 2}, Shape{2, 1, 3, 3}}, {Shape{2, 3, 3, 5}, Shape{5, 4, 1, 1}, Shape{4}},
-                                      {Shape{0, 4, 4, 2}, Shape{2, 3, 3, 3}, Shape{3}}, {Shape{4, 5, 6, 17}, Shape{17, 33, 3, 3}, Shape{33}}},
+  Row transposed = transpose_row({},
+                                 {{Shape{2, 3, 4, 3}, Shape{3, 6, 3, 2}, Shape{6}},
+                                  {Shape{1, 3, 3, 2}, Shape{2, 1, 3, 3}},
+                                  {Shape{2, 3, 3, 5}, Shape{5, 4, 1, 1}, Shape{4}},
+                                  {Shape{0, 4, 4, 2}, Shape{2, 3, 3, 3}, Shape{3}},
+                                  {Shape{4, 5, 6, 17}, Shape{17, 33, 3, 3}, Shape{33}}},
                                  "plain");
   transposed.rejects = {{{Shape{1, 4, 4, 2}, Shape{3, 2, 3, 3}}, "x must have 3 channels"},
                         {{Shape{1, 4, 4, 2}, Shape{2, 3, 3, 3}, Shape{2}}, "the bias must be [3]"}};
@@ -114,32 +135,59 @@ std::vector<Row> convolution_rows() {
   const auto leaky = [](double v) { return v > 0 ? v : 0.01 * v; };
   const auto silu = [](double v) { return v / (1 + std::exp(-v)); };
   return {
-      plain, transposed, bad_output_padding, bad_stride,
-      conv_row({.stride = 2, .padding = 1}, {{Shape{2, 6, 5, 1}, Shape{4, 1, 4, 4}, Shape{4}}, {Shape{3, 7, 7, 3}, Shape{5, 3, 3, 3}, Shape{5}}, {Shape{1, 2, 2, 2}, Shape{3, 2, 3, 3}}}, "stride 2"),
+      plain,
+      transposed,
+      bad_output_padding,
+      bad_stride,
+      conv_row({.stride = 2, .padding = 1},
+               {{Shape{2, 6, 5, 1}, Shape{4, 1, 4, 4}, Shape{4}},
+                {Shape{3, 7, 7, 3}, Shape{5, 3, 3, 3}, Shape{5}},
+                {Shape{1, 2, 2, 2}, Shape{3, 2, 3, 3}}},
+               "stride 2"),
       conv_row({.stride = 3, .padding = 2}, {{Shape{2, 7, 8, 2}, Shape{3, 2, 2, 4}, Shape{3}}}, "stride 3"),
-      conv_row({.padding = {2, 0, 1, 3}}, {{Shape{2, 3, 4, 2}, Shape{3, 2, 3, 4}, Shape{3}}, {Shape{1, 3, 4, 2}, Shape{3, 2, 1, 1}}}, "uneven border"),
+      conv_row({.padding = {2, 0, 1, 3}},
+               {{Shape{2, 3, 4, 2}, Shape{3, 2, 3, 4}, Shape{3}}, {Shape{1, 3, 4, 2}, Shape{3, 2, 1, 1}}}, "uneven border"),
       conv_row({.padding = 2, .dilation = 2}, {{Shape{2, 5, 6, 2}, Shape{3, 2, 3, 3}, Shape{3}}}, "dilation"),
-      conv_row({.stride = 2, .padding = 3, .dilation = 3}, {{Shape{1, 8, 9, 2}, Shape{3, 2, 3, 2}, Shape{3}}}, "stride and dilation"),
+      conv_row({.stride = 2, .padding = 3, .dilation = 3}, {{Shape{1, 8, 9, 2}, Shape{3, 2, 3, 2}, Shape{3}}},
+               "stride and dilation"),
       conv_row({.padding = 1, .groups = 3}, {{Shape{2, 4, 5, 6}, Shape{9, 2, 3, 3}, Shape{9}}}, "groups"),
-      conv_row({.stride = 2, .padding = 1, .dilation = 2, .groups = 2}, {{Shape{2, 7, 6, 4}, Shape{6, 2, 3, 3}, Shape{6}}}, "all together"),
+      conv_row({.stride = 2, .padding = 1, .dilation = 2, .groups = 2}, {{Shape{2, 7, 6, 4}, Shape{6, 2, 3, 3}, Shape{6}}},
+               "all together"),
       conv_row({.padding = 1, .groups = 5}, {{Shape{2, 4, 5, 5}, Shape{5, 1, 3, 3}, Shape{5}}}, "depthwise"),
-      conv_row({.stride = 2, .padding = 2, .dilation = 2, .groups = 19}, {{Shape{2, 6, 5, 19}, Shape{19, 1, 3, 3}, Shape{19}}}, "strided depthwise"),
+      conv_row({.stride = 2, .padding = 2, .dilation = 2, .groups = 19}, {{Shape{2, 6, 5, 19}, Shape{19, 1, 3, 3}, Shape{19}}},
+               "strided depthwise"),
       conv_row({.padding = 1, .groups = 2}, {{Shape{2, 3, 4, 2}, Shape{6, 1, 3, 3}, Shape{6}}}, "depthwise with a multiplier"),
       {"conv2d(Var, Var, Var, const ConvOptions&, Activation)",
-       [](Tape&, Vars x) { return conv2d(x[0], x[1], x[2], {.padding = 1}, ad::Activation::leaky_relu); }, convolution({.padding = 1}, leaky),
-       {{Shape{2, 4, 3, 3}, Shape{4, 3, 3, 3}, Shape{4}}, {Shape{2, 4, 3, 3}, Shape{21, 3, 3, 3}, Shape{21}}}, kDomains, {}, "leaky relu"},
+       [](Tape&, Vars x) { return conv2d(x[0], x[1], x[2], {.padding = 1}, ad::Activation::leaky_relu); },
+       convolution({.padding = 1}, leaky),
+       {{Shape{2, 4, 3, 3}, Shape{4, 3, 3, 3}, Shape{4}}, {Shape{2, 4, 3, 3}, Shape{21, 3, 3, 3}, Shape{21}}},
+       kDomains,
+       {},
+       "leaky relu"},
       {"conv2d(Var, Var, Var, const ConvOptions&, Activation)",
-       [](Tape&, Vars x) { return conv2d(x[0], x[1], x[2], {}, ad::Activation::silu); }, convolution({}, silu),
-       {{Shape{2, 4, 3, 3}, Shape{4, 3, 2, 2}, Shape{4}}}, kDomains, {}, "silu"},
-      transpose_row({.stride = 2, .padding = 1}, {{Shape{2, 3, 4, 4}, Shape{4, 1, 4, 4}, Shape{1}}, {Shape{2, 3, 2, 3}, Shape{3, 5, 3, 3}, Shape{5}}}, "stride 2"),
-      transpose_row({.stride = 2, .padding = 1, .output_padding = 1}, {{Shape{2, 3, 4, 4}, Shape{4, 3, 3, 3}, Shape{3}}}, "output padding"),
-      transpose_row({.stride = 3, .padding = 2, .output_padding = 2, .dilation = 2}, {{Shape{2, 3, 4, 2}, Shape{2, 3, 3, 2}, Shape{3}}}, "stride, dilation"),
+       [](Tape&, Vars x) { return conv2d(x[0], x[1], x[2], {}, ad::Activation::silu); },
+       convolution({}, silu),
+       {{Shape{2, 4, 3, 3}, Shape{4, 3, 2, 2}, Shape{4}}},
+       kDomains,
+       {},
+       "silu"},
+      transpose_row({.stride = 2, .padding = 1},
+                    {{Shape{2, 3, 4, 4}, Shape{4, 1, 4, 4}, Shape{1}}, {Shape{2, 3, 2, 3}, Shape{3, 5, 3, 3}, Shape{5}}},
+                    "stride 2"),
+      transpose_row({.stride = 2, .padding = 1, .output_padding = 1}, {{Shape{2, 3, 4, 4}, Shape{4, 3, 3, 3}, Shape{3}}},
+                    "output padding"),
+      transpose_row({.stride = 3, .padding = 2, .output_padding = 2, .dilation = 2},
+                    {{Shape{2, 3, 4, 2}, Shape{2, 3, 3, 2}, Shape{3}}}, "stride, dilation"),
       transpose_row({.stride = 2, .padding = 1, .groups = 2}, {{Shape{2, 3, 4, 4}, Shape{4, 3, 3, 3}, Shape{6}}}, "groups"),
-      transpose_row({.stride = 2, .padding = 1, .output_padding = 1, .groups = 5}, {{Shape{2, 3, 4, 5}, Shape{5, 1, 3, 3}, Shape{5}}}, "depthwise"),
+      transpose_row({.stride = 2, .padding = 1, .output_padding = 1, .groups = 5},
+                    {{Shape{2, 3, 4, 5}, Shape{5, 1, 3, 3}, Shape{5}}}, "depthwise"),
       {"conv_transpose2d(Var, Var, Var, const ConvTransposeOptions&, Activation)",
        [](Tape&, Vars x) { return conv_transpose2d(x[0], x[1], x[2], {.stride = 2}, ad::Activation::tanh); },
        transposed_convolution({.stride = 2}, [](double v) { return std::tanh(v); }),
-       {{Shape{2, 3, 2, 3}, Shape{3, 2, 2, 2}, Shape{2}}}, kDomains, {}, "tanh"},
+       {{Shape{2, 3, 2, 3}, Shape{3, 2, 2, 2}, Shape{2}}},
+       kDomains,
+       {},
+       "tanh"},
   };
 }
 
@@ -181,7 +229,8 @@ Row pool_row(bool average_of, const ad::PoolOptions& o, std::vector<std::vector<
 }
 
 std::vector<Row> pooling_rows() {
-  const std::vector<std::vector<Shape>> cases{{Shape{2, 4, 6, 3}}, {Shape{1, 5, 7, 18}}, {Shape{0, 4, 4, 2}}, {Shape{3, 3, 3, 1}}};
+  const std::vector<std::vector<Shape>> cases{
+      {Shape{2, 4, 6, 3}}, {Shape{1, 5, 7, 18}}, {Shape{0, 4, 4, 2}}, {Shape{3, 3, 3, 1}}};
   std::vector<Row> rows;
   for (bool average_of : {true, false}) {
     rows.push_back(pool_row(average_of, {}, cases, "2"));
@@ -203,7 +252,9 @@ Reference interpolated(Index height, Index width) {
   return [=](Tensors x) {
     const Shape s = x[0].shape;
     Tensor y({s[0], height, width, s[3]});
-    const auto source = [](Index i, Index from, Index to) { return std::max(0.0, (double(i) + 0.5) * double(from) / double(to) - 0.5); };
+    const auto source = [](Index i, Index from, Index to) {
+      return std::max(0.0, (double(i) + 0.5) * double(from) / double(to) - 0.5);
+    };
     each_pixel(y.shape, [&](Index b, Index i, Index j, Index c, Index to) {
       const double row = source(i, s[1], height), column = source(j, s[2], width);
       double sum = 0;
@@ -220,36 +271,60 @@ Reference interpolated(Index height, Index width) {
 }
 
 Reference shuffled(Index r) {
-  return rearrange([r](const Shape& s) { return Shape{s[0], s[1] * r, s[2] * r, s[3] / (r * r)}; },
-                   [r](std::vector<Index> i, const Shape&) {
-                     return std::vector<Index>{i[0], i[1] / r, i[2] / r, (i[3] * r + i[1] % r) * r + i[2] % r};
-                   });
+  return rearrange(
+      [r](const Shape& s) {
+        return Shape{s[0], s[1] * r, s[2] * r, s[3] / (r * r)};
+      },
+      [r](std::vector<Index> i, const Shape&) {
+        return std::vector<Index>{i[0], i[1] / r, i[2] / r, (i[3] * r + i[1] % r) * r + i[2] % r};
+      });
 }
 
 std::vector<Row> resampling_rows() {
-  const std::vector<std::vector<Shape>> cases{{Shape{2, 2, 3, 2}}, {Shape{1, 5, 4, 19}}, {Shape{0, 2, 2, 1}}, {Shape{1, 1, 1, 1}}};
+  const std::vector<std::vector<Shape>> cases{
+      {Shape{2, 2, 3, 2}}, {Shape{1, 5, 4, 19}}, {Shape{0, 2, 2, 1}}, {Shape{1, 1, 1, 1}}};
   const std::vector<Reject> not_images{{{Shape{2, 3, 4}}, "x must be images"}};
   std::vector<Row> rows;
   for (const auto& [height, width] : {std::pair<Index, Index>{4, 6}, {7, 5}, {3, 2}}) {
     rows.push_back({"upsample_nearest(Var, Index, Index)",
                     [=](Tape&, Vars x) { return upsample_nearest(x[0], height, width); },
-                    rearrange([=](const Shape& s) { return Shape{s[0], height, width, s[3]}; },
-                              [=](std::vector<Index> i, const Shape& s) {
-                                return std::vector<Index>{i[0], i[1] * s[1] / height, i[2] * s[2] / width, i[3]};
-                              }),
-                    cases, {}, not_images, ad::to_text(height)});
+                    rearrange(
+                        [=](const Shape& s) {
+                          return Shape{s[0], height, width, s[3]};
+                        },
+                        [=](std::vector<Index> i, const Shape& s) {
+                          return std::vector<Index>{i[0], i[1] * s[1] / height, i[2] * s[2] / width, i[3]};
+                        }),
+                    cases,
+                    {},
+                    not_images,
+                    ad::to_text(height)});
     rows.push_back({"upsample_bilinear(Var, Index, Index)",
-                    [=](Tape&, Vars x) { return upsample_bilinear(x[0], height, width); }, interpolated(height, width), cases, {}, not_images,
+                    [=](Tape&, Vars x) { return upsample_bilinear(x[0], height, width); },
+                    interpolated(height, width),
+                    cases,
+                    {},
+                    not_images,
                     ad::to_text(height)});
   }
-  rows.push_back({"pixel_shuffle(Var, Index)", [](Tape&, Vars x) { return pixel_shuffle(x[0], 2); }, shuffled(2),
-                  {{Shape{2, 2, 3, 4}}, {Shape{1, 3, 2, 12}}}, {}, {{{Shape{1, 2, 2, 6}}, "multiple of r^2"}}});
-  rows.push_back({"pixel_unshuffle(Var, Index)", [](Tape&, Vars x) { return pixel_unshuffle(x[0], 2); },
-                  rearrange([](const Shape& s) { return Shape{s[0], s[1] / 2, s[2] / 2, s[3] * 4}; },
-                            [](std::vector<Index> i, const Shape&) {
-                              return std::vector<Index>{i[0], i[1] * 2 + i[3] / 2 % 2, i[2] * 2 + i[3] % 2, i[3] / 4};
-                            }),
-                  {{Shape{2, 4, 6, 1}}, {Shape{1, 2, 4, 3}}}, {}, {{{Shape{1, 3, 2, 6}}, "multiples of 2"}}});
+  rows.push_back({"pixel_shuffle(Var, Index)",
+                  [](Tape&, Vars x) { return pixel_shuffle(x[0], 2); },
+                  shuffled(2),
+                  {{Shape{2, 2, 3, 4}}, {Shape{1, 3, 2, 12}}},
+                  {},
+                  {{{Shape{1, 2, 2, 6}}, "multiple of r^2"}}});
+  rows.push_back({"pixel_unshuffle(Var, Index)",
+                  [](Tape&, Vars x) { return pixel_unshuffle(x[0], 2); },
+                  rearrange(
+                      [](const Shape& s) {
+                        return Shape{s[0], s[1] / 2, s[2] / 2, s[3] * 4};
+                      },
+                      [](std::vector<Index> i, const Shape&) {
+                        return std::vector<Index>{i[0], i[1] * 2 + i[3] / 2 % 2, i[2] * 2 + i[3] % 2, i[3] / 4};
+                      }),
+                  {{Shape{2, 4, 6, 1}}, {Shape{1, 2, 4, 3}}},
+                  {},
+                  {{{Shape{1, 3, 2, 6}}, "multiples of 2"}}});
   return rows;
 }
 
@@ -306,22 +381,43 @@ Row group_norm_row(Index groups, std::vector<std::vector<Shape>> cases, std::str
             return x.size() > 1 ? group_norm(x[0], x[1], x[2], groups, ad::Real(kEpsilon))
                                 : group_norm(x[0], {}, {}, groups, ad::Real(kEpsilon));
           },
-          group_normalized(groups), std::move(cases), {}, {}, std::move(note)};
+          group_normalized(groups),
+          std::move(cases),
+          {},
+          {},
+          std::move(note)};
 }
 
 std::vector<Row> unit_rows() {
   std::vector<Row> rows{
-      {"glu(Var, Activation)", [](Tape&, Vars x) { return glu(x[0]); }, gated([](double a) { return a; }),
-       {{Shape{3, 4}}, {Shape{2, 3, 38}}, {Shape{2}}}, {}, {{{Shape{2, 3}}, "must be even"}}},
-      {"glu(Var, Activation)", [](Tape&, Vars x) { return glu(x[0], ad::Activation::tanh); }, gated([](double a) { return std::tanh(a); }),
-       {{Shape{3, 4}}, {Shape{2, 3, 38}}}, {}, {}, "tanh"},
-      {"weight_norm(Var, Var)", [](Tape&, Vars x) { return weight_norm(x[0], x[1]); }, rows_of_length,
-       {{Shape{3, 4}, Shape{3}}, {Shape{2, 3, 3, 3}, Shape{2, 1, 1, 1}}, {Shape{4, 1}, Shape{4}}}, {}, {{{Shape{3, 4}, Shape{4}}, "one g for each row"}}},
-      group_norm_row(2, {{Shape{2, 3, 2, 4}, Shape{4}, Shape{4}}, {Shape{3, 6}, Shape{6}, Shape{6}}, {Shape{2, 5, 38}, Shape{38}, Shape{38}}}, "two groups"),
+      {"glu(Var, Activation)",
+       [](Tape&, Vars x) { return glu(x[0]); },
+       gated([](double a) { return a; }),
+       {{Shape{3, 4}}, {Shape{2, 3, 38}}, {Shape{2}}},
+       {},
+       {{{Shape{2, 3}}, "must be even"}}},
+      {"glu(Var, Activation)",
+       [](Tape&, Vars x) { return glu(x[0], ad::Activation::tanh); },
+       gated([](double a) { return std::tanh(a); }),
+       {{Shape{3, 4}}, {Shape{2, 3, 38}}},
+       {},
+       {},
+       "tanh"},
+      {"weight_norm(Var, Var)",
+       [](Tape&, Vars x) { return weight_norm(x[0], x[1]); },
+       rows_of_length,
+       {{Shape{3, 4}, Shape{3}}, {Shape{2, 3, 3, 3}, Shape{2, 1, 1, 1}}, {Shape{4, 1}, Shape{4}}},
+       {},
+       {{{Shape{3, 4}, Shape{4}}, "one g for each row"}}},
+      group_norm_row(
+          2,
+          {{Shape{2, 3, 2, 4}, Shape{4}, Shape{4}}, {Shape{3, 6}, Shape{6}, Shape{6}}, {Shape{2, 5, 38}, Shape{38}, Shape{38}}},
+          "two groups"),
       group_norm_row(1, {{Shape{2, 3, 5}}}, "one group, no weight"),
       group_norm_row(3, {{Shape{1, 4, 4, 3}, Shape{3}, Shape{3}}}, "each channel"),
   };
-  rows[3].rejects = {{{Shape{2, 3, 5}, Shape{5}, Shape{5}}, "multiple of the groups"}, {{Shape{2, 3, 4}, Shape{3}, Shape{3}}, "must be [4]"}};
+  rows[3].rejects = {{{Shape{2, 3, 5}, Shape{5}, Shape{5}}, "multiple of the groups"},
+                     {{Shape{2, 3, 4}, Shape{3}, Shape{3}}, "must be [4]"}};
   return rows;
 }
 

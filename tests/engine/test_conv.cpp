@@ -49,11 +49,17 @@ Var call(const json& c, std::span<const Var> x) {
   const auto option = [&](const char* name, Index otherwise) { return o.value(name, otherwise); };
   if (op == "conv2d")
     return conv2d(x[0], x[1], x[2],
-                  {.stride = option("stride", 1), .padding = option("padding", 0), .dilation = option("dilation", 1), .groups = option("groups", 1)});
+                  {.stride = option("stride", 1),
+                   .padding = option("padding", 0),
+                   .dilation = option("dilation", 1),
+                   .groups = option("groups", 1)});
   if (op == "conv_transpose2d")
     return conv_transpose2d(x[0], x[1], x[2],
-                            {.stride = option("stride", 1), .padding = option("padding", 0), .output_padding = option("output_padding", 0),
-                             .dilation = option("dilation", 1), .groups = option("groups", 1)});
+                            {.stride = option("stride", 1),
+                             .padding = option("padding", 0),
+                             .output_padding = option("output_padding", 0),
+                             .dilation = option("dilation", 1),
+                             .groups = option("groups", 1)});
   const ad::PoolOptions window{option("kernel_size", 2), option("stride", 0), option("padding", 0)};
   if (op == "avg_pool2d") return avg_pool2d(x[0], window);
   if (op == "max_pool2d") return max_pool2d(x[0], window);
@@ -99,19 +105,22 @@ using ad::detail::ConvGeometry;
 using ad::detail::ConvKernels;
 
 /// A geometry with borders of `padding`.
-ConvGeometry geometry(Index batch, Index height, Index width, Index in, Index out, Index kernel, Index stride, Index padding, Index dilation = 1,
-                      Index groups = 1) {
+ConvGeometry geometry(Index batch, Index height, Index width, Index in, Index out, Index kernel, Index stride, Index padding,
+                      Index dilation = 1, Index groups = 1) {
   const auto size = [&](Index n) { return (n + 2 * padding - dilation * (kernel - 1) - 1) / stride + 1; };
   return {batch, height, width, in, size(height), size(width), out, kernel, kernel, stride, padding, padding, dilation, groups};
 }
 
 /// What networks use, and sizes that are no multiples of anything: several tiles and blocks, large weights, single pixels.
 std::vector<ConvGeometry> geometries() {
-  return {geometry(128, 28, 28, 1, 32, 4, 2, 1),  geometry(9, 14, 14, 32, 64, 4, 2, 1), geometry(5, 64, 64, 3, 32, 3, 2, 1),
-          geometry(3, 33, 31, 5, 7, 3, 1, 1),     geometry(7, 4, 4, 256, 512, 3, 2, 1), geometry(2, 64, 64, 32, 3, 3, 1, 1),
-          geometry(4, 8, 8, 128, 32, 3, 1, 1),    geometry(4, 8, 8, 32, 128, 1, 1, 0),  geometry(1, 17, 19, 16, 16, 5, 1, 4, 2),
-          geometry(3, 9, 9, 24, 48, 3, 2, 1, 1, 4), geometry(3, 9, 9, 20, 20, 3, 2, 1, 1, 20), geometry(2, 20, 20, 17, 17, 3, 3, 0),
-          geometry(1, 300, 100, 8, 8, 3, 1, 1),   geometry(6, 2, 2, 512, 256, 1, 1, 0), geometry(70, 1, 1, 12, 5, 1, 1, 0)};
+  return {geometry(128, 28, 28, 1, 32, 4, 2, 1),     geometry(9, 14, 14, 32, 64, 4, 2, 1),
+          geometry(5, 64, 64, 3, 32, 3, 2, 1),       geometry(3, 33, 31, 5, 7, 3, 1, 1),
+          geometry(7, 4, 4, 256, 512, 3, 2, 1),      geometry(2, 64, 64, 32, 3, 3, 1, 1),
+          geometry(4, 8, 8, 128, 32, 3, 1, 1),       geometry(4, 8, 8, 32, 128, 1, 1, 0),
+          geometry(1, 17, 19, 16, 16, 5, 1, 4, 2),   geometry(3, 9, 9, 24, 48, 3, 2, 1, 1, 4),
+          geometry(3, 9, 9, 20, 20, 3, 2, 1, 1, 20), geometry(2, 20, 20, 17, 17, 3, 3, 0),
+          geometry(1, 300, 100, 8, 8, 3, 1, 1),      geometry(6, 2, 2, 512, 256, 1, 1, 0),
+          geometry(70, 1, 1, 12, 5, 1, 1, 0)};
 }
 
 struct Data {
@@ -168,14 +177,15 @@ double largest_difference(const Results& a, const Results& b) {
 }
 
 std::string title(const ConvGeometry& g) {
-  return ad::cat("x ", Shape{g.batch, g.height, g.width, g.channels}, " y ", Shape{g.batch, g.out_height, g.out_width, g.out_channels},
-                 " kernel ", g.kernel_height, " stride ", g.stride, " dilation ", g.dilation, " groups ", g.groups);
+  return ad::cat("x ", Shape{g.batch, g.height, g.width, g.channels}, " y ",
+                 Shape{g.batch, g.out_height, g.out_width, g.out_channels}, " kernel ", g.kernel_height, " stride ", g.stride,
+                 " dilation ", g.dilation, " groups ", g.groups);
 }
 
 }  // namespace
 
-// Sums of n = 4,608 products of order one, each order of summation with an error of some 6e-8 sqrt(n) times their size, sqrt(n) / 3, which
-// the tanh sees in full where the sum is near 0.
+// Sums of n = 4,608 products of order one, each order of summation with an error of some 6e-8 sqrt(n) times their size, sqrt(n) /
+// 3, which the tanh sees in full where the sum is near 0.
 constexpr double kRoundingTolerance = 1e-4;
 
 TEST_CASE("all kernels of a convolution compute the same as im2col") {
@@ -183,10 +193,12 @@ TEST_CASE("all kernels of a convolution compute the same as im2col") {
     INFO(title(g));
     const Results expected = run(ad::detail::kIm2colKernels, g);
     CHECK(largest_difference(expected, run(ad::detail::conv_kernels(g), g)) < kRoundingTolerance);
-    if (const ConvKernels* onednn = ad::detail::onednn_kernels()) CHECK(largest_difference(expected, run(*onednn, g)) < kRoundingTolerance);
+    if (const ConvKernels* onednn = ad::detail::onednn_kernels())
+      CHECK(largest_difference(expected, run(*onednn, g)) < kRoundingTolerance);
     if (g.groups == g.channels && g.groups == g.out_channels)
       CHECK(largest_difference(expected, run(ad::detail::kDepthwiseKernels, g)) < kRoundingTolerance);
-    if (ad::detail::better_flipped(g)) CHECK(largest_difference(expected, run(ad::detail::kFlippedKernels, g)) < kRoundingTolerance);
+    if (ad::detail::better_flipped(g))
+      CHECK(largest_difference(expected, run(ad::detail::kFlippedKernels, g)) < kRoundingTolerance);
   }
 }
 
@@ -215,7 +227,8 @@ TEST_CASE("repeated steps with convolutions take no more memory") {
   const std::vector<Real> x(8 * 12 * 12 * 3, Real(0.5)), w1(16 * 3 * 9, Real(0.1)), w2(16 * 3 * 16, Real(0.1));
   for (int step = 0; step < 4; ++step) {
     tape.reset();
-    const Var h = conv2d(tape.variable({8, 12, 12, 3}, x), tape.variable({16, 3, 3, 3}, w1), {}, {.stride = 2, .padding = 1}, ad::Activation::relu);
+    const Var h = conv2d(tape.variable({8, 12, 12, 3}, x), tape.variable({16, 3, 3, 3}, w1), {}, {.stride = 2, .padding = 1},
+                         ad::Activation::relu);
     const Var y = conv_transpose2d(h, tape.variable({16, 3, 4, 4}, w2), {}, {.stride = 2, .padding = 1});
     tape.backward(sum(square(y)));
     if (step == 0) after_first = tape.arena().system_allocations();

@@ -1,4 +1,5 @@
-// Layers for images: names, shapes and initial values of their weights, what masks hide, and layers against the ops they are made of.
+// Layers for images: names, shapes and initial values of their weights, what masks hide, and layers against the ops they are made
+// of.
 #include <doctest/doctest.h>
 
 #include <algorithm>
@@ -71,7 +72,8 @@ TEST_CASE("convolutions have PyTorch's names, shapes and range of initial values
   ConvTranspose2d(p / "b", 6, 8, 4, {.groups = 2});
   Conv2d(p / "c", 3, 8, 4, {.bias = false});
   CHECK(contents(store) == "a/weight [8, 3, 3, 5], a/bias [8], b/weight [6, 4, 4, 4], b/bias [8], c/weight [8, 3, 4, 4]");
-  for (const auto& [path, fan_in] : {std::pair<const char*, double>{"a/weight", 45}, {"a/bias", 45}, {"b/weight", 64}, {"b/bias", 64}, {"c/weight", 48}}) {
+  for (const auto& [path, fan_in] :
+       {std::pair<const char*, double>{"a/weight", 45}, {"a/bias", 45}, {"b/weight", 64}, {"b/bias", 64}, {"c/weight", 48}}) {
     INFO(path);
     double largest = 0;
     for (Real v : store.find(path)->value()) largest = std::max(largest, std::abs(double(v)));
@@ -92,12 +94,14 @@ TEST_CASE("a masked convolution sees what its mask says") {
   CHECK(seen_from(MaskedConv2d(p / "g", 2, 3, Kernel(5, 3), CausalMask::a), 4, 5, 3, 4) == "00000/00011/00011/00010");
   CHECK(store.find("a/weight")->shape() == Shape{3, 2, 2, 3});
   CHECK(store.find("f/weight")->shape() == Shape{3, 2, 1, 2});
-  CHECK(message_of([&] { MaskedConv2d(p / "h", 2, 3, 4, CausalMask::a); }).find("h: the kernel must be odd") != std::string::npos);
+  CHECK(message_of([&] { MaskedConv2d(p / "h", 2, 3, 4, CausalMask::a); }).find("h: the kernel must be odd") !=
+        std::string::npos);
 }
 
 TEST_CASE("weight norm starts as the plain layer and its lengths are weight_g") {
   ParameterStore plain_store(Key(3)), store(Key(3));
-  const Conv2d plain(Parameters(plain_store), 3, 4, 3, {.padding = 1}), normed(Parameters(store), 3, 4, 3, {.padding = 1, .weight_norm = true});
+  const Conv2d plain(Parameters(plain_store), 3, 4, 3, {.padding = 1}),
+      normed(Parameters(store), 3, 4, 3, {.padding = 1, .weight_norm = true});
   CHECK(contents(store) == "weight_v [4, 3, 3, 3], weight_g [4, 1, 1, 1], bias [4]");
   for (const char* name : {"weight", "bias"})
     std::ranges::copy(plain_store.find(name)->value(), store.find(name[0] == 'w' ? "weight_v" : "bias")->value().begin());
@@ -105,7 +109,7 @@ TEST_CASE("weight norm starts as the plain layer and its lengths are weight_g") 
   const Context context{tape, true, Key(1)};
   Parameter& g = *store.find("weight_g");
   const Parameter& v = *store.find("weight_v");
-  init::row_lengths(*store.find("weight_v"))(Key(1), g.shape(), g.value());
+  init::row_lengths (*store.find("weight_v"))(Key(1), g.shape(), g.value());
   const Var x = noise(tape, {2, 5, 5, 3});
   CHECK(worst_difference(plain(context, x), normed(context, x)) < 1e-5);
   for (Real& length : g.value()) length = 2;
@@ -126,7 +130,8 @@ TEST_CASE("gated layers multiply one half of their outputs by the sigmoid of the
   const GatedConv2d conv(p / "conv", 3, 4, 3, {.stride = 2, .padding = 1});
   const GatedConvTranspose2d up(p / "up", 3, 4, 4, {.stride = 2, .padding = 1, .activation = Activation::tanh});
   const GatedLinear dense(p / "dense", 3, 4);
-  CHECK(contents(store) == "conv/weight [8, 3, 3, 3], conv/bias [8], up/weight [3, 8, 4, 4], up/bias [8], dense/weight [8, 3], dense/bias [8]");
+  CHECK(contents(store) ==
+        "conv/weight [8, 3, 3, 3], conv/bias [8], up/weight [3, 8, 4, 4], up/bias [8], dense/weight [8, 3], dense/bias [8]");
   Tape tape;
   const Context context{tape, true, Key(1)};
   const Var x = noise(tape, {2, 6, 6, 3});
@@ -147,8 +152,9 @@ TEST_CASE("a residual block is what its formula says") {
   ParameterStore store(Key(6));
   const Parameters p(store);
   const ResidualBlock same(p / "same", 4, 4), strided(p / "down", 4, 6, {.stride = 2, .norm = Norm::batch, .squeeze_excite = 2});
-  CHECK(contents(store).starts_with("same/conv1/weight [4, 4, 3, 3], same/conv1/bias [4], same/conv2/weight [4, 4, 3, 3], same/conv2/bias [4], "
-                                    "down/norm1/weight [4]"));
+  CHECK(contents(store).starts_with(
+      "same/conv1/weight [4, 4, 3, 3], same/conv1/bias [4], same/conv2/weight [4, 4, 3, 3], same/conv2/bias [4], "
+      "down/norm1/weight [4]"));
   CHECK(store.find("down/skip/weight")->shape() == Shape{6, 4, 1, 1});
   CHECK(store.find("down/squeeze_excite/fc1/weight")->shape() == Shape{3, 6});
   Tape tape;
@@ -166,8 +172,9 @@ TEST_CASE("a residual block is what its formula says") {
 TEST_CASE("the residual stack of the VQ-VAE ends in a relu and keeps the shape") {
   ParameterStore store(Key(7));
   const ResidualStack stack(Parameters(store), 4, 2, 2);
-  CHECK(contents(store) == "0/conv1/weight [2, 4, 3, 3], 0/conv1/bias [2], 0/conv2/weight [4, 2, 1, 1], 0/conv2/bias [4], "
-                           "1/conv1/weight [2, 4, 3, 3], 1/conv1/bias [2], 1/conv2/weight [4, 2, 1, 1], 1/conv2/bias [4]");
+  CHECK(contents(store) ==
+        "0/conv1/weight [2, 4, 3, 3], 0/conv1/bias [2], 0/conv2/weight [4, 2, 1, 1], 0/conv2/bias [4], "
+        "1/conv1/weight [2, 4, 3, 3], 1/conv1/bias [2], 1/conv2/weight [4, 2, 1, 1], 1/conv2/bias [4]");
   Tape tape;
   const Var y = stack(Context{tape, true, Key(1)}, noise(tape, {2, 5, 5, 4}));
   CHECK(y.shape() == Shape{2, 5, 5, 4});
@@ -181,7 +188,9 @@ TEST_CASE("squeeze and excite scales each channel of each image by one number in
   const Var x = noise(tape, {2, 3, 3, 4}), y = layer(Context{tape, true, Key(1)}, x);
   for (Index b = 0; b < 2; ++b)
     for (Index c = 0; c < 4; ++c) {
-      const auto ratio = [&](Index pixel) { return double(y.data()[(b * 9 + pixel) * 4 + c]) / double(x.data()[(b * 9 + pixel) * 4 + c]); };
+      const auto ratio = [&](Index pixel) {
+        return double(y.data()[(b * 9 + pixel) * 4 + c]) / double(x.data()[(b * 9 + pixel) * 4 + c]);
+      };
       CHECK(ratio(0) > 0);
       CHECK(ratio(0) < 1);
       for (Index pixel = 1; pixel < 9; ++pixel) CHECK(ratio(pixel) == doctest::Approx(ratio(0)).epsilon(1e-4));
@@ -211,7 +220,8 @@ TEST_CASE("layers refuse sizes that make no sense and say where") {
   ParameterStore store(Key(10));
   const Parameters p(store);
   CHECK(message_of([&] { Conv2d(p / "enc" / "0", 0, 4, 3); }).find("enc/0: in must be positive") != std::string::npos);
-  CHECK(message_of([&] { Conv2d(p / "enc" / "1", 3, 4, 3, {.groups = 2}); }).find("multiples of the groups") != std::string::npos);
+  CHECK(message_of([&] { Conv2d(p / "enc" / "1", 3, 4, 3, {.groups = 2}); }).find("multiples of the groups") !=
+        std::string::npos);
   CHECK(message_of([&] { GroupNorm(p / "norm", 4, 6); }).find("norm: the channels must be a multiple") != std::string::npos);
   CHECK(message_of([&] { Upsample(p / "up", 0); }).find("up: the factor must be positive") != std::string::npos);
 }

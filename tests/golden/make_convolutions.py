@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Writes convolutions.json: values and gradients of PyTorch's image ops (float64). Run in this folder.
 
-Inputs are not stored: number i of input k is sin(0.7 i + k), images as [batch, height, width, channels]. The gradients are those of
-sum_i cos(0.3 i) y_i.
+Inputs are not stored: number i of input k is sin(0.7 i + k), images as [batch, height, width, channels]. The gradients are those
+of sum_i cos(0.3 i) y_i.
 """
 import json
 
@@ -33,7 +33,8 @@ def case(op, call, shapes, **options):
     inputs = [wave(s, k) for k, s in enumerate(shapes)]
     y = channels_last(call(images_first(inputs[0]), *inputs[1:], **options))
     (torch.cos(0.3 * torch.arange(y.numel())) * y.flatten()).sum().backward()
-    return dict(op=op, options=options, shapes=shapes, y_shape=list(y.shape), y=numbers(y), gradients=[numbers(i.grad) for i in inputs])
+    return dict(op=op, options=options, shapes=shapes, y_shape=list(y.shape), y=numbers(y),
+                gradients=[numbers(i.grad) for i in inputs])
 
 
 def conv(x, weight, bias, **options):
@@ -64,8 +65,10 @@ cases = [
     case("avg_pool2d", F.avg_pool2d, [[1, 5, 6, 3]], kernel_size=3, stride=2, padding=1),
     case("max_pool2d", F.max_pool2d, [[1, 5, 6, 3]], kernel_size=3, stride=2, padding=1),
     case("upsample_nearest", lambda x, size: F.interpolate(x, size=size, mode="nearest"), [[1, 3, 4, 2]], size=[7, 6]),
-    case("upsample_bilinear", lambda x, size: F.interpolate(x, size=size, mode="bilinear", align_corners=False), [[1, 3, 4, 2]], size=[7, 6]),
-    case("upsample_bilinear", lambda x, size: F.interpolate(x, size=size, mode="bilinear", align_corners=False), [[1, 6, 5, 2]], size=[3, 4]),
+    case("upsample_bilinear", lambda x, size: F.interpolate(x, size=size, mode="bilinear", align_corners=False), [[1, 3, 4, 2]],
+         size=[7, 6]),
+    case("upsample_bilinear", lambda x, size: F.interpolate(x, size=size, mode="bilinear", align_corners=False), [[1, 6, 5, 2]],
+         size=[3, 4]),
     case("pixel_shuffle", lambda x, r: F.pixel_shuffle(x, r), [[1, 2, 3, 8]], r=2),
     case("pixel_unshuffle", lambda x, r: F.pixel_unshuffle(x, r), [[1, 4, 6, 2]], r=2),
     case("group_norm", lambda x, w, b, groups: F.group_norm(x, groups, w, b), [[2, 3, 2, 6], [6], [6]], groups=3),
