@@ -33,7 +33,7 @@ Built build_small(const ModelEntry& entry, const std::string& likelihood, const 
                       {"latent_dims", {3, 2}}, {"hidden", {5, 4}},   {"between", network}, {"prior_network", network}, {"baseline", network},  {"batch_norm", false},
                       {"positions", 2},        {"top_positions", 1}, {"embedding_dim", 3},  {"codebook", {{"codes", 6}}}, {"quantizers", 2},
                       {"top_encoder", network}, {"top_decoder", network}, {"levels", {4, 3}},
-                      {"scales", {2, 0}},      {"channels", {4}},    {"blocks", {1}},       {"latent_channels", {1, 2}}};
+                      {"scales", {0, 1}},      {"channels", {3}},    {"blocks", {1}},       {"latent_channels", {1, 2}}};
   const auto defaults = entry.make_config();
   const json known = write_config([&](Fields& f) { defaults->fields(f); });
   json settings = json::object();
@@ -49,6 +49,11 @@ Built build_small(const ModelEntry& entry, const std::string& likelihood, const 
   }
   merge(settings, more);
   return build_json(entry, settings, data, seed);
+}
+
+void freeze(const Built& built, const std::string& below) {
+  for (ad::Parameter& p : built.store->all())
+    if (p.path().starts_with(below)) p.set_trainable(false);
 }
 
 void freeze_detached(const Built& built) {
