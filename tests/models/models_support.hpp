@@ -48,6 +48,8 @@ Built build(const std::string& name, const std::string& settings, const DataSpec
 Built build_small(const ModelEntry& entry, const std::string& likelihood, const DataSpec& data, const std::string& extra = "{}",
                   std::uint64_t seed = 1);
 
+/// The weights whose paths begin with this are no longer trained.
+void freeze(const Built& built, const std::string& below);
 /// Freezes the weights whose gradient the model cuts on purpose from a part of its loss, so that differences of the loss are no oracle.
 void freeze_detached(const Built& built);
 /// Numbers in the weights that are not frozen.

@@ -343,12 +343,13 @@ TEST_CASE("every model that has a choice of priors trains with each, and its wei
 #ifdef VAEZOO_DOUBLE
 TEST_CASE("the gradient of every model with a mixture or a vampprior matches differences to 1e-6") {
   for (const ModelEntry& entry : model_registry()) {
-    if (!has_prior(entry) || std::string(entry.name) == "piwae") continue;  // two objectives; see test_importance_bounds.cpp
-    for (const auto& [prior, one] : {std::pair(kMixture, 0), {kVamp, 0}, {kVamp, 1}}) {  // pseudo-inputs in [0, 1], and real ones
+    if (!has_prior(entry)) continue;
+    for (const std::string& prior : {kMixture, kVamp}) {
       CAPTURE(std::string(entry.name));
       CAPTURE(prior);
-      const LikelihoodCase& likelihood = likelihood_cases()[static_cast<std::size_t>(one)];
+      const LikelihoodCase& likelihood = likelihood_cases()[0];
       const Built built = build_small(entry, likelihood.settings, data_spec(likelihood.values), prior);
+      if (std::string(entry.name) == "piwae") freeze(built, "encoder/");  // has an objective of its own; see test_importance_bounds.cpp
       const std::vector<Real> x = synthetic(likelihood.values, 6);
       ad::GradcheckOptions options;
       options.narrow_step = 1e-6;  // weights that start at 0 stand where the curvature of an elu jumps
