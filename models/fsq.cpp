@@ -21,16 +21,21 @@ struct FsqConfig : CodeModelConfig {
     CodeModelConfig::fields(f);
     f("levels", levels, "levels of each number of a code's vector; their product is the number of codes", between(2, 65536));
     const double codes = std::accumulate(levels.begin(), levels.end(), 1.0, std::multiplies<>());
-    f.require("levels", !levels.empty() && codes <= 1 << 20, cat("needs at least one number, and at most ", 1 << 20, " codes in all; these make ", codes));
+    f.require("levels", !levels.empty() && codes <= 1 << 20,
+              cat("needs at least one number, and at most ", 1 << 20, " codes in all; these make ", codes));
   }
 };
 
 class Fsq final : public CodeModel {
  public:
   Fsq(const FsqConfig& config, const DataSpec& spec, Parameters p)
-      : CodeModel(config, spec, p), encoder_(make_encoder_network(config.encoder, data(), p / "encoder")), quantiser_(config.levels),
-        head_(encoder_->outputs(), config.positions, "positions", quantiser_.width(), p / "encoder" / "head"), usage_(quantiser_.codes(), p / "usage"),
-        decoder_(make_decoder_network(config.decoder, head_.decoder_input(), data(), likelihood().outputs() / data().size(), p / "decoder")) {
+      : CodeModel(config, spec, p),
+        encoder_(make_encoder_network(config.encoder, data(), p / "encoder")),
+        quantiser_(config.levels),
+        head_(encoder_->outputs(), config.positions, "positions", quantiser_.width(), p / "encoder" / "head"),
+        usage_(quantiser_.codes(), p / "usage"),
+        decoder_(make_decoder_network(config.decoder, head_.decoder_input(), data(), likelihood().outputs() / data().size(),
+                                      p / "decoder")) {
     set_prior(config.prior, {{head_.code().height, head_.code().width, quantiser_.codes()}}, p);
   }
 
@@ -70,4 +75,5 @@ class Fsq final : public CodeModel {
 
 }  // namespace
 
-VAEZOO_MODEL(fsq, Fsq, FsqConfig, "Discrete codes: each number of a bounded vector rounded to a few levels", "Mentzer et al., ICLR 2024")
+VAEZOO_MODEL(fsq, Fsq, FsqConfig, "Discrete codes: each number of a bounded vector rounded to a few levels",
+             "Mentzer et al., ICLR 2024")

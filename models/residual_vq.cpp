@@ -1,6 +1,7 @@
 // Residual quantisation: each vector is a sum of codes, every quantiser coding what the ones before it left.
 //   Zeghidour et al., "SoundStream", IEEE/ACM TASLP 2021, algorithm 1
-//   Lee et al., "Autoregressive Image Generation using Residual Quantization", CVPR 2022, eq. (3)-(7): one codebook for all depths
+//   Lee et al., "Autoregressive Image Generation using Residual Quantization", CVPR 2022, eq. (3)-(7): one codebook for all
+//   depths
 #include "autodiff/elementwise.hpp"
 #include "autodiff/reduce.hpp"
 #include "autodiff/shape_ops.hpp"
@@ -24,19 +25,25 @@ struct ResidualVqConfig : CodeModelConfig {
     f("shared", shared, "one codebook for all quantisers");
     f("codebook", codebook, "the codes of each quantiser and how they are learned");
     f.require("codebook", !codebook.normalize, "\"normalize\" does not go with residuals, whose lengths matter; leave it out");
-    f.require("codebook", !shared || codebook.codes >= quantizers, "one codebook for all needs at least as many codes as there are quantisers");
+    f.require("codebook", !shared || codebook.codes >= quantizers,
+              "one codebook for all needs at least as many codes as there are quantisers");
   }
 };
 
 class ResidualVq final : public CodeModel {
  public:
   ResidualVq(const ResidualVqConfig& config, const DataSpec& spec, Parameters p)
-      : CodeModel(config, spec, p), config_(config.codebook), depth_(static_cast<std::size_t>(config.quantizers)), shared_(config.shared),
+      : CodeModel(config, spec, p),
+        config_(config.codebook),
+        depth_(static_cast<std::size_t>(config.quantizers)),
+        shared_(config.shared),
         encoder_(make_encoder_network(config.encoder, data(), p / "encoder")),
         head_(encoder_->outputs(), config.positions, "positions", config.embedding_dim, p / "encoder" / "head"),
-        decoder_(make_decoder_network(config.decoder, head_.decoder_input(), data(), likelihood().outputs() / data().size(), p / "decoder")) {
+        decoder_(make_decoder_network(config.decoder, head_.decoder_input(), data(), likelihood().outputs() / data().size(),
+                                      p / "decoder")) {
     for (std::size_t i = 0; i < (shared_ ? 1 : depth_); ++i)
-      codebooks_.push_back(std::make_unique<Codebook>(config.codebook, config.embedding_dim, p / "codebook" / static_cast<Index>(i)));
+      codebooks_.push_back(
+          std::make_unique<Codebook>(config.codebook, config.embedding_dim, p / "codebook" / static_cast<Index>(i)));
     for (std::size_t i = 0; i < depth_; ++i) perplexity_names_.push_back(cat("perplexity_", i + 1));
     set_prior(config.prior, std::vector<CodeGrid>(depth_, {head_.code().height, head_.code().width, config.codebook.codes}), p);
   }
@@ -59,7 +66,8 @@ class ResidualVq final : public CodeModel {
 
   Index latent_dim() const override { return head_.code().size(); }
   std::string describe() const override {
-    return CodeModel::describe(cat(depth_, " quantisers of ", shared_ ? "one codebook: " : "a codebook each: ", config_.describe()));
+    return CodeModel::describe(
+        cat(depth_, " quantisers of ", shared_ ? "one codebook: " : "a codebook each: ", config_.describe()));
   }
 
  protected:
@@ -140,5 +148,6 @@ class ResidualVq final : public CodeModel {
 
 }  // namespace
 
-VAEZOO_MODEL(residual_vq, ResidualVq, ResidualVqConfig, "Discrete codes in depth: quantisers one after the other, each coding what is left",
+VAEZOO_MODEL(residual_vq, ResidualVq, ResidualVqConfig,
+             "Discrete codes in depth: quantisers one after the other, each coding what is left",
              "Zeghidour et al., TASLP 2021; Lee et al., CVPR 2022")

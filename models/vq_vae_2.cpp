@@ -20,8 +20,10 @@ struct VqVae2Config : CodeModelConfig {
   void fields(Fields& f) {
     CodeModelConfig::fields(f);
     top_encoder.visit(f, "top_encoder", "network from the encoder's features to those of the top codes");
-    top_decoder.visit(f, "top_decoder", "network from the top codes to features like the encoder's, which the bottom codes and the decoder read");
-    f("top_positions", top_positions, "codes of the top level, for a top encoder that ends in a vector; null: 16", between(1, 65536));
+    top_decoder.visit(f, "top_decoder",
+                      "network from the top codes to features like the encoder's, which the bottom codes and the decoder read");
+    f("top_positions", top_positions, "codes of the top level, for a top encoder that ends in a vector; null: 16",
+      between(1, 65536));
     f("embedding_dim", embedding_dim, "numbers of each code's vector", between(1, 65536));
     f("codebook", codebook, "the codes of each level and how they are learned");
   }
@@ -35,44 +37,60 @@ ImageShape wider(const ImageShape& s, const ImageShape& by) {
 Var beside(Var a, const ImageShape& shape_a, Var b, const ImageShape& shape_b) {
   if (!shape_a.spatial()) return concat({a, b});
   const Index batch = a.shape()[0], pixels = shape_a.height * shape_a.width;
-  return reshape(concat({reshape(a, {batch, pixels, shape_a.channels}), reshape(b, {batch, pixels, shape_b.channels})}), {batch, -1});
+  return reshape(concat({reshape(a, {batch, pixels, shape_a.channels}), reshape(b, {batch, pixels, shape_b.channels})}),
+                 {batch, -1});
 }
 
 class VqVae2 final : public CodeModel {
  public:
   VqVae2(const VqVae2Config& config, const DataSpec& spec, Parameters p)
-      : CodeModel(config, spec, p), config_(config.codebook), encoder_(make_encoder_network(config.encoder, data(), p / "encoder")),
-        features_(encoder_->outputs()), top_encoder_(make_encoder_network(config.top_encoder, features_, p / "top_encoder")),
-        top_head_(top_encoder_->outputs(), config.top_positions, "top_positions", config.embedding_dim, p / "top_encoder" / "head"),
+      : CodeModel(config, spec, p),
+        config_(config.codebook),
+        encoder_(make_encoder_network(config.encoder, data(), p / "encoder")),
+        features_(encoder_->outputs()),
+        top_encoder_(make_encoder_network(config.top_encoder, features_, p / "top_encoder")),
+        top_head_(top_encoder_->outputs(), config.top_positions, "top_positions", config.embedding_dim,
+                  p / "top_encoder" / "head"),
         top_codebook_(config.codebook, config.embedding_dim, p / "top_codebook"),
         top_decoder_(make_decoder_network(config.top_decoder, top_head_.decoder_input(), features_, 1, p / "top_decoder")),
         head_(wider(features_, features_), config.positions, "positions", config.embedding_dim, p / "encoder" / "head"),
         codebook_(config.codebook, config.embedding_dim, p / "codebook"),
-        decoder_(make_decoder_network(config.decoder, wider(features_, head_.code()), data(), likelihood().outputs() / data().size(), p / "decoder")) {
+        decoder_(make_decoder_network(config.decoder, wider(features_, head_.code()), data(),
+                                      likelihood().outputs() / data().size(), p / "decoder")) {
     const ImageShape &top = top_head_.code(), &bottom = head_.code();
-    set_prior(config.prior, {{top.height, top.width, top_codebook_.codes()}, {bottom.height, bottom.width, codebook_.codes()}}, p);
+    set_prior(config.prior, {{top.height, top.width, top_codebook_.codes()}, {bottom.height, bottom.width, codebook_.codes()}},
+              p);
   }
 
   Objective objective(const Context& c, const Position&, const Minibatch& batch) const override {
     const Levels q = quantize(c, batch.x);
     const Var h = decode_levels(c, q.bottom.z, q.context);
     const Codes codes = codes_of(q);
-    const Var distortion = -mean(likelihood().log_prob(c, h, batch.x));                               // -log p(x | e_top, e_bottom)
-    const Var top_rate = -mean(prior().log_prob(c, codes, 0)), rate = -mean(prior().log_prob(c, codes, 1));  // p(top) p(bottom | top)
+    const Var distortion = -mean(likelihood().log_prob(c, h, batch.x));  // -log p(x | e_top, e_bottom)
+    const Var top_rate = -mean(prior().log_prob(c, codes, 0)),
+              rate = -mean(prior().log_prob(c, codes, 1));  // p(top) p(bottom | top)
     if (c.training) {
       top_codebook_.update(c, q.top.input, q.top.codes);
       codebook_.update(c, q.bottom.input, q.bottom.codes);
     }
     Objective o{distortion + top_rate + rate + top_codebook_.penalty(q.top) + codebook_.penalty(q.bottom),
-                {{"reconstruction", -distortion}, {"kl", top_rate + rate}, {"kl_bottom", rate}, {"kl_top", top_rate},
-                 {"commitment", q.top.commitment + q.bottom.commitment}, {"perplexity_bottom", q.bottom.perplexity}, {"perplexity_top", q.top.perplexity},
-                 {"usage_bottom", codebook_.usage(c.tape)}, {"usage_top", top_codebook_.usage(c.tape)}}};
+                {{"reconstruction", -distortion},
+                 {"kl", top_rate + rate},
+                 {"kl_bottom", rate},
+                 {"kl_top", top_rate},
+                 {"commitment", q.top.commitment + q.bottom.commitment},
+                 {"perplexity_bottom", q.bottom.perplexity},
+                 {"perplexity_top", q.top.perplexity},
+                 {"usage_bottom", codebook_.usage(c.tape)},
+                 {"usage_top", top_codebook_.usage(c.tape)}}};
     report_error(o, h, batch.x);
     return o;
   }
 
   Index latent_dim() const override { return head_.code().size() + top_head_.code().size(); }
-  std::vector<Level> levels() const override { return {{"bottom", 0, head_.code().size()}, {"top", head_.code().size(), latent_dim()}}; }
+  std::vector<Level> levels() const override {
+    return {{"bottom", 0, head_.code().size()}, {"top", head_.code().size(), latent_dim()}};
+  }
   Var resample_below(const Context& c, Var z, std::size_t level, const Minibatch&) const override {
     if (level == 0) return z;
     const Index batch = z.shape()[0];
@@ -114,7 +132,9 @@ class VqVae2 final : public CodeModel {
     q.bottom = codebook_(c, bottom_input(c, features, q.context));                // e_bottom <- E_bottom(x, e_top)
     return q;
   }
-  Var bottom_input(const Context& c, Var features, Var context) const { return head_(c, beside(features, features_, context, features_)); }
+  Var bottom_input(const Context& c, Var features, Var context) const {
+    return head_(c, beside(features, features_, context, features_));
+  }
   Var decode_levels(const Context& c, Var bottom, Var context) const {            // D(e_top, e_bottom)
     return (*decoder_)(c, beside(context, features_, bottom, head_.code()));
   }
@@ -135,4 +155,5 @@ class VqVae2 final : public CodeModel {
 
 }  // namespace
 
-VAEZOO_MODEL(vq_vae_2, VqVae2, VqVae2Config, "Two maps of discrete codes, the details given the whole", "Razavi et al., NeurIPS 2019")
+VAEZOO_MODEL(vq_vae_2, VqVae2, VqVae2Config, "Two maps of discrete codes, the details given the whole",
+             "Razavi et al., NeurIPS 2019")

@@ -16,35 +16,44 @@ Index inputs(const ImageShape& features) { return features.spatial() ? features.
 }  // namespace
 
 void CodeModelConfig::fields(Fields& f) {
-  encoder.visit(f, "encoder", "network of the code; one that ends in a map of features (\"dense\": []) gives a code for each of its pixels");
+  encoder.visit(f, "encoder",
+                "network of the code; one that ends in a map of features (\"dense\": []) gives a code for each of its pixels");
   decoder.visit(f, "decoder", "network of p(x | z); convolutions read a map of codes as it is, then \"dense\": []");
   likelihood.visit(f);
   f("positions", positions, "codes of an example, for an encoder that ends in a vector; null: 16", between(1, 65536));
   prior.visit(f);
-  f("data_variance", data_variance, "of the values of the training data, for normalized_mse; null: measured on the first examples", more_than(0));
+  f("data_variance", data_variance,
+    "of the values of the training data, for normalized_mse; null: measured on the first examples", more_than(0));
 }
 
-CodeHead::CodeHead(const ImageShape& features, std::optional<std::int64_t> positions, const char* key, Index width, const Parameters& p)
+CodeHead::CodeHead(const ImageShape& features, std::optional<std::int64_t> positions, const char* key, Index width,
+                   const Parameters& p)
     : features_(features),
-      code_(features.spatial() ? ImageShape{features.height, features.width, width} : ImageShape{1, static_cast<Index>(positions.value_or(16)), width}),
+      code_(features.spatial() ? ImageShape{features.height, features.width, width}
+                               : ImageShape{1, static_cast<Index>(positions.value_or(16)), width}),
       linear_(p, inputs(features), features.spatial() ? width : code_.size(),
-              LinearOptions{.initial_weight = init::truncated_normal(0, 1 / std::sqrt(static_cast<Real>(inputs(features)))), .initial_bias = init::zeros()}) {
+              LinearOptions{.initial_weight = init::truncated_normal(0, 1 / std::sqrt(static_cast<Real>(inputs(features)))),
+                            .initial_bias = init::zeros()}) {
   if (features.spatial() && positions)
-    throw ConfigError(cat("model.", key, ": the encoder ends in a map of ", features.height, " x ", features.width, " features, each of which gives a code; leave ", key, " out"));
+    throw ConfigError(cat("model.", key, ": the encoder ends in a map of ", features.height, " x ", features.width,
+                          " features, each of which gives a code; leave ", key, " out"));
 }
 
 Var CodeHead::operator()(const Context& c, Var features) const {
   const Index batch = features.shape()[0];
   if (!features_.spatial()) return linear_(c, features);
-  return reshape(linear_(c, reshape(features, {batch, features_.height * features_.width, features_.channels})), {batch, code_.size()});
+  return reshape(linear_(c, reshape(features, {batch, features_.height * features_.width, features_.channels})),
+                 {batch, code_.size()});
 }
 
 CodeModel::CodeModel(const CodeModelConfig& config, const DataSpec& data, const Parameters& p)
-    : data_{data.height, data.width, data.channels}, likelihood_(make_likelihood(config.likelihood, data.size(), p / "decoder" / "likelihood")),
+    : data_{data.height, data.width, data.channels},
+      likelihood_(make_likelihood(config.likelihood, data.size(), p / "decoder" / "likelihood")),
       data_variance_(&p.add_buffer("data_variance", Shape{}, static_cast<Real>(config.data_variance.value_or(1)))),
       variance_given_(config.data_variance.has_value()) {
   if (likelihood_->discrete() && !data.unit_interval)
-    throw ConfigError(cat("model.likelihood: ", config.likelihood.name, " needs data in [0, 1], these are real numbers; choose gaussian or laplace"));
+    throw ConfigError(cat("model.likelihood: ", config.likelihood.name,
+                          " needs data in [0, 1], these are real numbers; choose gaussian or laplace"));
 }
 
 void CodeModel::set_prior(const CodePriorConfig& config, const std::vector<CodeGrid>& grids, const Parameters& p) {
@@ -73,7 +82,11 @@ std::vector<CodeMap> CodeModel::code_maps(const Context& c, const Minibatch& bat
   std::vector<CodeMap> maps;
   for (std::size_t i = 0; i < grids.size(); ++i) {
     const auto& codes = q.codes.maps[i];
-    maps.push_back({grids.size() == 1 ? "codes" : cat("codes ", i + 1), grids[i].height, grids[i].width, grids[i].codes, {codes.begin(), codes.end()}});
+    maps.push_back({grids.size() == 1 ? "codes" : cat("codes ", i + 1),
+                    grids[i].height,
+                    grids[i].width,
+                    grids[i].codes,
+                    {codes.begin(), codes.end()}});
   }
   return maps;
 }
@@ -91,14 +104,17 @@ void CodeModel::initialize(const Context& c, const Minibatch& examples) {
 }
 
 void CodeModel::report_error(Objective& objective, Var h, Var x) const {
-  const Var squares = map_sum("squared_error", [](auto m, auto v) { return square(v - m); }, stop_gradient(likelihood_->mean(h)), x);
+  const Var squares =
+      map_sum("squared_error", [](auto m, auto v) { return square(v - m); }, stop_gradient(likelihood_->mean(h)), x);
   objective.add({"normalized_mse", mean(squares) / (static_cast<Real>(data_.size()) * data_variance_->value()[0])});
 }
 
 std::string CodeModel::describe(const std::string& quantiser) const {
   std::string sizes;
-  for (const CodeGrid& grid : prior_->grids()) sizes += cat(sizes.empty() ? "" : ", ", grid.height, " x ", grid.width, " of ", grid.codes);
-  return cat("-log p(x|z) - log p(codes) + penalty; codes ", sizes, "; ", quantiser, "; ", prior_->describe(), "; ", likelihood_->describe());
+  for (const CodeGrid& grid : prior_->grids())
+    sizes += cat(sizes.empty() ? "" : ", ", grid.height, " x ", grid.width, " of ", grid.codes);
+  return cat("-log p(x|z) - log p(codes) + penalty; codes ", sizes, "; ", quantiser, "; ", prior_->describe(), "; ",
+             likelihood_->describe());
 }
 
 }  // namespace vaezoo

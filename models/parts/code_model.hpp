@@ -1,6 +1,6 @@
 #pragma once
-// What autoencoders with discrete codes share. The encoder chooses codes (q(z | x) is one point), the decoder gives p(x | codes) and a
-// prior p(codes) is trained beside them, so
+// What autoencoders with discrete codes share. The encoder chooses codes (q(z | x) is one point), the decoder gives p(x | codes)
+// and a prior p(codes) is trained beside them, so
 //   log p(x) >= log p(x | codes(x)) + log p(codes(x)),
 // which is the ELBO: the reconstruction, and -log p(codes) in the place of the KL. What a variant adds is how codes are chosen.
 #include <memory>
@@ -26,12 +26,13 @@ struct CodeModelConfig {
   void fields(Fields& f);
 };
 
-/// A linear layer to `width` numbers at each place of a code: at each pixel of a map of features, or at `positions` places (16 when not
-/// set) from a vector.
+/// A linear layer to `width` numbers at each place of a code: at each pixel of a map of features, or at `positions` places (16
+/// when not set) from a vector.
 class CodeHead {
  public:
   /// Throws ConfigError, naming model.`key`, when positions are set for a map, whose pixels are the positions.
-  CodeHead(const ImageShape& features, std::optional<std::int64_t> positions, const char* key, Index width, const ad::Parameters& p);
+  CodeHead(const ImageShape& features, std::optional<std::int64_t> positions, const char* key, Index width,
+           const ad::Parameters& p);
   Var operator()(const Context& c, Var features) const;  ///< [B, H W C] -> [B, h w width]
   const ImageShape& code() const { return code_; }       ///< h x w x width; 1 x positions x width when it comes from a vector
   /// What a decoder reads: a map, or else a vector, whose places are no neighbours.
@@ -76,8 +77,8 @@ class CodeModel : public Model {
   const Likelihood& likelihood() const { return *likelihood_; }
   const CodePrior& prior() const { return *prior_; }
   const ImageShape& data() const { return data_; }
-  /// Adds what all variants report: `normalized_mse`, the mean squared error over the variance of the data (of `data_variance`, or of
-  /// the first examples).
+  /// Adds what all variants report: `normalized_mse`, the mean squared error over the variance of the data (of `data_variance`,
+  /// or of the first examples).
   void report_error(Objective& objective, Var h, Var x) const;
   std::string describe(const std::string& quantiser) const;
 

@@ -21,7 +21,8 @@ std::span<const Index> resized(Tape& tape, std::span<const Index> codes, const C
   for (Index b = 0, i = 0; b < batch; ++b)
     for (Index y = 0; y < to.height; ++y)
       for (Index x = 0; x < to.width; ++x, ++i)
-        out[i] = codes[static_cast<std::size_t>((b * from.height + y * from.height / to.height) * from.width + x * from.width / to.width)];
+        out[i] = codes[static_cast<std::size_t>((b * from.height + y * from.height / to.height) * from.width +
+                                                x * from.width / to.width)];
   return {out, static_cast<std::size_t>(batch * to.size())};
 }
 
@@ -47,24 +48,32 @@ void CodePriorConfig::visit(Fields& f, const char* key) {
                g("layers", layers, "gated layers", at_least(1));
                g("channels", channels, "channels of each", at_least(1));
                g("kernel", kernel, "side of the kernels, odd", at_least(1));
-               g.require("kernel", kernel % 2 == 1 && kernel >= 3, "must be odd and at least 3, so that there is something above and to the left");
+               g.require("kernel", kernel % 2 == 1 && kernel >= 3,
+                         "must be odd and at least 3, so that there is something above and to the left");
              }},
             {"uniform", "every code as likely as any other", [](Fields&) {}}},
            "p(codes)");
 }
 
 PixelCnn::PixelCnn(const CodePriorConfig& config, const CodeGrid& grid, std::span<const CodeGrid> given, const Parameters& p)
-    : grid_(grid), given_(given.begin(), given.end()), embedding_(p / "embedding", grid.codes, config.channels),
-      hidden_(p / "hidden", config.channels, config.channels, Activation::relu), output_(p / "output", config.channels, grid.codes) {
+    : grid_(grid),
+      given_(given.begin(), given.end()),
+      embedding_(p / "embedding", grid.codes, config.channels),
+      hidden_(p / "hidden", config.channels, config.channels, Activation::relu),
+      output_(p / "output", config.channels, grid.codes) {
   const Index width = config.channels, kernel = config.kernel;
-  for (std::size_t i = 0; i < given_.size(); ++i) given_embeddings_.emplace_back(p / "given" / static_cast<Index>(i), given_[i].codes, width);
-  if (!given_.empty()) mix_ = std::make_unique<Conv2d>(p / "mix", width, width, 3, Conv2dOptions{.padding = 1, .activation = Activation::relu});
+  for (std::size_t i = 0; i < given_.size(); ++i)
+    given_embeddings_.emplace_back(p / "given" / static_cast<Index>(i), given_[i].codes, width);
+  if (!given_.empty())
+    mix_ = std::make_unique<Conv2d>(p / "mix", width, width, 3, Conv2dOptions{.padding = 1, .activation = Activation::relu});
   for (Index i = 0; i < config.layers; ++i) {
     const Parameters q = p / "layers" / i;
-    Layer layer{nullptr, MaskedConv2d(q / "horizontal", width, 2 * width, Kernel(1, kernel), i == 0 ? CausalMask::a : CausalMask::b), nullptr, nullptr,
-                Linear(q / "out", width, width)};
+    Layer layer{nullptr,
+                MaskedConv2d(q / "horizontal", width, 2 * width, Kernel(1, kernel), i == 0 ? CausalMask::a : CausalMask::b),
+                nullptr, nullptr, Linear(q / "out", width, width)};
     if (grid.height > 1) {
-      layer.vertical = std::make_unique<MaskedConv2d>(q / "vertical", width, 2 * width, kernel, i == 0 ? CausalMask::rows_above : CausalMask::rows);
+      layer.vertical = std::make_unique<MaskedConv2d>(q / "vertical", width, 2 * width, kernel,
+                                                      i == 0 ? CausalMask::rows_above : CausalMask::rows);
       layer.across = std::make_unique<Linear>(q / "across", 2 * width, 2 * width);
     }
     if (!given_.empty()) layer.condition = std::make_unique<Linear>(q / "condition", width, 4 * width);
@@ -81,7 +90,8 @@ Var PixelCnn::condition(const Context& c, std::span<const std::span<const Index>
   return (*mix_)(c, reshape(total, {batch, grid_.height, grid_.width, -1}));
 }
 
-Var PixelCnn::logits(const Context& c, std::span<const Index> codes, std::span<const std::span<const Index>> given, Index rows) const {
+Var PixelCnn::logits(const Context& c, std::span<const Index> codes, std::span<const std::span<const Index>> given,
+                     Index rows) const {
   const Index batch = std::ssize(codes) / (rows * grid_.width);
   const Var x = reshape(embedding_(c, codes), {batch, rows, grid_.width, -1});
   const Var told = given_.empty() ? Var() : slice(condition(c, given, batch), 1, 0, rows);
@@ -105,7 +115,8 @@ Var PixelCnn::logits(const Context& c, std::span<const Index> codes, std::span<c
 CodePrior::CodePrior(const CodePriorConfig& config, const std::vector<CodeGrid>& grids, const Parameters& p) : grids_(grids) {
   AD_CHECK(grids.size() <= Codes::kMost, "CodePrior", cat("at most ", Codes::kMost, " maps of codes"));
   if (config.name == "uniform") return;
-  for (std::size_t i = 0; i < grids.size(); ++i) networks_.emplace_back(config, grids[i], std::span(grids).first(i), p / static_cast<Index>(i));
+  for (std::size_t i = 0; i < grids.size(); ++i)
+    networks_.emplace_back(config, grids[i], std::span(grids).first(i), p / static_cast<Index>(i));
 }
 
 Var CodePrior::log_prob(const Context& c, const Codes& codes, std::size_t map) const {
@@ -113,7 +124,8 @@ Var CodePrior::log_prob(const Context& c, const Codes& codes, std::size_t map) c
   const std::span<const Index> chosen = codes.maps[map];
   const Index batch = std::ssize(chosen) / grid.size();
   if (networks_.empty()) return c.tape.constant({batch}, static_cast<Real>(-double(grid.size()) * std::log(double(grid.codes))));
-  const Var logits = reshape(networks_[map].logits(c, chosen, std::span(codes.maps).first(map), grid.height), {batch * grid.size(), grid.codes});
+  const Var logits =
+      reshape(networks_[map].logits(c, chosen, std::span(codes.maps).first(map), grid.height), {batch * grid.size(), grid.codes});
   return sum(reshape(squeeze(gather(logits, 1, chosen), 1) - logsumexp(logits, 1), {batch, grid.size()}), 1);
 }
 
@@ -137,7 +149,8 @@ void CodePrior::sample_map(const Context& c, Index count, std::size_t map, Codes
   fill_uniform(c.key.fold("codes").fold(map), uniforms);
   codes.maps[map] = drawn;
   if (networks_.empty()) {
-    for (std::size_t i = 0; i < drawn.size(); ++i) drawn[i] = std::min(static_cast<Index>(double(uniforms[i]) * double(grid.codes)), grid.codes - 1);
+    for (std::size_t i = 0; i < drawn.size(); ++i)
+      drawn[i] = std::min(static_cast<Index>(double(uniforms[i]) * double(grid.codes)), grid.codes - 1);
     return;
   }
   std::fill(drawn.begin(), drawn.end(), Index(0));
@@ -147,9 +160,11 @@ void CodePrior::sample_map(const Context& c, Index count, std::size_t map, Codes
     const Index rows = position / grid.width + 1, seen = rows * grid.width;
     Index* so_far = tape.scratch<Index>(count * seen);
     for (Index b = 0; b < count; ++b) std::copy_n(drawn.data() + b * size, seen, so_far + b * seen);
-    const Var logits = networks_[map].logits({tape, false, c.key}, {so_far, static_cast<std::size_t>(count * seen)}, std::span(codes.maps).first(map), rows);
+    const Var logits = networks_[map].logits({tape, false, c.key}, {so_far, static_cast<std::size_t>(count * seen)},
+                                             std::span(codes.maps).first(map), rows);
     for (Index b = 0; b < count; ++b) {
-      const auto of_position = logits.value().subspan(static_cast<std::size_t>((b * seen + position) * grid.codes), static_cast<std::size_t>(grid.codes));
+      const auto of_position = logits.value().subspan(static_cast<std::size_t>((b * seen + position) * grid.codes),
+                                                      static_cast<std::size_t>(grid.codes));
       const auto i = static_cast<std::size_t>(b * size + position);
       drawn[i] = draw(of_position, double(uniforms[i]));
     }

@@ -1,6 +1,6 @@
 #pragma once
-// Priors over maps of discrete codes. Several maps are drawn one after the other, each given those before it: the top before the bottom
-// level, or the quantisers of a residual code in their order.
+// Priors over maps of discrete codes. Several maps are drawn one after the other, each given those before it: the top before the
+// bottom level, or the quantisers of a residual code in their order.
 #include <array>
 #include <memory>
 #include <span>
@@ -32,16 +32,16 @@ struct CodePriorConfig {
   void visit(Fields& f, const char* key = "prior");
 };
 
-/// The gated PixelCNN: p(codes) = prod_i p(code_i | those above and to the left)   (van den Oord et al., "Conditional Image Generation with
-/// PixelCNN Decoders", NeurIPS 2016, section 2 and figure 2). A vertical stack sees all rows above and a horizontal one what is left in
-/// the row and the vertical stack's outputs, so there is no blind spot.
+/// The gated PixelCNN: p(codes) = prod_i p(code_i | those above and to the left)   (van den Oord et al., "Conditional Image
+/// Generation with PixelCNN Decoders", NeurIPS 2016, section 2 and figure 2). A vertical stack sees all rows above and a
+/// horizontal one what is left in the row and the vertical stack's outputs, so there is no blind spot.
 class PixelCnn {
  public:
   /// A model of `grid` given the maps `given`, which are brought to its size by the nearest code.
   PixelCnn(const CodePriorConfig& config, const CodeGrid& grid, std::span<const CodeGrid> given, const ad::Parameters& p);
 
-  /// Logits of the codes in the first `rows` rows: codes [B, rows, W] and all of the maps `given`  ->  [B, rows, W, K]. Those of a
-  /// position do not depend on the codes there or later.
+  /// Logits of the codes in the first `rows` rows: codes [B, rows, W] and all of the maps `given`  ->  [B, rows, W, K]. Those of
+  /// a position do not depend on the codes there or later.
   Var logits(const Context& c, std::span<const Index> codes, std::span<const std::span<const Index>> given, Index rows) const;
 
  private:

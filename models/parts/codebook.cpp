@@ -19,7 +19,8 @@ using namespace ad;
 constexpr Index kUsageWindow = 100;
 constexpr int kKmeansRounds = 10;
 
-/// |x - e|^2 = |x|^2 + 2 (|e|^2 / 2 - x e): the bracket decides. Tiles of products stay in cache, so no [N, K] distances are written.
+/// |x - e|^2 = |x|^2 + 2 (|e|^2 / 2 - x e): the bracket decides. Tiles of products stay in cache, so no [N, K] distances are
+/// written.
 void nearest(const Real* x, Index rows, const Real* table, Index codes, Index width, Real* half_squares, Index* out) {
   constexpr Index kRows = 64, kCodes = 128;
   for (Index k = 0; k < codes; ++k)
@@ -30,7 +31,8 @@ void nearest(const Real* x, Index rows, const Real* table, Index codes, Index wi
     std::fill(out + begin, out + end, Index(0));
     for (Index first = 0; first < codes; first += kCodes) {
       const Index count = std::min(kCodes, codes - first);
-      gemm_serial(end - begin, count, width, {x + begin * width, width}, {table + first * width, width, true}, 0, products, kCodes);
+      gemm_serial(end - begin, count, width, {x + begin * width, width}, {table + first * width, width, true}, 0, products,
+                  kCodes);
       for (Index r = 0; r < end - begin; ++r)
         for (Index k = 0; k < count; ++k) {
           const Real score = half_squares[first + k] - products[r * kCodes + k];
@@ -56,10 +58,12 @@ std::vector<Real> kmeans_start(Key key, const Real* points, Index rows, Index wi
   fill_uniform(key.fold("start"), uniforms);
   for (Index k = 0; k < clusters; ++k) {
     const double total = k == 0 ? 0 : std::accumulate(distance.begin(), distance.end(), 0.0);
-    Index chosen = static_cast<Index>(uniform_integer(key.fold("any").fold(static_cast<std::uint64_t>(k)), static_cast<std::uint64_t>(rows)));
+    Index chosen = static_cast<Index>(
+        uniform_integer(key.fold("any").fold(static_cast<std::uint64_t>(k)), static_cast<std::uint64_t>(rows)));
     if (total > 0) {
       double left = double(uniforms[static_cast<std::size_t>(k)]) * total;
-      for (chosen = 0; chosen + 1 < rows && left >= distance[static_cast<std::size_t>(chosen)]; ++chosen) left -= distance[static_cast<std::size_t>(chosen)];
+      for (chosen = 0; chosen + 1 < rows && left >= distance[static_cast<std::size_t>(chosen)]; ++chosen)
+        left -= distance[static_cast<std::size_t>(chosen)];
     }
     const Real* centre = points + chosen * width;
     std::copy_n(centre, width, centres.begin() + k * width);
@@ -76,8 +80,8 @@ std::vector<Real> kmeans_start(Key key, const Real* points, Index rows, Index wi
 }  // namespace
 
 std::span<const Index> nearest_rows(Var x, Var table) {
-  AD_CHECK(x.shape().rank() == 2 && table.shape().rank() == 2 && x.shape()[1] == table.shape()[1] && table.shape()[0] > 0, "nearest_rows",
-           cat("x [N, D] and table [K, D] are needed, K >= 1, they are ", x.shape(), " and ", table.shape()));
+  AD_CHECK(x.shape().rank() == 2 && table.shape().rank() == 2 && x.shape()[1] == table.shape()[1] && table.shape()[0] > 0,
+           "nearest_rows", cat("x [N, D] and table [K, D] are needed, K >= 1, they are ", x.shape(), " and ", table.shape()));
   Tape& tape = x.tape();
   const Index rows = x.shape()[0], codes = table.shape()[0];
   Index* out = tape.scratch<Index>(rows);
@@ -100,7 +104,8 @@ double perplexity(std::span<const Index> indices, Index codes, Tape& tape) {
 Clusters kmeans(Key key, std::span<const Real> points, Index width, Index clusters, int rounds) {
   const Index rows = std::ssize(points) / width;
   AD_CHECK(rows > 0 && clusters > 0, "kmeans", "needs at least one point and one cluster");
-  Clusters result{kmeans_start(key, points.data(), rows, width, clusters), std::vector<double>(static_cast<std::size_t>(clusters))};
+  Clusters result{kmeans_start(key, points.data(), rows, width, clusters),
+                  std::vector<double>(static_cast<std::size_t>(clusters))};
   std::vector<Index> assigned(static_cast<std::size_t>(rows));
   std::vector<Real> half_squares(static_cast<std::size_t>(clusters));
   std::vector<double> sums(result.centres.size());
@@ -111,15 +116,18 @@ Clusters kmeans(Key key, std::span<const Real> points, Index width, Index cluste
     for (Index r = 0; r < rows; ++r) {
       const Index k = assigned[static_cast<std::size_t>(r)];
       result.sizes[static_cast<std::size_t>(k)] += 1;
-      for (Index j = 0; j < width; ++j) sums[static_cast<std::size_t>(k * width + j)] += double(points[static_cast<std::size_t>(r * width + j)]);
+      for (Index j = 0; j < width; ++j)
+        sums[static_cast<std::size_t>(k * width + j)] += double(points[static_cast<std::size_t>(r * width + j)]);
     }
     for (std::size_t i = 0; i < sums.size(); ++i)
-      if (const double size = result.sizes[i / static_cast<std::size_t>(width)]; size > 0) result.centres[i] = static_cast<Real>(sums[i] / size);
+      if (const double size = result.sizes[i / static_cast<std::size_t>(width)]; size > 0)
+        result.centres[i] = static_cast<Real>(sums[i] / size);
   }
   return result;
 }
 
-CodeUsage::CodeUsage(Index codes, const Parameters& p) : idle_(&p.add_buffer("idle", {codes}, 0)), steps_(&p.add_buffer("steps", Shape{}, 0)) {}
+CodeUsage::CodeUsage(Index codes, const Parameters& p)
+    : idle_(&p.add_buffer("idle", {codes}, 0)), steps_(&p.add_buffer("steps", Shape{}, 0)) {}
 
 void CodeUsage::update(std::span<const Index> chosen) const {
   const std::span<Real> idle = idle_->value();
@@ -129,7 +137,8 @@ void CodeUsage::update(std::span<const Index> chosen) const {
 }
 
 Var CodeUsage::share(Tape& tape) const {
-  const Real window = std::min(static_cast<Real>(kUsageWindow), steps_->value()[0]);  // a code never chosen is idle since the first step
+  const Real window =
+      std::min(static_cast<Real>(kUsageWindow), steps_->value()[0]);  // a code never chosen is idle since the first step
   const std::span<const Real> idle = idle_->value();
   const auto used = std::count_if(idle.begin(), idle.end(), [&](Real steps) { return steps < window; });
   return tape.constant(Shape{}, static_cast<Real>(double(used) / double(idle.size())));
@@ -137,13 +146,17 @@ Var CodeUsage::share(Tape& tape) const {
 
 void CodebookConfig::fields(Fields& f) {
   f("codes", codes, "number of codes", between(1, 1 << 20));
-  f.choice("learning", learning, {"ema", "loss"}, "how codes follow the encoder: ema: as moving averages of what chooses them; loss: by gradient");
+  f.choice("learning", learning, {"ema", "loss"},
+           "how codes follow the encoder: ema: as moving averages of what chooses them; loss: by gradient");
   f("decay", decay, "ema: of the averages, per step", below_one());
   f("epsilon", epsilon, "ema: Laplace smoothing of the counts", at_least(0));
   f("codebook_weight", codebook_weight, "loss: weight of |sg(z) - e|^2", at_least(0));
-  f("commitment", commitment, "weight of |z - sg(e)|^2, summed over an example's code as log p(x | z) is over its pixels", at_least(0));
-  f.choice("start", start, {"kmeans", "uniform"}, "where the codes start: k-means of the first examples, or U(-sqrt(3 / D), sqrt(3 / D))");
-  f("restart_after", restart_after, "steps after which a code that nothing chooses is put to a vector of the batch; 0: never", at_least(0));
+  f("commitment", commitment, "weight of |z - sg(e)|^2, summed over an example's code as log p(x | z) is over its pixels",
+    at_least(0));
+  f.choice("start", start, {"kmeans", "uniform"},
+           "where the codes start: k-means of the first examples, or U(-sqrt(3 / D), sqrt(3 / D))");
+  f("restart_after", restart_after, "steps after which a code that nothing chooses is put to a vector of the batch; 0: never",
+    at_least(0));
   f("normalize", normalize, "codes and vectors of length 1: nearest by angle");
 }
 
@@ -217,12 +230,15 @@ void Codebook::move_averages(Tape& tape, const Real* input, std::span<const Inde
   for (std::size_t i = 0; i < average_counts.size(); ++i) average_counts[i] += step * (counts[i] - average_counts[i]);
   for (std::size_t i = 0; i < average_sums.size(); ++i) average_sums[i] += step * (sums[i] - average_sums[i]);
 
-  const double epsilon = config_.epsilon, total = std::accumulate(average_counts.begin(), average_counts.end(), 0.0) / double(weight);
+  const double epsilon = config_.epsilon,
+               total = std::accumulate(average_counts.begin(), average_counts.end(), 0.0) / double(weight);
   for (Index k = 0; k < codes_; ++k) {
-    const double size = (double(average_counts[static_cast<std::size_t>(k)]) / double(weight) + epsilon) / (total + double(codes_) * epsilon) * total;
+    const double size = (double(average_counts[static_cast<std::size_t>(k)]) / double(weight) + epsilon) /
+                        (total + double(codes_) * epsilon) * total;
     if (size <= 0) continue;  // without smoothing, a code that nothing ever chose stays
     for (Index i = k * width_; i < (k + 1) * width_; ++i)
-      table_->value()[static_cast<std::size_t>(i)] = static_cast<Real>(double(average_sums[static_cast<std::size_t>(i)]) / double(weight) / size);
+      table_->value()[static_cast<std::size_t>(i)] =
+          static_cast<Real>(double(average_sums[static_cast<std::size_t>(i)]) / double(weight) / size);
   }
 }
 
@@ -241,7 +257,8 @@ void Codebook::restart_idle(const Context& c, Var input) const {
   const auto rows = static_cast<std::uint64_t>(input.size() / width_);
   for (Index k = 0; k < codes_; ++k) {
     if (usage_.idle(k) < limit || age_->value()[static_cast<std::size_t>(k)] < limit) continue;
-    const auto row = static_cast<Index>(uniform_integer(c.key.fold("restart").fold(path_).fold(static_cast<std::uint64_t>(k)), rows));
+    const auto row =
+        static_cast<Index>(uniform_integer(c.key.fold("restart").fold(path_).fold(static_cast<std::uint64_t>(k)), rows));
     set_code(k, input.data() + row * width_, 1);
   }
 }
@@ -254,15 +271,18 @@ void Codebook::initialize(Key key, Var z, Index first, Index count) const {
   }
   const Var rows = normalized(reshape(z, {-1, width_}));
   const Clusters clusters = kmeans(key.fold(path_), rows.value(), width_, count, kKmeansRounds);
-  // The averages start as those of a long run with one vector for each code in a step: what training then brings soon outweighs them.
+  // The averages start as those of a long run with one vector for each code in a step: what training then brings soon outweighs
+  // them.
   if (weight_ != nullptr) weight_->value()[0] = 1;
   const double mean_size = double(rows.shape()[0]) / double(count);
   for (Index k = 0; k < count; ++k)
-    set_code(first + k, clusters.centres.data() + k * width_, static_cast<Real>(std::max(clusters.sizes[static_cast<std::size_t>(k)] / mean_size, 1e-3)));
+    set_code(first + k, clusters.centres.data() + k * width_,
+             static_cast<Real>(std::max(clusters.sizes[static_cast<std::size_t>(k)] / mean_size, 1e-3)));
 }
 
 std::string CodebookConfig::describe() const {
-  const std::string moves = learning == "ema" ? cat("moving averages (decay ", decay, ")") : cat("the gradient of ", codebook_weight, " |sg(z) - e|^2");
+  const std::string moves =
+      learning == "ema" ? cat("moving averages (decay ", decay, ")") : cat("the gradient of ", codebook_weight, " |sg(z) - e|^2");
   return cat(codes, normalize ? " codes of length 1" : " codes", " that follow ", moves, ", ", commitment, " |z - sg(e)|^2");
 }
 

@@ -24,7 +24,8 @@ struct CodebookConfig {
   std::string describe() const;
 };
 
-/// The row of table [K, D] that is nearest to each row of x [N, D] by |x - e|^2; the first of equals. Lives in the tape until its reset.
+/// The row of table [K, D] that is nearest to each row of x [N, D] by |x - e|^2; the first of equals. Lives in the tape until its
+/// reset.
 std::span<const Index> nearest_rows(Var x, Var table);
 
 /// e^(entropy) of how often each of `codes` codes occurs among `indices`: how many codes are in use, as it were.
@@ -34,8 +35,8 @@ struct Clusters {
   std::vector<Real> centres;   ///< [clusters, width]
   std::vector<double> sizes;   ///< points nearest to each
 };
-/// Lloyd's k-means from a k-means++ start (Arthur & Vassilvitskii, 2007).   points: [N, width], N >= 1. A centre that loses all points
-/// stays where it is.
+/// Lloyd's k-means from a k-means++ start (Arthur & Vassilvitskii, 2007).   points: [N, width], N >= 1. A centre that loses all
+/// points stays where it is.
 Clusters kmeans(Key key, std::span<const Real> points, Index width, Index clusters, int rounds);
 
 /// How long each code has not been chosen, in steps of training.
@@ -64,7 +65,8 @@ struct Quantized {
 };
 
 /// K codes of D numbers. They follow the vectors that choose them
-///   ema   as their moving averages: N_k <- average of the number of vectors, m_k <- average of their sum, both corrected for their start
+///   ema   as their moving averages: N_k <- average of the number of vectors, m_k <- average of their sum, both corrected for
+///   their start
 ///         from zero, e_k = m_k / N_k with Laplace smoothing of N_k (appendix A.1 of the paper; Sonnet's VectorQuantizerEMA)
 ///   loss  by the gradient of |sg(z) - e|^2 (eq. 3)
 /// A code that no vector chose for `restart_after` steps is put where some vector of the batch is.
@@ -76,7 +78,8 @@ class Codebook {
   Quantized operator()(const Context& c, Var z) const;
   /// commitment * q.commitment, plus the codebook's own loss: what is added to the distortion.
   Var penalty(const Quantized& q) const;
-  /// One step of learning from vectors [N, D] and the codes that they chose: for training, once a step. What is on the tape stays.
+  /// One step of learning from vectors [N, D] and the codes that they chose: for training, once a step. What is on the tape
+  /// stays.
   void update(const Context& c, Var input, std::span<const Index> codes) const;
   /// Starts codes [first, first + count) as k-means centres of z [B, n D], if the configuration says so.
   void initialize(Key key, Var z, Index first, Index count) const;

@@ -23,8 +23,12 @@ FiniteScalar::FiniteScalar(const std::vector<std::int64_t>& levels) {
 }
 
 Var FiniteScalar::bound(Var z) const {
-  const auto rows = [&](const std::vector<Real>& numbers) { return broadcast_to(z.tape().constant({width()}, numbers), z.shape()); };
-  return map("fsq_bound", [](auto v, auto shift, auto half, auto offset) { return tanh(v + shift) * half - offset; }, z, rows(shift_), rows(half_), rows(offset_));
+  const auto rows = [&](const std::vector<Real>& numbers) {
+    return broadcast_to(z.tape().constant({width()}, numbers), z.shape());
+  };
+  return map(
+      "fsq_bound", [](auto v, auto shift, auto half, auto offset) { return tanh(v + shift) * half - offset; }, z, rows(shift_),
+      rows(half_), rows(offset_));
 }
 
 Var FiniteScalar::operator()(Var z) const {

@@ -1,5 +1,6 @@
-// The networks of DeepMind's VQ-VAE (Sonnet's example), whose published training curve they are compared with: strided convolutions of
-// kernel 4, a convolution of kernel 3 and a stack of residual blocks; the decoder goes the same way back. Initial weights are Sonnet's.
+// The networks of DeepMind's VQ-VAE (Sonnet's example), whose published training curve they are compared with: strided
+// convolutions of kernel 4, a convolution of kernel 3 and a stack of residual blocks; the decoder goes the same way back. Initial
+// weights are Sonnet's.
 #include <cmath>
 
 #include "autodiff/elementwise.hpp"
@@ -40,12 +41,14 @@ Index channels_at(const ResidualStackConfig& config, std::int64_t i) { return i 
 /// The shapes of an image halved again and again, its own first. Throws ConfigError when there is nothing left to halve.
 std::vector<ImageShape> halved(const ResidualStackConfig& config, const ImageShape& data, const char* where) {
   if (data.height == 1 && data.channels == 1)
-    throw ConfigError(cat(where, ": residual_stack needs images, these data are vectors of ", data.size(), " numbers; choose mlp or gated_mlp"));
+    throw ConfigError(cat(where, ": residual_stack needs images, these data are vectors of ", data.size(),
+                          " numbers; choose mlp or gated_mlp"));
   std::vector<ImageShape> shapes{data};
   for (std::int64_t i = 0; i < config.halvings; ++i) {
     const ImageShape& last = shapes.back();
     if (last.height < 2 || last.width < 2)
-      throw ConfigError(cat(where, ".halvings: data of ", data.height, " x ", data.width, " can be halved ", i, " times, not ", config.halvings));
+      throw ConfigError(cat(where, ".halvings: data of ", data.height, " x ", data.width, " can be halved ", i, " times, not ",
+                            config.halvings));
     shapes.push_back({last.height / 2, last.width / 2, channels_at(config, i)});
   }
   return shapes;
@@ -64,7 +67,8 @@ class StackEncoder final : public Network {
   }
   Var operator()(const Context& c, Var x) const override {
     const Index batch = x.shape()[0];
-    return reshape(layers_(c, reshape(x - center_, {batch, data_.height, data_.width, data_.channels})), {batch, outputs_.size()});
+    return reshape(layers_(c, reshape(x - center_, {batch, data_.height, data_.width, data_.channels})),
+                   {batch, outputs_.size()});
   }
   ImageShape outputs() const override { return outputs_; }
 
@@ -78,9 +82,14 @@ class StackEncoder final : public Network {
 class Double final : public Layer {
  public:
   Double(const Parameters& p, Index in, Index out, const ImageShape& to, Activation activation, Real bias)
-      : to_(to), conv_(p, in, out, kKernel,
-                       ConvTranspose2dOptions{.stride = kStride, .padding = 1, .output_padding = std::max(to.height % 2, to.width % 2), .activation = activation,
-                                              .initial_weight = sonnet_weight(kKernel * kKernel * in), .initial_bias = init::constant(bias)}) {}
+      : to_(to),
+        conv_(p, in, out, kKernel,
+              ConvTranspose2dOptions{.stride = kStride,
+                                     .padding = 1,
+                                     .output_padding = std::max(to.height % 2, to.width % 2),
+                                     .activation = activation,
+                                     .initial_weight = sonnet_weight(kKernel * kKernel * in),
+                                     .initial_bias = init::constant(bias)}) {}
   Var operator()(const Context& c, Var x) const override {
     const Var y = conv_(c, x), rows = y.shape()[1] == to_.height ? y : slice(y, 1, 0, to_.height);
     return rows.shape()[2] == to_.width ? rows : slice(rows, 2, 0, to_.width);
@@ -93,23 +102,25 @@ class Double final : public Layer {
 
 class StackDecoder final : public Network {
  public:
-  StackDecoder(const ResidualStackConfig& config, const ImageShape& input, const ImageShape& data, Index numbers, const Parameters& p)
+  StackDecoder(const ResidualStackConfig& config, const ImageShape& input, const ImageShape& data, Index numbers,
+               const Parameters& p)
       : data_(data), numbers_(numbers), layers_(p) {
     const std::vector<ImageShape> shapes = halved(config, data, "model.decoder");
     start_ = {shapes.back().height, shapes.back().width, input.spatial() ? input.channels : config.hidden};
     if (!input.spatial())
       dense_ = std::make_unique<Linear>(p / "dense", input.size(), start_.size(), Activation::relu);
     else if (input.height != start_.height || input.width != start_.width)
-      throw ConfigError(cat("model.decoder: it starts from ", start_.height, " x ", start_.width, " for data of ", data.height, " x ", data.width, ", but the code is ",
-                            input.height, " x ", input.width, "; give it as many halvings as the encoder"));
+      throw ConfigError(cat("model.decoder: it starts from ", start_.height, " x ", start_.width, " for data of ", data.height,
+                            " x ", data.width, ", but the code is ", input.height, " x ", input.width,
+                            "; give it as many halvings as the encoder"));
     add_conv(layers_, start_.channels, config.hidden, 3, 1, Activation::identity);
     add_stack(layers_, config);
-    for (std::size_t i = shapes.size() - 1, channels = static_cast<std::size_t>(config.hidden); i > 0; --i) {
-      const bool last = i == 1;
-      const Index next = last ? numbers * data.channels : shapes[i - 1].channels;
-      layers_.add<Double>(static_cast<Index>(channels), next, shapes[i - 1], last ? Activation::identity : Activation::relu, last ? static_cast<Real>(config.center) : Real(0));
-      channels = static_cast<std::size_t>(next);
+    Index channels = config.hidden;
+    for (std::size_t i = shapes.size() - 1; i > 1; --i) {
+      layers_.add<Double>(channels, shapes[i - 1].channels, shapes[i - 1], Activation::relu, Real(0));
+      channels = shapes[i - 1].channels;
     }
+    layers_.add<Double>(channels, numbers * data.channels, data, Activation::identity, static_cast<Real>(config.center));
   }
   Var operator()(const Context& c, Var z) const override {
     const Index batch = z.shape()[0];
@@ -133,7 +144,8 @@ std::unique_ptr<Network> residual_stack_encoder(const ResidualStackConfig& confi
   return std::make_unique<StackEncoder>(config, data, p);
 }
 
-std::unique_ptr<Network> residual_stack_decoder(const ResidualStackConfig& config, const ImageShape& input, const ImageShape& data, Index numbers, Parameters p) {
+std::unique_ptr<Network> residual_stack_decoder(const ResidualStackConfig& config, const ImageShape& input,
+                                                const ImageShape& data, Index numbers, Parameters p) {
   return std::make_unique<StackDecoder>(config, input, data, numbers, p);
 }
 

@@ -94,7 +94,8 @@ TEST_CASE("PixelCNN: the logits of a position depend on every earlier code and o
       for (std::size_t i = 0; i < codes.size(); ++i) {
         CAPTURE(changed);
         CAPTURE(i);
-        const bool same = std::equal(before.begin() + std::ptrdiff_t(3 * i), before.begin() + std::ptrdiff_t(3 * i + 3), after.begin() + std::ptrdiff_t(3 * i));
+        const bool same = std::equal(before.begin() + std::ptrdiff_t(3 * i), before.begin() + std::ptrdiff_t(3 * i + 3),
+                                     after.begin() + std::ptrdiff_t(3 * i));
         CHECK(same == (i <= changed));
       }
     }
@@ -111,7 +112,8 @@ TEST_CASE("PixelCNN: the first rows alone give the logits that they have in the 
   const Var whole = net.logits({tape}, codes, given, 4);
   for (Index rows = 1; rows < 4; ++rows) {
     const Var part = net.logits({tape}, std::span(codes).first(static_cast<std::size_t>(4 * rows)), given, rows);
-    for (Index i = 0; i < part.size(); ++i) CHECK(double(part.data()[i]) == doctest::Approx(double(whole.data()[i])).epsilon(kTolerance));
+    for (Index i = 0; i < part.size(); ++i)
+      CHECK(double(part.data()[i]) == doctest::Approx(double(whole.data()[i])).epsilon(kTolerance));
   }
 }
 
@@ -147,7 +149,8 @@ TEST_CASE("each map is given those before it, position by position") {
     std::vector<Index> other = top;
     other[i] = 1 - other[i];
     CHECK(double(s.prior.log_prob({tape}, {{other, bottom}}, 1).item()) != before);
-    CHECK(double(s.prior.log_prob({tape}, {{other, bottom}}, 0).item()) != double(s.prior.log_prob({tape}, {{top, bottom}}, 0).item()));
+    CHECK(double(s.prior.log_prob({tape}, {{other, bottom}}, 0).item()) !=
+          double(s.prior.log_prob({tape}, {{top, bottom}}, 0).item()));
   }
 }
 

@@ -42,7 +42,8 @@ double distortion(const std::vector<Real>& points, std::span<const Real> centres
   const Index rows = std::ssize(points) / width, codes = std::ssize(centres) / width;
   for (Index r = 0; r < rows; ++r) {
     double best = squared_distance(points.data() + r * width, centres.data(), width);
-    for (Index k = 1; k < codes; ++k) best = std::min(best, squared_distance(points.data() + r * width, centres.data() + k * width, width));
+    for (Index k = 1; k < codes; ++k)
+      best = std::min(best, squared_distance(points.data() + r * width, centres.data() + k * width, width));
     total += best;
   }
   return total / double(rows);
@@ -52,7 +53,8 @@ double distortion(const std::vector<Real>& points, std::span<const Real> centres
 std::vector<Real> clustered(Index count, Index clusters, Index width, std::uint64_t seed) {
   const std::vector<Real> centres = normal_numbers(clusters * width, 77, 5);
   std::vector<Real> points = normal_numbers(count * width, seed, Real(0.05));
-  for (Index i = 0; i < count * width; ++i) points[std::size_t(i)] += centres[std::size_t(i / width % clusters * width + i % width)];
+  for (Index i = 0; i < count * width; ++i)
+    points[std::size_t(i)] += centres[std::size_t(i / width % clusters * width + i % width)];
   return points;
 }
 
@@ -73,7 +75,8 @@ std::vector<Real> gradient(Var v) { return copy(v.gradient()); }
 
 void check_close(std::span<const Real> a, std::span<const Real> b) {
   REQUIRE(a.size() == b.size());
-  for (std::size_t i = 0; i < a.size(); ++i) CHECK(std::abs(double(a[i]) - double(b[i])) <= kTolerance * std::max(1.0, std::abs(double(b[i]))));
+  for (std::size_t i = 0; i < a.size(); ++i)
+    CHECK(std::abs(double(a[i]) - double(b[i])) <= kTolerance * std::max(1.0, std::abs(double(b[i]))));
 }
 
 double term(const Objective& o, const std::string& name) {
@@ -93,13 +96,15 @@ constexpr const char* kModels[] = {"vq_vae", "vq_vae_2", "residual_vq", "fsq"};
 }  // namespace
 
 TEST_CASE("the nearest code is that of a loop over all codes, for sizes within and beyond one tile") {
-  for (const auto& [rows, codes, width] : {std::array<Index, 3>{3, 5, 2}, {64, 128, 8}, {200, 300, 7}, {65, 129, 64}, {10, 1, 3}}) {
+  for (const auto& [rows, codes, width] :
+       {std::array<Index, 3>{3, 5, 2}, {64, 128, 8}, {200, 300, 7}, {65, 129, 64}, {10, 1, 3}}) {
     const std::vector<Real> x = normal_numbers(rows * width, 1), table = normal_numbers(codes * width, 2);
     Tape tape;
     const auto found = nearest_rows(tape.constant({rows, width}, x), tape.constant({codes, width}, table));
     REQUIRE(std::ssize(found) == rows);
     for (Index r = 0; r < rows; ++r) {
-      const double chosen = squared_distance(&x[std::size_t(r * width)], &table[std::size_t(found[std::size_t(r)] * width)], width);
+      const double chosen =
+          squared_distance(&x[std::size_t(r * width)], &table[std::size_t(found[std::size_t(r)] * width)], width);
       for (Index k = 0; k < codes; ++k)
         CHECK(chosen <= squared_distance(&x[std::size_t(r * width)], &table[std::size_t(k * width)], width) * (1 + kTolerance));
     }
@@ -116,7 +121,8 @@ TEST_CASE("perplexity: the number of codes when all are as frequent, 1 for one c
   Tape tape;
   CHECK(perplexity(std::vector<Index>{0, 1, 2, 3}, 9, tape) == doctest::Approx(4));
   CHECK(perplexity(std::vector<Index>{5, 5, 5}, 9, tape) == doctest::Approx(1));
-  CHECK(perplexity(std::vector<Index>{0, 0, 0, 1}, 2, tape) == doctest::Approx(std::exp(-0.75 * std::log(0.75) - 0.25 * std::log(0.25))));
+  CHECK(perplexity(std::vector<Index>{0, 0, 0, 1}, 2, tape) ==
+        doctest::Approx(std::exp(-0.75 * std::log(0.75) - 0.25 * std::log(0.25))));
 }
 
 TEST_CASE("k-means: rounds lower the distortion, and clusters far apart are all found") {
@@ -164,7 +170,8 @@ TEST_CASE("moving averages: codes after several steps are those of the debiased 
     // average_t = (1 - decay) sum_s decay^(t - s) value_s / (1 - decay^t)
     const auto average = [&](const std::vector<std::vector<double>>& values, std::size_t i) {
       double total = 0;
-      for (int past = 1; past <= step; ++past) total += (1 - decay) * std::pow(decay, step - past) * values[std::size_t(past - 1)][i];
+      for (int past = 1; past <= step; ++past)
+        total += (1 - decay) * std::pow(decay, step - past) * values[std::size_t(past - 1)][i];
       return total / (1 - std::pow(decay, step));
     };
     double n = 0;
@@ -207,7 +214,8 @@ TEST_CASE("straight-through: the gradients are those of the stated surrogate wit
       const Var v = t.variable(shape, at);
       t.backward(function(t, v));
       check_close(got, gradient(v));
-      const ad::GradcheckReport report = ad::gradcheck([&](Tape& g, std::span<const Var> in) { return function(g, in[0]); }, {{shape, at}});
+      const ad::GradcheckReport report =
+          ad::gradcheck([&](Tape& g, std::span<const Var> in) { return function(g, in[0]); }, {{shape, at}});
       CHECK_MESSAGE(report.passed, report.text());
     };
     check({batch, n * width}, z0, surrogate, gradient(z));
@@ -393,10 +401,12 @@ TEST_CASE("Sonnet's loss is the Gaussian of half the data's variance and a commi
   const Objective o = built.model->objective({tape, false, Key(5)}, {}, batch);
   const Var reconstruction = built.model->decode({tape}, built.model->encode({tape}, batch), batch);
   double error = 0;
-  for (std::size_t i = 0; i < x.size(); ++i) error += std::pow(double(x[i]) - double(reconstruction.data()[i]), 2) / double(x.size());
+  for (std::size_t i = 0; i < x.size(); ++i)
+    error += std::pow(double(x[i]) - double(reconstruction.data()[i]), 2) / double(x.size());
   CHECK(term(o, "normalized_mse") == doctest::Approx(error / variance).epsilon(1e-4));
   const double sonnet = error / variance + 0.25 * term(o, "commitment") / z_size;
-  const double constant = d / 2 * std::log(3.14159265358979 * variance) + 4 * std::log(9.0);  // of the density, and of the uniform prior
+  const double constant =
+      d / 2 * std::log(3.14159265358979 * variance) + 4 * std::log(9.0);  // of the density, and of the uniform prior
   CHECK(double(o.loss.item()) == doctest::Approx(d * sonnet + constant).epsilon(1e-4));
 }
 
@@ -415,7 +425,8 @@ TEST_CASE("residual_vq: a code is the sum of its quantisers' vectors, each neare
       for (Index j = 0; j < width; ++j) {
         double total = 0;
         for (std::size_t depth = 0; depth < 3; ++depth) {
-          const std::string path = std::string("codebook/") + (std::string(shared) == "true" ? "0" : std::to_string(depth)) + "/weight";
+          const std::string path =
+              std::string("codebook/") + (std::string(shared) == "true" ? "0" : std::to_string(depth)) + "/weight";
           total += double(built.values(path.c_str())[std::size_t(maps[depth].indices[std::size_t(row)] * width + j)]);
         }
         CHECK(double(z.data()[row * width + j]) == doctest::Approx(total).epsilon(kTolerance));
@@ -427,7 +438,8 @@ TEST_CASE("residual_vq: more quantisers describe the same vectors better") {
   const std::vector<Real> x = synthetic(gaussian().values, 200);
   double last = 1e9;
   for (const char* quantizers : {"1", "2", "4"}) {  // the same encoder, drawn from the same key
-    const Built built = small("residual_vq", std::string(R"({"quantizers": )") + quantizers + R"(, "codebook": {"commitment": 1}})");
+    const Built built =
+        small("residual_vq", std::string(R"({"quantizers": )") + quantizers + R"(, "codebook": {"commitment": 1}})");
     Tape tape;
     const Context c{tape, false, Key(5)};
     const Minibatch batch = minibatch(tape, x, 200);
@@ -473,7 +485,9 @@ TEST_CASE("maps of codes take the size of the encoder's features, on any image s
         CAPTURE(std::string(name));
         CAPTURE(encoder);
         CAPTURE(decoder);
-        const Built built = build(name, R"({"encoder": )" + encoder + R"(, "decoder": )" + decoder + R"(, "prior": {"layers": 1, "channels": 2}})", image);
+        const Built built = build(
+            name, R"({"encoder": )" + encoder + R"(, "decoder": )" + decoder + R"(, "prior": {"layers": 1, "channels": 2}})",
+            image);
         Tape tape;
         const Context c{tape, false, Key(5)};
         const Minibatch batch = minibatch(tape, x, 3);
@@ -501,6 +515,8 @@ TEST_CASE("settings of discrete codes that do not fit are answered with what doe
   CHECK(answer("fsq", R"({"levels": [1000, 1000, 1000]})").find("at most") != std::string::npos);
   CHECK(answer("vq_vae", R"({"prior": {"name": "pixelcnn", "kernel": 4}})").find("odd") != std::string::npos);
   CHECK(answer("residual_vq", R"({"codebook": {"normalize": true}})").find("normalize") != std::string::npos);
-  CHECK(answer("vq_vae", R"({"encoder": {"name": "residual_stack", "halvings": 4}})").find("can be halved 3 times") != std::string::npos);
-  CHECK(answer("vq_vae", R"({"encoder": "residual_stack", "decoder": {"name": "residual_stack", "halvings": 1}})").find("halvings") != std::string::npos);
+  CHECK(answer("vq_vae", R"({"encoder": {"name": "residual_stack", "halvings": 4}})").find("can be halved 3 times") !=
+        std::string::npos);
+  CHECK(answer("vq_vae", R"({"encoder": "residual_stack", "decoder": {"name": "residual_stack", "halvings": 1}})")
+            .find("halvings") != std::string::npos);
 }
