@@ -62,6 +62,10 @@ struct Style {
 
   /// What follows the convolution.
   void finish(Sequential& layers, Index channels) const {
+    if (norm == "batch" && !gated && film == 0) {  // in one pass
+      layers.add<BatchNorm>(channels, BatchNorm::Options{.activation = activation});
+      return;
+    }
     if (norm == "batch" && !gated) layers.add<BatchNorm>(channels);
     if (norm == "group" && !gated) layers.add<GroupNorm>(std::gcd(channels, Index(32)), channels);
     if (film > 0) layers.add<Film>(film, channels);

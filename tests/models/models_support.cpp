@@ -118,7 +118,7 @@ std::vector<Real> synthetic(LikelihoodCase::Values values, Index count, Index di
 
 Minibatch minibatch(Tape& tape, std::span<const Real> x, Index count) {
   static const std::vector<int> labels = [] {
-    std::vector<int> l(4096);
+    std::vector<int> l(1 << 15);
     for (std::size_t i = 0; i < l.size(); ++i) l[i] = static_cast<int>(i % std::size_t(kClasses));
     return l;
   }();

@@ -80,7 +80,7 @@ std::vector<Real> synthetic(LikelihoodCase::Values values, Index count, Index di
 std::vector<double> train(const Built& built, std::span<const Real> x, Index count, int steps);
 
 constexpr Index kClasses = 3;
-/// x [count, D] with labels 0, 1, 2, 0, ...; at most 4096 rows.
+/// x [count, D] with labels 0, 1, 2, 0, ...; at most 32768 rows.
 Minibatch minibatch(Tape& tape, std::span<const Real> x, Index count);
 
 }  // namespace model_tests
