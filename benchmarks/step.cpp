@@ -16,6 +16,7 @@
 #include "autodiff/gemm.hpp"
 #include "autodiff/optimizers.hpp"
 #include "autodiff/parallel.hpp"
+#include "autodiff/process.hpp"
 #include "config/reader.hpp"
 #include "models/registry.hpp"
 
@@ -89,6 +90,7 @@ struct Step {  // one model with its data, ready to be stepped
 [[gnu::noinline]] void operator delete(void* p, std::size_t) noexcept { std::free(p); }
 
 int main(int argc, char** argv) {
+  set_up_process(argv);
   const auto start = std::chrono::steady_clock::now();
   const auto since = [](auto t) { return std::chrono::duration<double>(std::chrono::steady_clock::now() - t).count(); };
   CLI::App app("Times training steps.");

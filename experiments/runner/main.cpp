@@ -1,12 +1,10 @@
 // The vaezoo command.
 #include <fmt/core.h>
-#include <unistd.h>
 
 #include <CLI/CLI.hpp>
-#include <cstdlib>
 #include <new>
 
-#include "autodiff/gemm.hpp"
+#include "autodiff/process.hpp"
 #include "autodiff/safetensors.hpp"
 #include "experiments/output/files.hpp"
 #include "experiments/runner/commands.hpp"
@@ -109,16 +107,6 @@ int dispatch(int argc, char** argv) {
   return kUsage;
 }
 
-/// An OpenBLAS that took an old kernel for this CPU runs at half speed; its choice is made before main, so start again with the
-/// variable that tells it better.
-void restart_with_fast_blas(char** argv) {
-  const std::string hint = ad::gemm_kernel_hint();
-  const auto equals = hint.find('=');
-  if (hint.empty() || std::getenv(hint.substr(0, equals).c_str()) != nullptr) return;
-  setenv(hint.substr(0, equals).c_str(), hint.substr(equals + 1).c_str(), 1);
-  execv("/proc/self/exe", argv);  // returns only when it fails; then it runs as it is
-}
-
 int fail(int code, const char* what) {
   fmt::print(stderr, "vaezoo: {}\n", what);
   return code;
@@ -128,7 +116,7 @@ int fail(int code, const char* what) {
 
 int main(int argc, char** argv) {
   try {
-    restart_with_fast_blas(argv);
+    ad::set_up_process(argv);
     return dispatch(argc, argv);
   } catch (const UsageError& e) {
     return fail(kUsage, e.what());
