@@ -1,4 +1,5 @@
-"""One training step of the 784-400-20 VAE in JAX, jitted whole.   jax_step.py BATCH THREADS SECONDS     prints "median X ms"
+"""One training step of a VAE in JAX, jitted whole.   jax_step.py MODEL BATCH THREADS SECONDS     prints "median X ms"
+MODEL: mlp, conv or pvae, the networks of benchmarks/step; images are NHWC.
 XLA takes as many threads as it may run on cores, so the process is bound to THREADS of them first."""
 import os
 import resource
@@ -6,27 +7,86 @@ import sys
 import time
 
 start = time.perf_counter()
-batch, threads, seconds = int(sys.argv[1]), int(sys.argv[2]), float(sys.argv[3])
+name, batch, threads, seconds = sys.argv[1], int(sys.argv[2]), int(sys.argv[3]), float(sys.argv[4])
 os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:threads])
 
 import jax
 import jax.numpy as jnp
 
+keys = iter(jax.random.split(jax.random.PRNGKey(0), 64))
+relu = jax.nn.relu
+WIDTHS = [3, 32, 64, 128, 256, 512]
 
-def linear(key, inputs, outputs):
-    bound = inputs**-0.5
-    return {"w": jax.random.uniform(key, (inputs, outputs), minval=-bound, maxval=bound), "b": jnp.zeros(outputs)}
+
+def weights(fan_in, *shape):
+    bound = fan_in**-0.5
+    return jax.random.uniform(next(keys), shape, minval=-bound, maxval=bound)
 
 
-def apply(layer, x):
-    return x @ layer["w"] + layer["b"]
+def linear(inputs, outputs):
+    return {"w": weights(inputs, inputs, outputs), "b": jnp.zeros(outputs)}
+
+
+def kernel(side, inputs, outputs, norm=False):
+    p = {"w": weights(inputs * side * side, side, side, inputs, outputs), "b": jnp.zeros(outputs)}
+    return p | {"scale": jnp.ones(outputs)} if norm else p
+
+
+def apply(p, x):
+    return x @ p["w"] + p["b"]
+
+
+def conv(p, x, stride, pads=(1, 1), enlarge=1):
+    y = jax.lax.conv_general_dilated(x, p["w"], (stride, stride), (pads, pads), lhs_dilation=(enlarge, enlarge),
+                                     dimension_numbers=("NHWC", "HWIO", "NHWC"))
+    if "scale" not in p:
+        return y + p["b"]
+    mean, variance = y.mean((0, 1, 2)), y.var((0, 1, 2))  # batch norm
+    return jax.nn.leaky_relu((y - mean) * jax.lax.rsqrt(variance + 1e-5) * p["scale"] + p["b"])
+
+
+def mlp_params():
+    return {"encoder": linear(784, 400), "head": linear(400, 40), "decoder": linear(20, 400), "output": linear(400, 784)}
+
+
+def conv_params():
+    return {"c1": kernel(4, 1, 32), "c2": kernel(4, 32, 64), "encoder": linear(3136, 256), "head": linear(256, 32), "decoder": linear(16, 256),
+            "start": linear(256, 3136), "t1": kernel(4, 64, 32), "t2": kernel(4, 32, 1)}
+
+
+def pvae_params():
+    ups = [512, 256, 128, 64, 32, 32]
+    return {"down": [kernel(3, a, b, True) for a, b in zip(WIDTHS, WIDTHS[1:])], "head": linear(2048, 256), "start": linear(128, 2048),
+            "up": [kernel(3, a, b, True) for a, b in zip(ups, ups[1:])], "output": kernel(3, 32, 3)}
+
+
+def encode(p, x):
+    if name == "mlp":
+        return apply(p["head"], relu(apply(p["encoder"], x)))
+    if name == "conv":
+        h = relu(conv(p["c2"], relu(conv(p["c1"], x, 2)), 2))
+        return apply(p["head"], relu(apply(p["encoder"], h.reshape(batch, -1))))
+    for layer in p["down"]:
+        x = conv(layer, x, 2)
+    return apply(p["head"], x.reshape(batch, -1))
+
+
+def decode(p, z):
+    if name == "mlp":
+        return apply(p["output"], relu(apply(p["decoder"], z)))
+    if name == "conv":
+        h = relu(apply(p["start"], relu(apply(p["decoder"], z)))).reshape(batch, 7, 7, 64)
+        return conv(p["t2"], relu(conv(p["t1"], h, 1, (2, 2), 2)), 1, (2, 2), 2)
+    h = jax.nn.leaky_relu(apply(p["start"], z)).reshape(batch, 2, 2, 512)
+    for layer in p["up"]:
+        h = conv(layer, h, 1, (1, 2), 2)
+    return jnp.tanh(conv(p["output"], h, 1))
 
 
 def loss(params, x, key):
-    mean, log_variance = jnp.split(apply(params["head"], jax.nn.relu(apply(params["encoder"], x))), 2, axis=1)
-    z = mean + jax.random.normal(key, mean.shape) * jnp.exp(0.5 * log_variance)
-    logits = apply(params["output"], jax.nn.relu(apply(params["decoder"], z)))
-    distortion = jnp.sum(jax.nn.softplus(logits) - logits * x)
+    mean, log_variance = jnp.split(encode(params, x), 2, axis=1)
+    y = decode(params, mean + jax.random.normal(key, mean.shape) * jnp.exp(0.5 * log_variance))
+    distortion = 0.5 * jnp.sum((y - x) ** 2) if name == "pvae" else jnp.sum(jax.nn.softplus(y) - y * x)
     rate = 0.5 * jnp.sum(mean**2 + jnp.exp(log_variance) - 1 - log_variance)
     return (distortion + rate) / x.shape[0]
 
@@ -44,11 +104,10 @@ def step(params, m, v, count, key, x):
 
 
 step = jax.jit(step, donate_argnums=(0, 1, 2))
-keys = jax.random.split(jax.random.PRNGKey(0), 6)
-params = {"encoder": linear(keys[0], 784, 400), "head": linear(keys[1], 400, 40), "decoder": linear(keys[2], 20, 400), "output": linear(keys[3], 400, 784)}
+params = {"mlp": mlp_params, "conv": conv_params, "pvae": pvae_params}[name]()
 zeros = lambda: jax.tree_util.tree_map(jnp.zeros_like, params)
-state = (params, zeros(), zeros(), jnp.float32(0), keys[4])
-x = jax.random.uniform(keys[5], (batch, 784))
+state = (params, zeros(), zeros(), jnp.float32(0), next(keys))
+x = jax.random.uniform(next(keys), {"mlp": (batch, 784), "conv": (batch, 28, 28, 1), "pvae": (batch, 64, 64, 3)}[name])
 
 
 def run():
@@ -68,5 +127,5 @@ while time.perf_counter() - begin < seconds:
     value = run()
     times.append(time.perf_counter() - t)
 times.sort()
-print(f"JAX {jax.__version__} jit B={batch} threads={threads}: median {times[len(times) // 2] * 1e3:.3f} ms loss {float(value):.1f}")
+print(f"JAX {jax.__version__} {name} jit B={batch} threads={threads}: median {times[len(times) // 2] * 1e3:.3f} ms loss {float(value):.1f}")
 print(f"first step done after {first * 1e3:.1f} ms, peak memory {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:.1f} MB")

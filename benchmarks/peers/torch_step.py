@@ -1,4 +1,5 @@
-"""One training step of the 784-400-20 VAE in PyTorch.   torch_step.py BATCH THREADS SECONDS eager|compile     prints "median X ms" """
+"""One training step of a VAE in PyTorch.   torch_step.py MODEL BATCH THREADS SECONDS MODE     prints "median X ms"
+MODEL: mlp, conv or pvae, the networks of benchmarks/step. MODE: eager or compile, for images also with -nhwc (channels last)."""
 import resource
 import sys
 import time
@@ -8,30 +9,51 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-batch, threads, seconds, mode = int(sys.argv[1]), int(sys.argv[2]), float(sys.argv[3]), sys.argv[4]
+name, batch, threads, seconds, mode = sys.argv[1], int(sys.argv[2]), int(sys.argv[3]), float(sys.argv[4]), sys.argv[5]
 torch.set_num_threads(threads)
 torch.manual_seed(0)
+
+
+def mlp():
+    return nn.Sequential(nn.Linear(784, 400), nn.ReLU(), nn.Linear(400, 40)), nn.Sequential(nn.Linear(20, 400), nn.ReLU(), nn.Linear(400, 784))
+
+
+def conv():
+    encoder = nn.Sequential(nn.Conv2d(1, 32, 4, 2, 1), nn.ReLU(), nn.Conv2d(32, 64, 4, 2, 1), nn.ReLU(), nn.Flatten(),
+                            nn.Linear(3136, 256), nn.ReLU(), nn.Linear(256, 32))
+    decoder = nn.Sequential(nn.Linear(16, 256), nn.ReLU(), nn.Linear(256, 3136), nn.ReLU(), nn.Unflatten(1, (64, 7, 7)),
+                            nn.ConvTranspose2d(64, 32, 4, 2, 1), nn.ReLU(), nn.ConvTranspose2d(32, 1, 4, 2, 1))
+    return encoder, decoder
+
+
+def pvae():
+    widths = [3, 32, 64, 128, 256, 512]
+    down = [layer for a, b in zip(widths, widths[1:]) for layer in (nn.Conv2d(a, b, 3, 2, 1, bias=False), nn.BatchNorm2d(b), nn.LeakyReLU())]
+    ups = [512, 256, 128, 64, 32, 32]
+    up = [layer for a, b in zip(ups, ups[1:])
+          for layer in (nn.ConvTranspose2d(a, b, 3, 2, 1, 1, bias=False), nn.BatchNorm2d(b), nn.LeakyReLU())]
+    return (nn.Sequential(*down, nn.Flatten(), nn.Linear(2048, 256)),
+            nn.Sequential(nn.Linear(128, 2048), nn.LeakyReLU(), nn.Unflatten(1, (512, 2, 2)), *up, nn.Conv2d(32, 3, 3, padding=1), nn.Tanh()))
 
 
 class Vae(nn.Module):
     def __init__(self):
         super().__init__()
-        self.encoder, self.head = nn.Linear(784, 400), nn.Linear(400, 40)
-        self.decoder, self.output = nn.Linear(20, 400), nn.Linear(400, 784)
+        self.encoder, self.decoder = {"mlp": mlp, "conv": conv, "pvae": pvae}[name]()
 
     def forward(self, x):
-        mean, log_variance = self.head(F.relu(self.encoder(x))).chunk(2, dim=1)
-        z = mean + torch.randn_like(mean) * torch.exp(0.5 * log_variance)
-        logits = self.output(F.relu(self.decoder(z)))
-        distortion = F.binary_cross_entropy_with_logits(logits, x, reduction="sum")
+        mean, log_variance = self.encoder(x).chunk(2, dim=1)
+        y = self.decoder(mean + torch.randn_like(mean) * torch.exp(0.5 * log_variance))
+        distortion = 0.5 * F.mse_loss(y, x, reduction="sum") if name == "pvae" else F.binary_cross_entropy_with_logits(y, x, reduction="sum")
         rate = 0.5 * (mean.square() + log_variance.exp() - 1 - log_variance).sum()
         return (distortion + rate) / x.shape[0]
 
 
-model = Vae()
-loss_of = torch.compile(model) if mode == "compile" else model
+model, x = Vae(), torch.rand(batch, *{"mlp": (784,), "conv": (1, 28, 28), "pvae": (3, 64, 64)}[name])
+if mode.endswith("-nhwc"):
+    model, x = model.to(memory_format=torch.channels_last), x.contiguous(memory_format=torch.channels_last)
+loss_of = torch.compile(model) if mode.startswith("compile") else model
 optimizer = torch.optim.Adam(model.parameters(), lr=1e-3, fused=True)
-x = torch.rand(batch, 784)
 
 
 def step():
@@ -52,5 +74,5 @@ while time.perf_counter() - begin < seconds:
     loss = step()
     times.append(time.perf_counter() - t)
 times.sort()
-print(f"PyTorch {torch.__version__} {mode} B={batch} threads={threads}: median {times[len(times) // 2] * 1e3:.3f} ms loss {loss.item():.1f}")
+print(f"PyTorch {torch.__version__} {name} {mode} B={batch} threads={threads}: median {times[len(times) // 2] * 1e3:.3f} ms loss {loss.item():.1f}")
 print(f"first step done after {first * 1e3:.1f} ms, peak memory {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:.1f} MB")
