@@ -66,7 +66,7 @@ class ResidualVq final : public CodeModel {
 
   Index latent_dim() const override { return head_.code().size(); }
   std::string describe() const override {
-    return CodeModel::describe(
+    return CodeModel::describe_with(
         cat(depth_, " quantisers of ", shared_ ? "one codebook: " : "a codebook each: ", config_.describe()));
   }
 

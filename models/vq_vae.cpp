@@ -56,7 +56,7 @@ class VqVae final : public CodeModel {
   }
 
   Index latent_dim() const override { return head_.code().size(); }
-  std::string describe() const override { return CodeModel::describe(config_.describe()); }
+  std::string describe() const override { return CodeModel::describe_with(config_.describe()); }
 
  protected:
   Chosen choose(const Context& c, Var x) const override {

@@ -98,7 +98,7 @@ class VqVae2 final : public CodeModel {
     codes.maps[0] = top_codebook_.nearest(c, reshape(top_of(z), {-1, top_codebook_.width()}));
     return embed(c, prior().sample(c, batch, 1, codes));
   }
-  std::string describe() const override { return CodeModel::describe(cat("two levels, each ", config_.describe())); }
+  std::string describe() const override { return CodeModel::describe_with(cat("two levels, each ", config_.describe())); }
 
  protected:
   Chosen choose(const Context& c, Var x) const override {

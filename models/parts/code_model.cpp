@@ -109,7 +109,7 @@ void CodeModel::report_error(Objective& objective, Var h, Var x) const {
   objective.add({"normalized_mse", mean(squares) / (static_cast<Real>(data_.size()) * data_variance_->value()[0])});
 }
 
-std::string CodeModel::describe(const std::string& quantiser) const {
+std::string CodeModel::describe_with(const std::string& quantiser) const {
   std::string sizes;
   for (const CodeGrid& grid : prior_->grids())
     sizes += cat(sizes.empty() ? "" : ", ", grid.height, " x ", grid.width, " of ", grid.codes);

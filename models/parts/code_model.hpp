@@ -80,7 +80,7 @@ class CodeModel : public Model {
   /// Adds what all variants report: `normalized_mse`, the mean squared error over the variance of the data (of `data_variance`,
   /// or of the first examples).
   void report_error(Objective& objective, Var h, Var x) const;
-  std::string describe(const std::string& quantiser) const;
+  std::string describe_with(const std::string& quantiser) const;
 
  private:
   ImageShape data_;
