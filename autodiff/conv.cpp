@@ -111,7 +111,8 @@ Var conv2d(Var x, Var weight, Var bias, const ConvOptions& options, Activation a
 }
 
 Var conv_transpose2d(Var x, Var weight, Var bias, const ConvTransposeOptions& options, Activation activation) {
-  const auto [stride, padding, output_padding, dilation, groups] = options;
+  const Index stride = options.stride, padding = options.padding, output_padding = options.output_padding;  // a lambda cannot capture bindings
+  const Index dilation = options.dilation, groups = options.groups;
   check_images("conv_transpose2d", x, weight, stride, padding, dilation, groups);
   const Shape s = x.shape(), w = weight.shape();
   AD_CHECK(s[3] == w[0] && w[0] % groups == 0, "conv_transpose2d",
