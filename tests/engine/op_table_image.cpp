@@ -285,7 +285,8 @@ std::vector<Row> resampling_rows() {
       {Shape{2, 2, 3, 2}}, {Shape{1, 5, 4, 19}}, {Shape{0, 2, 2, 1}}, {Shape{1, 1, 1, 1}}};
   const std::vector<Reject> not_images{{{Shape{2, 3, 4}}, "x must be images"}};
   std::vector<Row> rows;
-  for (const auto& [height, width] : {std::pair<Index, Index>{4, 6}, {7, 5}, {3, 2}}) {
+  for (const auto& size : {std::pair<Index, Index>{4, 6}, {7, 5}, {3, 2}}) {
+    const Index height = size.first, width = size.second;
     rows.push_back({"upsample_nearest(Var, Index, Index)",
                     [=](Tape&, Vars x) { return upsample_nearest(x[0], height, width); },
                     rearrange(

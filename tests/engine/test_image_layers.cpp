@@ -72,8 +72,10 @@ TEST_CASE("convolutions have PyTorch's names, shapes and range of initial values
   ConvTranspose2d(p / "b", 6, 8, 4, {.groups = 2});
   Conv2d(p / "c", 3, 8, 4, {.bias = false});
   CHECK(contents(store) == "a/weight [8, 3, 3, 5], a/bias [8], b/weight [6, 4, 4, 4], b/bias [8], c/weight [8, 3, 4, 4]");
-  for (const auto& [path, fan_in] :
+  for (const auto& expected :
        {std::pair<const char*, double>{"a/weight", 45}, {"a/bias", 45}, {"b/weight", 64}, {"b/bias", 64}, {"c/weight", 48}}) {
+    const char* const path = expected.first;
+    const double fan_in = expected.second;
     INFO(path);
     double largest = 0;
     for (Real v : store.find(path)->value()) largest = std::max(largest, std::abs(double(v)));

@@ -104,7 +104,8 @@ TEST_CASE("backward refuses what has no gradient") {
                        "[backward] the loss does not depend on any parameter or variable", ad::ShapeError);
   CHECK_THROWS_WITH_AS(plain.backward(number(plain, 1)), "[backward] this tape was made with Grad::off and recorded nothing",
                        ad::ShapeError);
-  CHECK_THROWS_AS(tape.constant({3}, std::vector<Real>{1}), ad::ShapeError);
+  const std::vector<Real> one{1};
+  CHECK_THROWS_AS(tape.constant({3}, one), ad::ShapeError);
 }
 
 TEST_CASE("a loss may be a variable or a parameter itself") {

@@ -73,7 +73,8 @@ Chains chains(Index count, Index length, Key key) {
 }  // namespace
 
 TEST_CASE("PixelCNN: the logits of a position depend on every earlier code and on no other") {
-  for (const auto& [height, width] : {std::pair<Index, Index>{4, 5}, {1, 6}}) {
+  for (const auto& size : {std::pair<Index, Index>{4, 5}, {1, 6}}) {
+    const Index height = size.first, width = size.second;
     CAPTURE(height);
     const CodeGrid grid{height, width, 3};
     ParameterStore store{Key(1)};

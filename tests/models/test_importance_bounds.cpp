@@ -139,7 +139,8 @@ TEST_CASE("linear-Gaussian: ELBO < IWAE_5 < IWAE_50 < log p(x), as the objective
 TEST_CASE("each bound is what loops over its draws make of their weights: groups of K, M of them") {
   const std::vector<Real> x = synthetic(Values::real, kCount);
   const Key key(4);
-  for (const auto& [m, k] : {std::pair<Index, Index>{2, 7}, {7, 2}, {1, 5}, {5, 1}}) {
+  for (const auto& sizes : {std::pair<Index, Index>{2, 7}, {7, 2}, {1, 5}, {5, 1}}) {
+    const Index m = sizes.first, k = sizes.second;
     CAPTURE(m);
     CAPTURE(k);
     const std::string groups = R"({"bounds": )" + std::to_string(m) + R"(, "samples": )" + std::to_string(k) + "}";

@@ -304,7 +304,9 @@ TEST_CASE("every model that has a choice of priors trains with each, and its wei
   for (const ModelEntry& entry : model_registry()) {
     if (!has_prior(entry)) continue;
     ++models;
-    for (const auto& [prior, values] : {std::pair(kMixture, Values::binary), {kVamp, Values::binary}, {kVamp, Values::real}}) {
+    for (const auto& one : {std::pair(kMixture, Values::binary), {kVamp, Values::binary}, {kVamp, Values::real}}) {
+      const auto& prior = one.first;
+      const Values values = one.second;
       CAPTURE(std::string(entry.name));
       CAPTURE(prior);
       constexpr Index count = 600, samples = 8;

@@ -147,7 +147,8 @@ TEST_CASE("run: a run that was killed at any moment resumes bit for bit") {
 TEST_CASE("run: Ctrl-C saves the step it came in and ends with 130, SIGTERM with 143") {
   const TempFolder temp;
   const std::string file = write_experiment(temp, long_experiment());
-  for (const auto& [signal, code] : {std::pair(SIGINT, 130), std::pair(SIGTERM, 143)}) {
+  for (const auto& one : {std::pair(SIGINT, 130), std::pair(SIGTERM, 143)}) {
+    const int signal = one.first, code = one.second;
     CAPTURE(signal);
     const fs::path folder = temp / std::to_string(signal);
     Child child({"run", file, "--out", folder.string()}, temp / "child.txt");
