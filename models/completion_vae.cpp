@@ -102,7 +102,7 @@ class CompletionVae final : public Model {
     const Var y = quadrants_.missing(batch.x), guess = guess_outputs(c, batch.x);
     const Var baseline = -mean(baseline_likelihood_->log_prob(c, guess, y));                 // -log p_baseline(y | x)
     const Var x = told(batch.x, guess);
-    const DiagonalNormal q = normal(encoder_(c, batch.x)), p = normal(prior_(c, x));         // q(z | x, y), p(z | x)
+    const DiagonalNormal q = normal_of(encoder_(c, batch.x)), p = normal_of(prior_(c, x));   // q(z | x, y), p(z | x)
     const Var z = q.rsample(c.key.fold("z"));
     const Var distortion = -mean(likelihood_->log_prob(c, outputs(c, z, guess), y));         // -E_q log p(y | x, z)
     const Var rate = mean(kl(q, p));
@@ -112,7 +112,7 @@ class CompletionVae final : public Model {
 
   ElboTerms elbo(const Context& c, const Minibatch& batch, Code code) const override {
     const Var guess = guess_outputs(c, batch.x);
-    const DiagonalNormal q = normal(encoder_(c, batch.x)), p = normal(prior_(c, told(batch.x, guess)));
+    const DiagonalNormal q = normal_of(encoder_(c, batch.x)), p = normal_of(prior_(c, told(batch.x, guess)));
     const Var z = code == Code::mean ? q.mean : q.rsample(c.key.fold("z"));
     const Var rates = kl_per_dimension(q, p);
     return {likelihood_->log_prob(c, outputs(c, z, guess), quadrants_.missing(batch.x)), sum(rates, {1}), rates};
@@ -121,13 +121,13 @@ class CompletionVae final : public Model {
   Var log_weights(const Context& c, const Minibatch& batch, Index samples) const override {
     const Var guess = guess_outputs(c, batch.x), x = told(batch.x, guess);
     const auto repeated = [samples](const DiagonalNormal& d) { return DiagonalNormal{repeat_rows(d.mean, samples), repeat_rows(d.log_variance, samples)}; };
-    const DiagonalNormal q = repeated(normal(encoder_(c, batch.x))), p = repeated(normal(prior_(c, x)));
+    const DiagonalNormal q = repeated(normal_of(encoder_(c, batch.x))), p = repeated(normal_of(prior_(c, x)));
     const Var z = q.rsample(c.key.fold("z")), y = repeat_rows(quadrants_.missing(batch.x), samples);
     const Var log_w = likelihood_->log_prob(c, outputs(c, z, repeat_rows(guess, samples)), y) + p.log_prob(z) - q.log_prob(z);
     return reshape(log_w, {batch.x.shape()[0], samples});
   }
 
-  Var encode(const Context& c, const Minibatch& batch) const override { return normal(encoder_(c, batch.x)).mean; }
+  Var encode(const Context& c, const Minibatch& batch) const override { return normal_of(encoder_(c, batch.x)).mean; }
   Var decode(const Context& c, Var z, const Minibatch& given) const override {
     return quadrants_.complete(given.x, likelihood_->mean(outputs(c, z, guess_outputs(c, given.x))));
   }
@@ -135,7 +135,7 @@ class CompletionVae final : public Model {
     return quadrants_.complete(given.x, likelihood_->sample(c, outputs(c, z, guess_outputs(c, given.x))));
   }
   Var sample_prior(const Context& c, Index, const Minibatch& given) const override {
-    return normal(prior_(c, told(given.x, guess_outputs(c, given.x)))).rsample(c.key.fold("z"));
+    return normal_of(prior_(c, told(given.x, guess_outputs(c, given.x)))).rsample(c.key.fold("z"));
   }
   Conditioning conditioning() const override { return Conditioning::x; }
   Index latent_dim() const override { return config_.latent_dim; }
@@ -152,7 +152,6 @@ class CompletionVae final : public Model {
       throw ConfigError(cat("model: completion_vae needs images with quadrants, these data are ", shape.height, " x ", shape.width));
     return shape;
   }
-  DiagonalNormal normal(Var h) const { return {slice(h, 1, 0, config_.latent_dim), slice(h, 1, config_.latent_dim, 2 * config_.latent_dim)}; }
   /// The image with -1, which is outside of the data's range, where nothing is seen.
   Var hidden(Var image) const {
     return quadrants_.complete(image, image.tape().constant({image.shape()[0], quadrants_.missing()}, Real(-1)));

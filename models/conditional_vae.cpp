@@ -114,13 +114,9 @@ class ConditionalVae final : public Model {
   static Context told(const Context& c, Var y) { return {c.tape, c.training, c.key, y}; }
 
   DiagonalNormal q_z(const Context& c, Var x, Var y) const {
-    const Var h = posterior_(c, (*encoder_)(told(c, y), beside_x_ ? beside(x, y, shape_, every_pixel()) : x));
-    return {slice(h, 1, 0, config_.latent_dim), slice(h, 1, config_.latent_dim, 2 * config_.latent_dim)};
+    return normal_of(posterior_(c, (*encoder_)(told(c, y), beside_x_ ? beside(x, y, shape_, every_pixel()) : x)));
   }
-  DiagonalNormal p_z(const Context& c, Var y) const {
-    const Var h = (*prior_)(c, y);
-    return {slice(h, 1, 0, config_.latent_dim), slice(h, 1, config_.latent_dim, 2 * config_.latent_dim)};
-  }
+  DiagonalNormal p_z(const Context& c, Var y) const { return normal_of((*prior_)(c, y)); }
   /// What the likelihood of p(x | z, y) is made of.
   Var outputs(const Context& c, Var z, Var y) const { return (*decoder_)(told(c, y), beside_x_ ? concat({z, y}, 1) : z); }
 

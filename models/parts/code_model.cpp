@@ -48,13 +48,9 @@ Var CodeHead::operator()(const Context& c, Var features) const {
 
 CodeModel::CodeModel(const CodeModelConfig& config, const DataSpec& data, const Parameters& p)
     : data_{data.height, data.width, data.channels},
-      likelihood_(make_likelihood(config.likelihood, data.size(), p / "decoder" / "likelihood")),
+      likelihood_(make_likelihood(config.likelihood, data.size(), data.unit_interval, p / "decoder" / "likelihood")),
       data_variance_(&p.add_buffer("data_variance", Shape{}, static_cast<Real>(config.data_variance.value_or(1)))),
-      variance_given_(config.data_variance.has_value()) {
-  if (likelihood_->discrete() && !data.unit_interval)
-    throw ConfigError(cat("model.likelihood: ", config.likelihood.name,
-                          " needs data in [0, 1], these are real numbers; choose gaussian or laplace"));
-}
+      variance_given_(config.data_variance.has_value()) {}
 
 void CodeModel::set_prior(const CodePriorConfig& config, const std::vector<CodeGrid>& grids, const Parameters& p) {
   prior_ = std::make_unique<CodePrior>(config, grids, p / "prior");

@@ -39,11 +39,9 @@ GaussianLatentModel::GaussianLatentModel(const GaussianLatentConfig& config, con
       prior_(make_prior(config.prior, latent_dim_, data, [this](const Context& c, Var x) { return q_z(c, x); }, p / "prior")),
       estimator_(config.estimator) {}
 
-DiagonalNormal GaussianLatentModel::split(Var h) const {  // [B, 2 Z]: means, then log variances
-  return {slice(h, 1, 0, latent_dim_), slice(h, 1, latent_dim_, 2 * latent_dim_)};
-}
+DiagonalNormal normal_of(Var h) { return {chunk(h, 2, 0), chunk(h, 2, 1)}; }
 
-DiagonalNormal GaussianLatentModel::q_z(const Context& c, Var x) const { return split(q_(c, x)); }
+DiagonalNormal GaussianLatentModel::q_z(const Context& c, Var x) const { return normal_of(q_(c, x)); }
 
 Var GaussianLatentModel::kl(const Context& c, const DiagonalNormal& q, Var z) const {
   return estimator_.through_z_alone() ? q.detached().log_prob(z) - p_z().log_prob(c, z) : p_z().kl(c, q, z);
@@ -53,7 +51,7 @@ ImportanceSamples GaussianLatentModel::draw(const Context& c, Var x, Index sampl
   const Index rows = x.shape()[0] * samples;
   const std::span<Real> factors(c.tape.scratch(rows), static_cast<std::size_t>(rows));
   std::ranges::fill(factors, Real(1));
-  const DiagonalNormal q = split(scale_gradient(repeat_rows(q_(c, x), samples), factors));  // [B K, Z]
+  const DiagonalNormal q = normal_of(scale_gradient(repeat_rows(q_(c, x), samples), factors));  // [B K, Z]
   const Var z = q.rsample(c.key.fold("z"));
   const auto per_example = [&](Var v) { return reshape(v, {x.shape()[0], samples}); };
   const Var log_p_x = per_example(p_.log_prob(c, z, x)), log_p_z = per_example(p_z().log_prob(c, z));

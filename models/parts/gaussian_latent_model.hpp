@@ -28,6 +28,9 @@ struct GaussianLatentConfig : AutoencoderConfig {
 
 ImageShape image_shape(const DataSpec& data);
 
+/// The normal whose means, then log variances, are the halves of a head's numbers h [B, 2 Z].
+DiagonalNormal normal_of(Var h);
+
 /// x -> network -> linear head of `width` numbers.
 class Encoder {
  public:
@@ -92,7 +95,6 @@ class GaussianLatentModel : public Model {
   std::string describe_parts() const;
 
  private:
-  DiagonalNormal split(Var h) const;
 
   Index latent_dim_;
   Encoder q_;
