@@ -52,6 +52,7 @@ Var BatchNorm::operator()(const Context& context, Var x) const {
            cat(running_mean_->path(), " has ", mean.size(), " features, x is ", x.shape()));
   if (!context.training) return batch_norm(x, weight, bias, Moments{mean, variance}, options_.epsilon, options_.activation);
   const Normalized batch = batch_norm(x, weight, bias, options_.epsilon, options_.activation);
+  if (context.again) return batch.y;
   const Real rows = static_cast<Real>(x.size() / std::ssize(mean)), unbiased = rows / (rows - 1), m = options_.momentum;
   for (std::size_t j = 0; j < mean.size(); ++j) {
     mean[j] = (1 - m) * mean[j] + m * batch.moments.mean[j];

@@ -28,7 +28,8 @@ struct Context {
   Tape& tape;
   bool training = false;
   Key key{};
-  Var condition{};  ///< [B, C]: what layers that are modulated by something outside of x (FiLM) read
+  Var condition{};     ///< [B, C]: what layers that are modulated by something outside of x (FiLM) read
+  bool again = false;  ///< a second look at a batch in training: batch norm's running statistics have seen it
 };
 
 /// A function of one tensor with parameters. Every layer is one, so they can be put into a Sequential.

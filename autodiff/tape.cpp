@@ -80,7 +80,7 @@ Var Tape::parameter(Parameter& p) {
   n.size = p.size();
   n.value = p.value().data();
   n.parameter = &p;
-  n.live = recording() && p.trainable();
+  n.live = recording() && p.trainable() && !frozen_;
   if (n.live) {
     n.adjoint = p.gradient_data();
     n.touched = p.touched_flag();

@@ -152,15 +152,31 @@ class Tape {
 
  private:
   friend class Var;
+  friend class FrozenParameters;
   std::vector<const detail::Node*> in_order() const;
 
   Grad grad_;
+  bool frozen_ = false;
   Arena arena_;
   std::unique_ptr<std::byte, void (*)(std::byte*)> workspace_{nullptr, system_free};
   Index workspace_size_ = 0;
   detail::Node* last_ = nullptr;
   Index count_ = 0;
   std::uint64_t epoch_ = 1;
+};
+
+/// As long as it lives, parameters enter the tape as constants: a network that is called then passes the gradient on to what it is
+/// given and leaves its weights alone.
+class FrozenParameters {
+ public:
+  explicit FrozenParameters(Tape& tape) : tape_(tape), before_(tape.frozen_) { tape.frozen_ = true; }
+  FrozenParameters(const FrozenParameters&) = delete;
+  FrozenParameters& operator=(const FrozenParameters&) = delete;
+  ~FrozenParameters() { tape_.frozen_ = before_; }
+
+ private:
+  Tape& tape_;
+  bool before_;
 };
 
 inline detail::Node& Var::node() const {

@@ -119,6 +119,11 @@ TEST_CASE("BatchNorm is PyTorch's in training, in its running statistics and in 
     check_equal(store.find("running_mean")->value(), g["running_mean"]);
     check_equal(store.find("running_var")->value(), g["running_var"]);
     CHECK(store.find("num_batches_tracked")->value()[0] == Real(1));
+    // A second look at the batch gives the same numbers and leaves the running statistics alone.
+    const Var same = layer(Context{.tape = tape, .training = training, .again = true}, x);
+    CHECK(std::ranges::equal(same.value(), y.value()));
+    check_equal(store.find("running_mean")->value(), g["running_mean"]);
+    CHECK(store.find("num_batches_tracked")->value()[0] == Real(1));
   }
 }
 

@@ -145,6 +145,22 @@ TEST_CASE("a frozen parameter gets no gradient and lets none be computed") {
   CHECK(list(w.gradient()) == std::vector<double>{0, 0});
 }
 
+TEST_CASE("while parameters are frozen the gradient passes through what uses them, and stays out of them") {
+  ParameterStore store(ad::Key(1));
+  Parameter& w = store.add("w", {2}, ad::init::constant(3));
+  Tape tape;
+  const Var x = tape.variable({2}, std::vector<Real>{1, 2});
+  const auto twice_frozen = [&] {
+    const ad::FrozenParameters outer(tape);
+    { const ad::FrozenParameters inner(tape); }
+    return x * tape.parameter(w);  // the inner one's end is not the outer one's
+  };
+  const Var frozen = twice_frozen(), live = tape.parameter(w);
+  tape.backward(sum(frozen) + sum(live * Real(5)));
+  CHECK(list(x.gradient()) == std::vector<double>{3, 3});
+  CHECK(list(w.gradient()) == std::vector<double>{5, 5});
+}
+
 TEST_CASE("first_nonfinite names the node and the parameter") {
   ParameterStore store(ad::Key(1));
   Parameter& w = store.add("encoder/0/weight", {1, 2}, ad::init::constant(1));
