@@ -55,7 +55,7 @@ class BetaVae final : public GaussianLatentModel {
       return {distortion + static_cast<Real>(config_.gamma) * abs(rate - capacity),
               {{"reconstruction", -distortion}, {"kl", rate}, {"capacity", c.tape.constant(Shape{}, capacity)}}};
     }
-    const Var counted = config_.free_bits > 0 ? with_free_bits(q, p_z(), config_.free_bits) : rate;
+    const Var counted = config_.free_bits > 0 ? with_free_bits(c, q, p_z(), config_.free_bits) : rate;
     const Real beta = static_cast<Real>(config_.beta * config_.kl_weight.at(progress));
     return {beta == 1 ? distortion + counted : distortion + beta * counted,
             {{"reconstruction", -distortion}, {"kl", rate}, {"beta", c.tape.constant(Shape{}, beta)}}};

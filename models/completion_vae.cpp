@@ -22,6 +22,7 @@ struct CompletionVaeConfig {
   NetworkConfig encoder{NetworkRole::encoder}, prior{NetworkRole::encoder}, decoder{NetworkRole::decoder}, baseline{NetworkRole::encoder};
   LikelihoodConfig likelihood;
   KlSchedule kl_weight;
+  Estimator estimator;
 
   CompletionVaeConfig() {
     for (NetworkConfig* n : {&encoder, &prior, &decoder, &baseline}) n->mlp.hidden = {500, 500};
@@ -35,6 +36,7 @@ struct CompletionVaeConfig {
     baseline.visit(f, "baseline", "network that guesses y from x");
     likelihood.visit(f);
     kl_weight.visit(f, "kl_weight", "how the weight of the KL rises to 1");
+    estimator.visit(f);
   }
 };
 
@@ -105,7 +107,7 @@ class CompletionVae final : public Model {
     const DiagonalNormal q = normal_of(encoder_(c, batch.x)), p = normal_of(prior_(c, x));   // q(z | x, y), p(z | x)
     const Var z = q.rsample(c.key.fold("z"));
     const Var distortion = -mean(likelihood_->log_prob(c, outputs(c, z, guess), y));         // -E_q log p(y | x, z)
-    const Var rate = mean(kl(q, p));
+    const Var rate = mean(config_.estimator.through_z_alone() ? q.detached().log_prob(z) - p.log_prob(z) : kl(q, p));
     const Real weight = static_cast<Real>(config_.kl_weight.at(progress));
     return {distortion + weight * rate + baseline, {{"reconstruction", -distortion}, {"kl", rate}, {"baseline_nll", baseline}}};
   }
@@ -120,11 +122,10 @@ class CompletionVae final : public Model {
 
   Var log_weights(const Context& c, const Minibatch& batch, Index samples) const override {
     const Var guess = guess_outputs(c, batch.x), x = told(batch.x, guess);
-    const auto repeated = [samples](const DiagonalNormal& d) { return DiagonalNormal{repeat_rows(d.mean, samples), repeat_rows(d.log_variance, samples)}; };
-    const DiagonalNormal q = repeated(normal_of(encoder_(c, batch.x))), p = repeated(normal_of(prior_(c, x)));
-    const Var z = q.rsample(c.key.fold("z")), y = repeat_rows(quadrants_.missing(batch.x), samples);
-    const Var log_w = likelihood_->log_prob(c, outputs(c, z, repeat_rows(guess, samples)), y) + p.log_prob(z) - q.log_prob(z);
-    return reshape(log_w, {batch.x.shape()[0], samples});
+    const Draws draws = draw(c, encoder_(c, batch.x), samples, config_.estimator);
+    const Var y = repeat_rows(quadrants_.missing(batch.x), samples);
+    const Var log_p_y = likelihood_->log_prob(c, outputs(c, draws.z, repeat_rows(guess, samples)), y);
+    return ImportanceSamples(draws, log_p_y, repeat_rows(normal_of(prior_(c, x)), samples).log_prob(draws.z)).log_w;
   }
 
   Var encode(const Context& c, const Minibatch& batch) const override { return normal_of(encoder_(c, batch.x)).mean; }

@@ -84,16 +84,16 @@ class Hvae final : public HierarchicalModel {
  private:
   DiagonalNormal q_top(const Context& c, Var x) const override { return (*q_x_)(c, (*encoder_)(c, x)); }
 
-  Pass infer(const Context& c, Var x, Index samples, Code code) const override {
+  Pass infer(const Context& c, Var x, Index samples, const Drawing& how) const override {
     const Index rows = x.shape()[0] * samples;
     const Var h = (*encoder_)(c, x);
     const DiagonalNormal q = repeat_rows((*q_x_)(c, h), samples);
-    if (!bottom_up_) return top_down(c, rows, FromX(*this, c, samples == 1 ? h : ad::repeat_rows(h, samples), q, code));
+    if (!bottom_up_) return top_down(c, rows, FromX(*this, c, samples == 1 ? h : ad::repeat_rows(h, samples), q, how));
     Pass pass;
-    pass.layers[0] = {draw(c, q, 0, code), q, {}};            // q(z1 | x)
+    pass.layers[0] = {draw(c, q, 0, how), q, {}};            // q(z1 | x)
     for (std::size_t i = 1; i <= top(); ++i) {
       const DiagonalNormal q_i = q_[i - 1](c, pass.layers[i - 1].z);  // q(z_i | z_i-1)
-      pass.layers[i] = {draw(c, q_i, i, code), q_i, {}};
+      pass.layers[i] = {draw(c, q_i, i, how), q_i, {}};
     }
     return top_down(c, rows, FromBelow(pass));
   }
@@ -117,11 +117,11 @@ class Hvae final : public HierarchicalModel {
   // Codes drawn from q(z_L | x) and then q(z_i | x, z_i+1).
   class FromX final : public Source {
    public:
-    FromX(const Hvae& model, const Context& c, Var features, const DiagonalNormal& top, Code code)
-        : model_(model), c_(c), features_(features), top_(top), code_(code) {}
+    FromX(const Hvae& model, const Context& c, Var features, const DiagonalNormal& top, const Drawing& how)
+        : model_(model), c_(c), features_(features), top_(top), how_(how) {}
     Stochastic layer(std::size_t i, const DiagonalNormal& p, Var above) const override {
       const DiagonalNormal q = i == model_.top() ? top_ : model_.q_[i](c_, concat({features_, above}, 1));
-      return {draw(c_, q, i, code_), q, p};
+      return {draw(c_, q, i, how_), q, p};
     }
 
    private:
@@ -129,7 +129,7 @@ class Hvae final : public HierarchicalModel {
     const Context& c_;
     Var features_;
     const DiagonalNormal& top_;
-    Code code_;
+    const Drawing& how_;
   };
 
   bool bottom_up_;

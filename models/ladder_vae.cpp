@@ -86,10 +86,10 @@ class LadderVae final : public HierarchicalModel {
 
   DiagonalNormal q_top(const Context& c, Var x) const override { return bottom_up(c, x)[top()]; }
 
-  Pass infer(const Context& c, Var x, Index samples, Code code) const override {
+  Pass infer(const Context& c, Var x, Index samples, const Drawing& how) const override {
     Estimates estimates = bottom_up(c, x);
     for (std::size_t i = 0; i <= top(); ++i) estimates[i] = repeat_rows(estimates[i], samples);
-    return top_down(c, x.shape()[0] * samples, Merged(c, estimates, code));
+    return top_down(c, x.shape()[0] * samples, Merged(c, estimates, how));
   }
 
   Pass top_down(const Context& c, Index, const Source& source) const override {
@@ -109,16 +109,16 @@ class LadderVae final : public HierarchicalModel {
   // q(z_i | x, z_i+1): what x says times the prior.
   class Merged final : public Source {
    public:
-    Merged(const Context& c, const Estimates& estimates, Code code) : c_(c), estimates_(estimates), code_(code) {}
+    Merged(const Context& c, const Estimates& estimates, const Drawing& how) : c_(c), estimates_(estimates), how_(how) {}
     Stochastic layer(std::size_t i, const DiagonalNormal& p, Var) const override {
       const DiagonalNormal q = p.mean ? precision_weighted(estimates_[i], p) : estimates_[i];
-      return {draw(c_, q, i, code_), q, p};
+      return {draw(c_, q, i, how_), q, p};
     }
 
    private:
     const Context& c_;
     const Estimates& estimates_;
-    Code code_;
+    const Drawing& how_;
   };
 
   std::vector<Sequential> up_, down_;  // x -> d_1 -> d_2 ...; z_i -> features

@@ -255,11 +255,11 @@ class TopDownVae final : public HierarchicalModel {
     return posterior(c, top(), bottom_up(c, x)[resolutions_.size() - 1], start(c, x.shape()[0]));
   }
 
-  Pass infer(const Context& c, Var x, Index samples, Code code) const override {
+  Pass infer(const Context& c, Var x, Index samples, const Drawing& how) const override {
     Features features = bottom_up(c, x);
     if (samples > 1)
       for (std::size_t r = 0; r < resolutions_.size(); ++r) features[r] = ad::repeat_rows(features[r], samples);
-    return top_down(c, x.shape()[0] * samples, FromFeatures(*this, c, features, code));
+    return top_down(c, x.shape()[0] * samples, FromFeatures(*this, c, features, how));
   }
 
   Pass top_down(const Context& c, Index rows, const Source& source) const override {
@@ -299,18 +299,18 @@ class TopDownVae final : public HierarchicalModel {
   // z_i ~ q(z_i | features of x, state).
   class FromFeatures final : public Source {
    public:
-    FromFeatures(const TopDownVae& model, const Context& c, const Features& features, Code code)
-        : model_(model), c_(c), features_(features), code_(code) {}
+    FromFeatures(const TopDownVae& model, const Context& c, const Features& features, const Drawing& how)
+        : model_(model), c_(c), features_(features), how_(how) {}
     Stochastic layer(std::size_t i, const DiagonalNormal& p, Var state) const override {
       const DiagonalNormal q = model_.posterior(c_, i, features_[model_.down_[i].resolution], state);
-      return {draw(c_, q, i, code_), q, p};
+      return {draw(c_, q, i, how_), q, p};
     }
 
    private:
     const TopDownVae& model_;
     const Context& c_;
     const Features& features_;
-    Code code_;
+    const Drawing& how_;
   };
 
   ImageShape data_;

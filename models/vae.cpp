@@ -34,7 +34,7 @@ class Vae final : public GaussianLatentModel {
     const Var z = q.rsample(c.key.fold("z"));
     const Var distortion = -mean(p_x().log_prob(c, z, batch.x));         // -E_q log p(x | z)
     const Var rate = mean(kl(c, q, z));                                  // KL(q(z | x) || p(z))
-    const Var counted = free_bits_ > 0 ? with_free_bits(q, p_z(), free_bits_) : rate;
+    const Var counted = free_bits_ > 0 ? with_free_bits(c, q, p_z(), free_bits_) : rate;
     const Real weight = static_cast<Real>(kl_weight_.at(progress));
     return {weight == 1 ? distortion + counted : distortion + weight * counted, {{"reconstruction", -distortion}, {"kl", rate}}};
   }

@@ -25,7 +25,7 @@ Condition::Condition(const ConditionConfig& config, const DataSpec& data, Parame
   if (config.by != "concat") embedding_.emplace(p / "embedding", raw_width_, width_);
 }
 
-Var Condition::operator()(const Context& c, const Minibatch& given) const {
+Var Condition::raw(const Context& c, const Minibatch& given) const {
   Var raw = given.conditions;
   if (config_.on == "labels") {
     const Index count = std::ssize(given.labels);
@@ -39,7 +39,7 @@ Var Condition::operator()(const Context& c, const Minibatch& given) const {
     }
   }
   AD_CHECK(bool(raw) && raw.shape()[1] == raw_width_, "condition", cat("the batch lacks its ", raw_width_, " conditions"));
-  return embedding_ ? (*embedding_)(c, raw) : raw;
+  return raw;
 }
 
 std::string Condition::describe() const { return cat("told the ", config_.on, " by ", config_.by); }

@@ -16,6 +16,12 @@ struct ConditionConfig {
   void fields(Fields& f);
 };
 
+/// What a network is told of the context's condition [B, n], in one of two ways.
+struct Telling {
+  Index beside = 0;  ///< n numbers beside its inputs
+  Index film = 0;    ///< n numbers that modulate its hidden layers
+};
+
 /// Labels as one-hot rows or learned vectors; real conditions as they are or through a linear layer.
 class Condition {
  public:
@@ -23,9 +29,14 @@ class Condition {
   Condition(const ConditionConfig& config, const DataSpec& data, ad::Parameters p);
 
   /// [B, width()]. Throws Error when the batch has no labels (conditions), or one outside of the classes.
-  Var operator()(const Context& c, const Minibatch& given) const;
+  Var operator()(const Context& c, const Minibatch& given) const { return of_raw(c, raw(c, given)); }
+  /// The same in two steps: one-hot rows or real numbers, [B, raw_width()], and what the networks are told of them.
+  Var raw(const Context& c, const Minibatch& given) const;
+  Var of_raw(const Context& c, Var raw) const { return embedding_ ? (*embedding_)(c, raw) : raw; }
   Index width() const { return width_; }
-  Index film_width() const { return config_.by == "film" ? width_ : 0; }
+  Index raw_width() const { return raw_width_; }
+  /// How a network learns of it.
+  Telling telling() const { return config_.by == "film" ? Telling{.film = width_} : Telling{.beside = width_}; }
   Conditioning kind() const { return config_.on == "labels" ? Conditioning::labels : Conditioning::conditions; }
   std::string describe() const;
 

@@ -1,6 +1,7 @@
 #include "models/parts/distributions.hpp"
 
 #include "autodiff/elementwise.hpp"
+#include "autodiff/shape_ops.hpp"
 
 namespace vaezoo {
 namespace {
@@ -51,6 +52,13 @@ Var DiagonalNormal::entropy() const {
 }
 
 DiagonalNormal DiagonalNormal::detached() const { return {stop_gradient(mean), stop_gradient(log_variance)}; }
+
+DiagonalNormal normal_of(Var h) { return {chunk(h, 2, 0), chunk(h, 2, 1)}; }
+
+DiagonalNormal repeat_rows(const DiagonalNormal& q, Index samples) {
+  if (samples == 1) return q;
+  return {ad::repeat_rows(q.mean, samples), ad::repeat_rows(q.log_variance, samples)};
+}
 
 Var kl_per_dimension(const DiagonalNormal& q, StandardNormal) { return map("kl_per_dimension", kl_to_standard, q.mean, q.log_variance); }
 

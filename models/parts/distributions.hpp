@@ -28,6 +28,12 @@ struct DiagonalNormal {
   DiagonalNormal detached() const;  ///< the same numbers, constant for the gradient
 };
 
+/// The normal whose means, then log variances, are the halves of a head's numbers h [B, 2 Z].
+DiagonalNormal normal_of(Var h);
+
+/// Each row `samples` times, neighbouring: [B, Z] -> [B samples, Z].
+DiagonalNormal repeat_rows(const DiagonalNormal& q, Index samples);
+
 /// Of each of N codes under each of K normals: log_weight_k + log N(z_n; mean_k, diag variance_k), [N, Z] and [K, Z] in, [N, K]
 /// out, with nothing of size N K Z in between.   log_weight: [K]
 Var log_prob_table(Var z, const DiagonalNormal& components, Var log_weight);

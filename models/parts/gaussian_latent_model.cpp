@@ -25,21 +25,54 @@ void GaussianLatentConfig::fields(Fields& f) {
 
 ImageShape image_shape(const DataSpec& data) { return {data.height, data.width, data.channels}; }
 
-Encoder::Encoder(const NetworkConfig& config, const DataSpec& data, Index width, Parameters p)
-    : network_(make_encoder_network(config, image_shape(data), p)), head_(p / "head", network_->outputs().size(), width) {}
+Encoder::Encoder(const NetworkConfig& config, const DataSpec& data, Index width, Parameters p, Telling told)
+    : shape_(image_shape(data)), beside_(told.beside > 0), every_pixel_(config.convolutional()),
+      network_(make_encoder_network(config, beside_ ? shape_beside(shape_, told.beside, every_pixel_) : shape_, p, told.film)),
+      head_(p / "head", network_->outputs().size(), width) {}
 
-Decoder::Decoder(const NetworkConfig& network, const LikelihoodConfig& likelihood, Index latent_dim, const DataSpec& data, Parameters p)
-    : likelihood_(make_likelihood(likelihood, data.size(), data.unit_interval, p / "likelihood")),
-      network_(make_decoder_network(network, {1, 1, latent_dim}, image_shape(data), likelihood_->outputs() / data.size(), p)) {}
+Var Encoder::operator()(const Context& c, Var x) const {
+  return head_(c, (*network_)(c, beside_ ? beside(x, c.condition, shape_, every_pixel_) : x));
+}
 
-GaussianLatentModel::GaussianLatentModel(const GaussianLatentConfig& config, const DataSpec& data, Parameters p)
+Decoder::Decoder(const NetworkConfig& network, const LikelihoodConfig& likelihood, Index latent_dim, const DataSpec& data, Parameters p, Telling told)
+    : beside_(told.beside > 0),
+      likelihood_(make_likelihood(likelihood, data.size(), data.unit_interval, p / "likelihood")),
+      network_(make_decoder_network(network, {1, 1, latent_dim + told.beside}, image_shape(data), likelihood_->outputs() / data.size(), p, told.film)) {}
+
+Var Decoder::outputs(const Context& c, Var z) const { return (*network_)(c, beside_ ? concat({z, c.condition}, 1) : z); }
+
+GaussianLatentModel::GaussianLatentModel(const GaussianLatentConfig& config, const DataSpec& data, Parameters p, const ConditionConfig* condition)
     : latent_dim_(config.latent_dim),
-      q_(config.encoder, data, 2 * config.latent_dim, p / "encoder"),
-      p_(config.decoder, config.likelihood, config.latent_dim, data, p / "decoder"),
-      prior_(make_prior(config.prior, latent_dim_, data, [this](const Context& c, Var x) { return q_z(c, x); }, p / "prior")),
-      estimator_(config.estimator) {}
+      condition_(condition == nullptr ? std::nullopt : std::make_optional<Condition>(*condition, data, p / "condition")),
+      q_(config.encoder, data, 2 * config.latent_dim, p / "encoder", condition_ ? condition_->telling() : Telling{}),
+      p_(config.decoder, config.likelihood, config.latent_dim, data, p / "decoder", condition_ ? condition_->telling() : Telling{}),
+      prior_(make_prior(config.prior, latent_dim_, data, [this](const Context& c, Var x) { return q_z(beside_pseudo_inputs(c), x); }, p / "prior",
+                        condition_ ? condition_->width() : 0)),
+      standard_prior_(config.prior.name == "standard_normal"),
+      estimator_(config.estimator) {
+  if (condition_ && prior_->initial_examples() > 0)
+    pseudo_conditions_ = &p.add_buffer("prior/pseudo_conditions", {prior_->initial_examples(), condition_->raw_width()}, 0);
+}
 
-DiagonalNormal normal_of(Var h) { return {chunk(h, 2, 0), chunk(h, 2, 1)}; }
+Context GaussianLatentModel::told(const Context& c, const Minibatch& given) const {
+  Context other = c;
+  if (condition_) other.condition = (*condition_)(c, given);
+  return other;
+}
+
+/// A pseudo-input keeps the condition of the example that it started from.
+Context GaussianLatentModel::beside_pseudo_inputs(const Context& c) const {
+  Context other = c;
+  if (condition_) other.condition = condition_->of_raw(c, c.tape.constant(pseudo_conditions_->shape(), pseudo_conditions_->value()));
+  return other;
+}
+
+void GaussianLatentModel::initialize(const Context& c, const Minibatch& examples) {
+  prior_->initialize(c, examples.x);
+  if (pseudo_conditions_ == nullptr) return;
+  const std::span<const Real> y = condition_->raw(c, examples).value();
+  std::ranges::copy(y.first(std::min(y.size(), pseudo_conditions_->value().size())), pseudo_conditions_->value().begin());
+}
 
 DiagonalNormal GaussianLatentModel::q_z(const Context& c, Var x) const { return normal_of(q_(c, x)); }
 
@@ -48,15 +81,10 @@ Var GaussianLatentModel::kl(const Context& c, const DiagonalNormal& q, Var z) co
 }
 
 ImportanceSamples GaussianLatentModel::draw(const Context& c, Var x, Index samples) const {
-  const Index rows = x.shape()[0] * samples;
-  const std::span<Real> factors(c.tape.scratch(rows), static_cast<std::size_t>(rows));
-  std::ranges::fill(factors, Real(1));
-  const DiagonalNormal q = normal_of(scale_gradient(repeat_rows(q_(c, x), samples), factors));  // [B K, Z]
-  const Var z = q.rsample(c.key.fold("z"));
-  const auto per_example = [&](Var v) { return reshape(v, {x.shape()[0], samples}); };
-  const Var log_p_x = per_example(p_.log_prob(c, z, x)), log_p_z = per_example(p_z().log_prob(c, z));
-  const Var log_q_z = per_example((estimator_.through_z_alone() ? q.detached() : q).log_prob(z));
-  return {log_p_x, log_p_z, log_q_z, log_p_x + log_p_z - log_q_z, factors};
+  const Draws draws = vaezoo::draw(c, q_(c, x), samples, estimator_);
+  Context each = c;
+  if (c.condition) each.condition = repeat_rows(c.condition, samples);
+  return {draws, p_.log_prob(each, draws.z, x), p_z().log_prob(each, draws.z)};
 }
 
 void GaussianLatentModel::require_kl_per_dimension(double free_bits) const {
@@ -66,29 +94,30 @@ void GaussianLatentModel::require_kl_per_dimension(double free_bits) const {
 }
 
 std::string GaussianLatentModel::describe_parts() const {
-  return cat("; ", p_.likelihood().describe(), p_z().closed_form_kl() ? "" : cat("; ", p_z().describe()),
-             estimator_.through_z_alone() ? cat("; gradient estimator ", estimator_.name) : "");
+  return cat(condition_ ? cat("; ", condition_->describe()) : "", "; ", p_.likelihood().describe(),
+             standard_prior_ ? "" : cat("; ", p_z().describe()), estimator_.through_z_alone() ? cat("; gradient estimator ", estimator_.name) : "");
 }
 
-ElboTerms GaussianLatentModel::elbo(const Context& c, const Minibatch& batch, Code code) const {
+ElboTerms GaussianLatentModel::elbo(const Context& context, const Minibatch& batch, Code code) const {
+  const Context c = told(context, batch);
   const DiagonalNormal q = q_z(c, batch.x);
   const Var drawn = code == Code::mean && p_z().closed_form_kl() ? q.mean : q.rsample(c.key.fold("z"));  // an estimated KL needs a draw
-  return {p_.log_prob(c, code == Code::mean ? q.mean : drawn, batch.x), p_z().kl(c, q, drawn), p_z().kl_per_dimension(q)};
+  return {p_.log_prob(c, code == Code::mean ? q.mean : drawn, batch.x), p_z().kl(c, q, drawn), p_z().kl_per_dimension(c, q)};
 }
 
 Var GaussianLatentModel::log_weights(const Context& c, const Minibatch& batch, Index samples) const {
-  return draw(c, batch.x, samples).log_w;
+  return draw(told(c, batch), batch.x, samples).log_w;
 }
 
-Var GaussianLatentModel::encode(const Context& c, const Minibatch& batch) const { return q_z(c, batch.x).mean; }
-Var GaussianLatentModel::decode(const Context& c, Var z, const Minibatch&) const { return p_.mean(c, z); }
-Var GaussianLatentModel::sample_x(const Context& c, Var z, const Minibatch&) const { return p_.sample(c, z); }
-Var GaussianLatentModel::sample_prior(const Context& c, Index count, const Minibatch&) const {
-  return p_z().sample(c, count);
+Var GaussianLatentModel::encode(const Context& c, const Minibatch& batch) const { return q_z(told(c, batch), batch.x).mean; }
+Var GaussianLatentModel::decode(const Context& c, Var z, const Minibatch& given) const { return p_.mean(told(c, given), z); }
+Var GaussianLatentModel::sample_x(const Context& c, Var z, const Minibatch& given) const { return p_.sample(told(c, given), z); }
+Var GaussianLatentModel::sample_prior(const Context& c, Index count, const Minibatch& given) const {
+  return p_z().sample(told(c, given), count);
 }
 
-Var with_free_bits(const DiagonalNormal& q, const Prior& p, double free_bits) {
-  const Var per_dimension = mean(p.kl_per_dimension(q), {0});  // [Z]
+Var with_free_bits(const Context& c, const DiagonalNormal& q, const Prior& p, double free_bits) {
+  const Var per_dimension = mean(p.kl_per_dimension(c, q), {0});  // [Z]
   return sum(maximum(per_dimension, q.mean.tape().constant(per_dimension.shape(), static_cast<Real>(free_bits))));
 }
 

@@ -2,8 +2,10 @@
 // The parts that most VAEs share: q(z | x) = N(mean(x), diag variance(x)), a prior p(z) and a decoder with a likelihood.
 // A variant adds its objective.
 #include <memory>
+#include <optional>
 
 #include "models/model.hpp"
+#include "models/parts/condition.hpp"
 #include "models/parts/importance_bounds.hpp"
 #include "models/parts/likelihoods.hpp"
 #include "models/parts/networks.hpp"
@@ -28,25 +30,25 @@ struct GaussianLatentConfig : AutoencoderConfig {
 
 ImageShape image_shape(const DataSpec& data);
 
-/// The normal whose means, then log variances, are the halves of a head's numbers h [B, 2 Z].
-DiagonalNormal normal_of(Var h);
-
-/// x -> network -> linear head of `width` numbers.
+/// x -> network -> linear head of `width` numbers; of a conditional model x and the context's condition.
 class Encoder {
  public:
-  Encoder(const NetworkConfig& config, const DataSpec& data, Index width, ad::Parameters p);
-  Var operator()(const Context& c, Var x) const { return head_(c, (*network_)(c, x)); }
+  Encoder(const NetworkConfig& config, const DataSpec& data, Index width, ad::Parameters p, Telling told = {});
+  Var operator()(const Context& c, Var x) const;
 
  private:
+  ImageShape shape_;
+  bool beside_, every_pixel_;
   std::unique_ptr<Network> network_;
   ad::Linear head_;
 };
 
-/// z -> network -> likelihood.
+/// z -> network -> likelihood; of a conditional model z and the context's condition, of as many rows.
 class Decoder {
  public:
   /// Throws ConfigError when the network or the likelihood does not fit the data.
-  Decoder(const NetworkConfig& network, const LikelihoodConfig& likelihood, Index latent_dim, const DataSpec& data, ad::Parameters p);
+  Decoder(const NetworkConfig& network, const LikelihoodConfig& likelihood, Index latent_dim, const DataSpec& data, ad::Parameters p,
+          Telling told = {});
 
   /// log p(x | z) of each row of z, for x of as many rows or of one row for some neighbouring rows of z.
   Var log_prob(const Context& c, Var z, Var x) const { return likelihood_->log_prob(c, outputs(c, z), x); }
@@ -55,8 +57,9 @@ class Decoder {
   const Likelihood& likelihood() const { return *likelihood_; }
 
  private:
-  Var outputs(const Context& c, Var z) const { return (*network_)(c, z); }
+  Var outputs(const Context& c, Var z) const;
 
+  bool beside_;
   std::unique_ptr<Likelihood> likelihood_;
   std::unique_ptr<Network> network_;
 };
@@ -70,15 +73,19 @@ class GaussianLatentModel : public Model {
   Var sample_x(const Context& c, Var z, const Minibatch& given) const final;
   Var sample_prior(const Context& c, Index count, const Minibatch& given) const final;
   Index initial_examples() const final { return prior_->initial_examples(); }
-  void initialize(const Context& c, const Minibatch& examples) final { prior_->initialize(c, examples.x); }
+  void initialize(const Context& c, const Minibatch& examples) final;
+  Conditioning conditioning() const final { return condition_ ? condition_->kind() : Conditioning::none; }
   Index latent_dim() const final { return latent_dim_; }
   bool has_density() const final { return true; }
   bool discrete() const final { return p_.likelihood().discrete(); }
   bool binary() const final { return p_.likelihood().binary(); }
 
  protected:
-  GaussianLatentModel(const GaussianLatentConfig& config, const DataSpec& data, ad::Parameters p);
+  /// With a condition y everything is told it: q(z | x, y), p(x | z, y), and a prior that asks. Contexts then have it, see told().
+  GaussianLatentModel(const GaussianLatentConfig& config, const DataSpec& data, ad::Parameters p, const ConditionConfig* condition = nullptr);
 
+  /// The context with what the model is told of a batch; of a model without a condition the context itself.
+  Context told(const Context& c, const Minibatch& given) const;
   DiagonalNormal q_z(const Context& c, Var x) const;   ///< q(z | x)
   const Decoder& p_x() const { return p_; }            ///< p(x | z)
   const Prior& p_z() const { return *prior_; }         ///< p(z)
@@ -91,21 +98,25 @@ class GaussianLatentModel : public Model {
   ImportanceSamples draw(const Context& c, Var x, Index samples) const;
   /// Free bits need the KL of each dimension. Throws ConfigError when the prior or the estimator leaves none.
   void require_kl_per_dimension(double free_bits) const;
-  /// "; Bernoulli on logits", and prior and estimator where they are not the plain ones.
+  /// "; Bernoulli on logits", and condition, prior and estimator where they are not the plain ones.
   std::string describe_parts() const;
 
  private:
+  Context beside_pseudo_inputs(const Context& c) const;
 
   Index latent_dim_;
+  std::optional<Condition> condition_;
+  ad::Parameter* pseudo_conditions_ = nullptr;  // of a VampPrior's pseudo-inputs, in a conditional model
   Encoder q_;
   Decoder p_;
   std::unique_ptr<Prior> prior_;
+  bool standard_prior_;
   Estimator estimator_;
 };
 
 /// The KL with free bits, one number: each dimension's mean over the batch counts as at least `free_bits` nats, so that the model
 /// has nothing to gain from collapsing it (Kingma et al. 2016, eq. 15 with groups of one). For the objective; what is reported is
 /// the KL itself. The prior must have a KL per dimension.
-Var with_free_bits(const DiagonalNormal& q, const Prior& p, double free_bits);
+Var with_free_bits(const Context& c, const DiagonalNormal& q, const Prior& p, double free_bits);
 
 }  // namespace vaezoo

@@ -1,9 +1,10 @@
 #include "models/parts/hierarchical_model.hpp"
 
+#include <algorithm>
+
 #include "autodiff/elementwise.hpp"
 #include "autodiff/reduce.hpp"
 #include "autodiff/shape_ops.hpp"
-#include "models/parts/importance_bounds.hpp"
 
 namespace vaezoo {
 
@@ -40,6 +41,9 @@ void HierarchicalConfig::fields(Fields& f) {
   f.require("free_bits", free_bits == 0 || prior.name == "standard_normal",
             cat("count the KL of each dimension, and with prior ", prior.name,
                 " the KL of the top layer does not fall into dimensions; set 0, or prior standard_normal"));
+  estimator.visit(f);
+  f.require("free_bits", free_bits == 0 || !estimator.through_z_alone(),
+            cat("count the KL in closed form, and estimator ", estimator.name, " takes log q - log p at what was drawn; set 0, or estimator standard"));
 }
 
 // Draws what is not given from the prior.
@@ -62,6 +66,16 @@ class HierarchicalModel::FromPrior final : public Source {
   std::size_t keep_;
 };
 
+// The codes of another pass.
+class HierarchicalModel::Given final : public Source {
+ public:
+  explicit Given(const Pass& pass) : pass_(pass) {}
+  Stochastic layer(std::size_t i, const DiagonalNormal& p, Var) const override { return {pass_.layers[i].z, {}, p}; }
+
+ private:
+  const Pass& pass_;
+};
+
 HierarchicalModel::HierarchicalModel(const HierarchicalConfig& config, std::vector<LayerShape> layers, Inference inference,
                                      const DataSpec& data, Parameters p)
     : config_(config),
@@ -82,22 +96,43 @@ HierarchicalModel::HierarchicalModel(const HierarchicalConfig& config, std::vect
   prior_ = make_prior(config.prior, layers_.back().size(), data, std::move(q), p / "prior");
 }
 
-Var HierarchicalModel::draw(const Context& c, const DiagonalNormal& q, std::size_t i, Code code) {
-  return code == Code::mean ? q.mean : q.rsample(c.key.fold("z").fold(i));
+Var HierarchicalModel::draw(const Context& c, const DiagonalNormal& q, std::size_t i, const Drawing& how) {
+  if (how.given != nullptr) return how.given->layers[i].z;
+  return how.code == Code::mean ? q.mean : q.rsample(c.key.fold("z").fold(i));
+}
+
+/// An inference whose gradient is the estimator's. Through z alone: log q is taken of the codes that were drawn, by networks whose
+/// weights are constant, so that what q of one layer makes of the codes of another still counts. For dreg the densities look at the
+/// codes through `factors`, [N], while what a code passes on to the drawing of others is not multiplied: they count once on every way.
+Pass HierarchicalModel::infer_for_gradient(const Context& c, Var x, Index samples, std::span<Real> factors) const {
+  Pass pass = infer(c, x, samples, {});
+  if (!config_.estimator.through_z_alone()) return pass;
+  Context again = c;
+  again.again = true;
+  if (config_.estimator.doubly_reparameterized() && samples > 1) {
+    for (std::size_t i = 0; i < layers_.size(); ++i) pass.layers[i].z = scale_gradient(pass.layers[i].z, factors);
+    const Pass densities = top_down(again, x.shape()[0] * samples, Given(pass));
+    for (std::size_t i = 0; i < layers_.size(); ++i) pass.layers[i].p = densities.layers[i].p;
+    pass.h = densities.h;
+  }
+  const FrozenParameters frozen(c.tape);
+  const Pass constant = infer(again, x, samples, {.given = &pass});
+  for (std::size_t i = 0; i < layers_.size(); ++i) pass.layers[i].q = constant.layers[i].q;
+  return pass;
 }
 
 /// What q(z_i | ...) costs in each dimension, [N, Z_i]; empty where the prior does not fall into dimensions. At the means, which
 /// nothing was drawn for, it is the KL in either kind of inference.
-Var HierarchicalModel::kl_of(const Pass& pass, std::size_t i, Code code) const {
+Var HierarchicalModel::kl_of(const Context& c, const Pass& pass, std::size_t i, Code code) const {
   const Stochastic& s = pass.layers[i];
-  if (i == top()) return prior_->kl_per_dimension(s.q);
+  if (i == top()) return prior_->kl_per_dimension(c, s.q);
   if (inference_ == Inference::top_down || code == Code::mean) return kl_per_dimension(s.q, s.p);
   return log_ratio_per_dimension(s.q, s.p, s.z);
 }
 
-/// Its sum, [N].
+/// Its sum, [N]; where there is none, log q - log p at z.
 Var HierarchicalModel::rate_of(const Context& c, const Pass& pass, std::size_t i, Var kl) const {
-  return kl ? sum(kl, 1) : prior_->kl(c, pass.layers[i].q, pass.layers[i].z);
+  return kl ? sum(kl, 1) : log_ratio_of(c, pass, i);
 }
 
 /// log q(z_i | ...) - log p(z_i | ...), [N].
@@ -125,12 +160,12 @@ void HierarchicalModel::report(Objective& o, const Context& c, std::span<const V
 Objective HierarchicalModel::objective(const Context& c, const Position& progress, const Minibatch& batch) const {
   const Real beta = static_cast<Real>(config_.kl_weight.at(progress));
   if (config_.samples > 1) return importance_weighted(c, beta, batch);
-  const Pass pass = infer(c, batch.x, 1, Code::sample);                          // z_i ~ q(z_i | ...)
+  const Pass pass = infer_for_gradient(c, batch.x, 1, {});                       // z_i ~ q(z_i | ...)
   const Var distortion = -mean(likelihood_->log_prob(c, pass.h, batch.x));       // -E_q log p(x | z)
   std::array<Var, Pass::kMaxLayers> rates;                                       // E_q KL(q(z_i | ...) || p(z_i | z_i+1 ...))
   Var rate, counted_rate;
   for (std::size_t i = 0; i < layers_.size(); ++i) {
-    const Var kl = kl_of(pass, i, Code::sample);
+    const Var kl = config_.estimator.through_z_alone() ? Var() : kl_of(c, pass, i, Code::sample);
     rates[i] = mean(rate_of(c, pass, i, kl));
     const Var costs = counted(kl, i, rates[i]);
     rate = rate ? rate + rates[i] : rates[i];
@@ -143,7 +178,8 @@ Objective HierarchicalModel::objective(const Context& c, const Position& progres
 
 Objective HierarchicalModel::importance_weighted(const Context& c, Real beta, const Minibatch& batch) const {
   const Index samples = config_.samples;
-  const Pass pass = infer(c, batch.x, samples, Code::sample);
+  const std::span<Real> factors = unit_factors(c.tape, batch.x.shape()[0] * samples);
+  const Pass pass = infer_for_gradient(c, batch.x, samples, factors);
   const Var log_p_x = likelihood_->log_prob(c, pass.h, ad::repeat_rows(batch.x, samples));  // log p(x | z_k)
   std::array<Var, Pass::kMaxLayers> rates;
   Var log_q_p;                                                                              // log q(z_k | x) - log p(z_k)
@@ -153,17 +189,21 @@ Objective HierarchicalModel::importance_weighted(const Context& c, Real beta, co
     log_q_p = log_q_p ? log_q_p + log_ratio : log_ratio;
   }
   const Var log_w = reshape(log_p_x - beta * log_q_p, {-1, samples});
+  // The bound weighs draw k by w~_k. Its -beta log q costs the encoder -beta w~_k times the score, which is by the reparameterisation
+  // -beta (w~_k - w~_k^2) times the gradient through z_k: so that gradient counts w~_k (1 - beta + beta w~_k).
+  if (config_.estimator.doubly_reparameterized())
+    std::ranges::copy(((1 - beta) + beta * softmax(stop_gradient(log_w))).value(), factors.begin());
   Objective o{-mean(log_mean_exp(log_w)), {{"reconstruction", mean(log_p_x)}, {"kl", mean(log_q_p)}}};
   report(o, c, std::span(rates).first(layers_.size()), beta);
   return o;
 }
 
 ElboTerms HierarchicalModel::elbo(const Context& c, const Minibatch& batch, Code code) const {
-  const Pass pass = infer(c, batch.x, 1, code);
+  const Pass pass = infer(c, batch.x, 1, {code});
   std::array<Var, Pass::kMaxLayers> kl;
   Var rate;
   for (std::size_t i = 0; i < layers_.size(); ++i) {
-    kl[i] = kl_of(pass, i, code);
+    kl[i] = kl_of(c, pass, i, code);
     const Var r = rate_of(c, pass, i, kl[i]);
     rate = rate ? rate + r : r;
   }
@@ -172,7 +212,7 @@ ElboTerms HierarchicalModel::elbo(const Context& c, const Minibatch& batch, Code
 }
 
 Var HierarchicalModel::log_weights(const Context& c, const Minibatch& batch, Index samples) const {
-  const Pass pass = infer(c, batch.x, samples, Code::sample);
+  const Pass pass = infer(c, batch.x, samples, {});
   Var log_w = likelihood_->log_prob(c, pass.h, ad::repeat_rows(batch.x, samples));
   for (std::size_t i = 0; i < layers_.size(); ++i) log_w = log_w - log_ratio_of(c, pass, i);
   return reshape(log_w, {batch.x.shape()[0], samples});
@@ -189,7 +229,7 @@ Pass HierarchicalModel::generate(const Context& c, Index rows, Var z, std::size_
   return top_down(c, rows, FromPrior(*this, c, rows, z, keep));
 }
 
-Var HierarchicalModel::encode(const Context& c, const Minibatch& batch) const { return joined(infer(c, batch.x, 1, Code::mean)); }
+Var HierarchicalModel::encode(const Context& c, const Minibatch& batch) const { return joined(infer(c, batch.x, 1, {Code::mean})); }
 Var HierarchicalModel::decode(const Context& c, Var z, const Minibatch&) const {
   return likelihood_->mean(generate(c, z.shape()[0], z, 0).h);
 }
@@ -207,7 +247,7 @@ std::string HierarchicalModel::describe() const {
   const std::string weight = config_.kl_weight.name == "constant" ? "1" : config_.kl_weight.name;
   const std::string free = config_.free_bits > 0 ? cat(", free bits ", config_.free_bits) : "";
   return cat(config_.samples > 1 ? cat("-log 1/K sum_k w_k, K ", config_.samples) : std::string("-log p(x|z) + sum of KLs"),
-             ", KL weight ", weight, free, "; ", structure(), "; ", prior_->describe(), "; ", likelihood_->describe());
+             ", KL weight ", weight, free, config_.estimator.through_z_alone() ? cat(", gradient estimator ", config_.estimator.name) : "", "; ", structure(), "; ", prior_->describe(), "; ", likelihood_->describe());
 }
 
 NormalHead::NormalHead(Parameters p, Index inputs, Index dimensions, Variance variance)
@@ -225,11 +265,6 @@ DiagonalNormal precision_weighted(const DiagonalNormal& a, const DiagonalNormal&
   const auto log_variance = [](auto la, auto lb) { return la - softplus(la - lb); };
   return {map("precision_weighted_mean", mean, a.mean, a.log_variance, b.mean, b.log_variance),
           map("precision_weighted_log_variance", log_variance, a.log_variance, b.log_variance)};
-}
-
-DiagonalNormal repeat_rows(const DiagonalNormal& q, Index samples) {
-  if (samples == 1) return q;
-  return {ad::repeat_rows(q.mean, samples), ad::repeat_rows(q.log_variance, samples)};
 }
 
 }  // namespace vaezoo

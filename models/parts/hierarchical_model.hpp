@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "models/model.hpp"
+#include "models/parts/importance_bounds.hpp"
 #include "models/parts/likelihoods.hpp"
 #include "models/parts/priors.hpp"
 
@@ -21,6 +22,7 @@ struct HierarchicalConfig {
   KlSchedule kl_weight;
   double free_bits = 0;
   std::int64_t samples = 1;
+  Estimator estimator;
 
   void fields(Fields& f);
 };
@@ -46,6 +48,12 @@ struct Pass {
   Var h;  ///< the likelihood's numbers, [N, outputs]
 };
 
+/// How an inference comes by its codes: z_i ~ q or its mean, or those of another pass.
+struct Drawing {
+  Code code = Code::sample;
+  const Pass* given = nullptr;
+};
+
 /// Where the codes of a pass from the top to x come from.
 class Source {
  public:
@@ -57,6 +65,8 @@ class Source {
 class HierarchicalModel : public Model {
  public:
   /// -ELBO with the weight of the KL and free bits; with `samples` = K > 1, -log 1/K sum_k w_k (Burda et al. 2016, eq. 8).
+  /// The estimators stl and dreg infer again with constant weights, which costs another pass or two. (Batch norm makes draws depend on
+  /// each other; dreg, which takes them for independent, is then unbiased in the limit of large batches alone.)
   Objective objective(const Context& c, const Position& progress, const Minibatch& batch) const final;
   ElboTerms elbo(const Context& c, const Minibatch& batch, Code code) const final;
   Var log_weights(const Context& c, const Minibatch& batch, Index samples) const final;
@@ -84,8 +94,8 @@ class HierarchicalModel : public Model {
   HierarchicalModel(const HierarchicalConfig& config, std::vector<LayerShape> layers, Inference inference, const DataSpec& data,
                     ad::Parameters p);
 
-  /// z ~ q(z | x), `samples` draws for each example side by side (N = B samples), or means; and p(x | z) of them.
-  virtual Pass infer(const Context& c, Var x, Index samples, Code code) const = 0;
+  /// z ~ q(z | x), `samples` draws for each example side by side (N = B samples), or as `how` says; and p(x | z) of them.
+  virtual Pass infer(const Context& c, Var x, Index samples, const Drawing& how) const = 0;
   /// From z_L down to p(x | z); N rows.
   virtual Pass top_down(const Context& c, Index rows, const Source& source) const = 0;
   /// q(z_L | x), where that is a function of x: what a VampPrior asks for.
@@ -93,21 +103,23 @@ class HierarchicalModel : public Model {
   /// The inference, for describe().
   virtual std::string structure() const = 0;
 
-  /// z_i ~ q, or the mean of q.
-  static Var draw(const Context& c, const DiagonalNormal& q, std::size_t i, Code code);
+  /// z_i.
+  static Var draw(const Context& c, const DiagonalNormal& q, std::size_t i, const Drawing& how);
   std::size_t top() const { return layers_.size() - 1; }
   const std::vector<LayerShape>& layers() const { return layers_; }
   const Likelihood& likelihood() const { return *likelihood_; }
 
  private:
   class FromPrior;
+  class Given;
 
   Pass generate(const Context& c, Index rows, Var z, std::size_t keep) const;
   Var joined(const Pass& pass) const;
-  Var kl_of(const Pass& pass, std::size_t i, Code code) const;
+  Var kl_of(const Context& c, const Pass& pass, std::size_t i, Code code) const;
   Var rate_of(const Context& c, const Pass& pass, std::size_t i, Var kl) const;
   Var log_ratio_of(const Context& c, const Pass& pass, std::size_t i) const;
   Var counted(Var kl, std::size_t i, Var rate) const;
+  Pass infer_for_gradient(const Context& c, Var x, Index samples, std::span<Real> factors) const;
   Objective importance_weighted(const Context& c, Real beta, const Minibatch& batch) const;
   void report(Objective& o, const Context& c, std::span<const Var> rates, Real beta) const;
 
@@ -138,8 +150,5 @@ class NormalHead {
 
 /// The normalised product of two diagonal normals: precisions add up, means are weighted by them (Sonderby et al. 2016).
 DiagonalNormal precision_weighted(const DiagonalNormal& a, const DiagonalNormal& b);
-
-/// Each row `samples` times, neighbouring.
-DiagonalNormal repeat_rows(const DiagonalNormal& q, Index samples);
 
 }  // namespace vaezoo

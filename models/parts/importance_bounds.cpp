@@ -5,6 +5,7 @@
 
 #include "autodiff/elementwise.hpp"
 #include "autodiff/reduce.hpp"
+#include "autodiff/shape_ops.hpp"
 
 namespace vaezoo {
 
@@ -14,6 +15,26 @@ void Estimator::visit(Fields& f) {
   f.choice("estimator", name, {"standard", "stl", "dreg"},
            "gradient for the encoder: standard; stl: through z alone; dreg: through z alone with squared weights (one draw: stl)");
 }
+
+std::span<Real> unit_factors(Tape& tape, Index rows) {
+  const std::span<Real> factors(tape.scratch(rows), static_cast<std::size_t>(rows));
+  std::ranges::fill(factors, Real(1));
+  return factors;
+}
+
+Draws draw(const Context& c, Var head, Index samples, const Estimator& estimator) {
+  const std::span<Real> factors = unit_factors(c.tape, head.shape()[0] * samples);
+  const DiagonalNormal q = normal_of(scale_gradient(ad::repeat_rows(head, samples), factors));  // [B K, Z]
+  const Var z = q.rsample(c.key.fold("z"));
+  return {z, (estimator.through_z_alone() ? q.detached() : q).log_prob(z), samples, factors};
+}
+
+ImportanceSamples::ImportanceSamples(const Draws& draws, Var log_p_x_given_z, Var log_p_of_z)
+    : log_p_x(reshape(log_p_x_given_z, {-1, draws.samples})),
+      log_p_z(reshape(log_p_of_z, {-1, draws.samples})),
+      log_q_z(reshape(draws.log_q_z, {-1, draws.samples})),
+      log_w(log_p_x + log_p_z - log_q_z),
+      encoder_factors(draws.encoder_factors) {}
 
 void ImportanceSamples::scale_encoder_gradient(Var factors) const {
   AD_CHECK(factors.size() == std::ssize(encoder_factors), "scale_encoder_gradient",

@@ -24,13 +24,30 @@ struct Estimator {
   bool doubly_reparameterized() const { return name == "dreg"; }
 };
 
-/// K draws of z for each example, and what their weights are made of; each [B, K] in nats.
+/// K draws of z ~ q for each example.
+struct Draws {
+  Var z;        ///< [B K, Z], those of an example neighbours
+  Var log_q_z;  ///< log q(z_k | x), [B K] in nats; constant in q's parameters where the estimator goes through z alone
+  Index samples;
+  std::span<Real> encoder_factors;  ///< [B K]: multiply the gradient that draw k sends to the encoder; 1 at first
+};
+
+/// [rows] factors of 1, for ad::scale_gradient: they may be set until the tape runs backward.
+std::span<Real> unit_factors(Tape& tape, Index rows);
+
+/// Draws with c.key from the normals whose means and log variances the encoder's head gives, [B, 2 Z].
+Draws draw(const Context& c, Var head, Index samples, const Estimator& estimator);
+
+/// Draws and what their weights are made of; each [B, K] in nats.
 struct ImportanceSamples {
+  /// log p(x | z) and log p(z) of each draw, [B K].
+  ImportanceSamples(const Draws& draws, Var log_p_x_given_z, Var log_p_of_z);
+
   Var log_p_x;  ///< log p(x | z_k)
   Var log_p_z;  ///< log p(z_k)
   Var log_q_z;  ///< log q(z_k | x)
   Var log_w;    ///< log p(x, z_k) - log q(z_k | x)
-  std::span<Real> encoder_factors;  ///< [B K]: multiply the gradient that draw k sends to the encoder; 1 at first
+  std::span<Real> encoder_factors;  ///< the draws'
 
   /// `factors` of any shape with B K elements in the order of the draws; their values count.
   void scale_encoder_gradient(Var factors) const;

@@ -20,13 +20,37 @@ class StandardNormalPrior final : public Prior {
   Var sample(const Context& c, Index count) const override {
     return StandardNormal{}.sample(c.tape, count, latent_dim_, c.key.fold("z"));
   }
-  Var kl_per_dimension(const DiagonalNormal& q) const override { return vaezoo::kl_per_dimension(q, StandardNormal{}); }
+  Var kl_per_dimension(const Context&, const DiagonalNormal& q) const override { return vaezoo::kl_per_dimension(q, StandardNormal{}); }
   Var kl(const Context&, const DiagonalNormal& q, Var) const override { return vaezoo::kl(q, StandardNormal{}); }
   bool closed_form_kl() const override { return true; }
   std::string describe() const override { return "standard normal prior"; }
 
  private:
   Index latent_dim_;
+};
+
+/// p(z | y): y is the context's condition, of as many rows as z or one for some neighbouring rows of z.
+class ConditionalPrior final : public Prior {
+ public:
+  ConditionalPrior(const std::vector<std::int64_t>& hidden, Index latent_dim, Index condition, Parameters p)
+      : network_(p, sizes(hidden, latent_dim, condition), Activation::relu) {}
+  Var log_prob(const Context& c, Var z) const override { return p_z(c).log_prob(z); }
+  Var sample(const Context& c, Index) const override { return p_z(c).detached().rsample(c.key.fold("z")); }
+  Var kl_per_dimension(const Context& c, const DiagonalNormal& q) const override { return vaezoo::kl_per_dimension(q, p_z(c)); }
+  Var kl(const Context& c, const DiagonalNormal& q, Var) const override { return vaezoo::kl(q, p_z(c)); }
+  bool closed_form_kl() const override { return true; }
+  std::string describe() const override { return "prior: a normal given y"; }
+
+ private:
+  DiagonalNormal p_z(const Context& c) const { return normal_of(network_(c, c.condition)); }
+  static std::vector<Index> sizes(const std::vector<std::int64_t>& hidden, Index latent_dim, Index condition) {
+    std::vector<Index> all{condition};
+    all.insert(all.end(), hidden.begin(), hidden.end());
+    all.push_back(2 * latent_dim);
+    return all;
+  }
+
+  Mlp network_;
 };
 
 /// log sum_k w_k N(z; mean_k, diag variance_k), and draws from it.
@@ -90,8 +114,10 @@ class VampPrior final : public Prior {
  private:
   DiagonalNormal components(const Context& c) const {
     const Var u = c.tape.parameter(pseudo_inputs_);
+    Context other = c;
+    other.key = c.key.fold("pseudo_inputs");
     // Data in [0, 1] have pseudo-inputs there, through the paper's "hardtanh"; real data have real ones.
-    return q_({c.tape, c.training, c.key.fold("pseudo_inputs")}, unit_interval_ ? clamp(u, 0, 1) : u);
+    return q_(other, unit_interval_ ? clamp(u, 0, 1) : u);
   }
   Var log_weight(const Context& c) const { return c.tape.constant({initial_examples()}, -std::log(static_cast<Real>(initial_examples()))); }
 
@@ -102,24 +128,30 @@ class VampPrior final : public Prior {
 
 }  // namespace
 
-Var Prior::kl_per_dimension(const DiagonalNormal&) const { return {}; }
+Var Prior::kl_per_dimension(const Context&, const DiagonalNormal&) const { return {}; }
 Var Prior::kl(const Context& c, const DiagonalNormal& q, Var z) const { return q.log_prob(z) - log_prob(c, z); }
 void Prior::initialize(const Context&, Var) {}
 
 void PriorConfig::visit(Fields& f, const char* key) {
-  f.one_of(key, name,
-           {{"standard_normal", "N(0, I); the KL in closed form", [](Fields&) {}},
-            {"mixture", "a trained mixture of diagonal normals; the KL from the sampled z", [this](Fields& g) {
-               g("components", mixture_components, "number of normals", between(1, 100'000));
-             }},
-            {"vampprior", "the mean of the posteriors of trained pseudo-inputs, which start as training examples; the KL from the sampled z",
-             [this](Fields& g) { g("components", pseudo_inputs, "number of pseudo-inputs", between(1, 100'000)); }}},
-           "p(z)");
+  std::vector<Alternative> choices{
+      {"standard_normal", "N(0, I); the KL in closed form", [](Fields&) {}},
+      {"mixture", "a trained mixture of diagonal normals; the KL from the sampled z", [this](Fields& g) {
+         g("components", mixture_components, "number of normals", between(1, 100'000));
+       }},
+      {"vampprior", "the mean of the posteriors of trained pseudo-inputs, which start as training examples; the KL from the sampled z",
+       [this](Fields& g) { g("components", pseudo_inputs, "number of pseudo-inputs", between(1, 100'000)); }}};
+  if (told)
+    choices.push_back({"conditional", "p(z | y) = N(mean(y), diag variance(y)), trained; the KL in closed form", [this](Fields& g) {
+      g("hidden", hidden, "width of each hidden layer of its network", at_least(1));
+    }});
+  f.one_of(key, name, choices, told ? "p(z | y)" : "p(z)");
 }
 
-std::unique_ptr<Prior> make_prior(const PriorConfig& config, Index latent_dim, const DataSpec& data, Posterior q, Parameters p) {
+std::unique_ptr<Prior> make_prior(const PriorConfig& config, Index latent_dim, const DataSpec& data, Posterior q, Parameters p,
+                                  Index condition) {
   if (config.name == "mixture") return std::make_unique<MixturePrior>(config.mixture_components, latent_dim, p);
   if (config.name == "standard_normal") return std::make_unique<StandardNormalPrior>(latent_dim);
+  if (config.name == "conditional") return std::make_unique<ConditionalPrior>(config.hidden, latent_dim, condition, p);
   if (!q)
     throw ConfigError("model.prior: vampprior needs a posterior of x alone, which this model does not have; choose standard_normal or mixture");
   return std::make_unique<VampPrior>(config.pseudo_inputs, data, std::move(q), p);

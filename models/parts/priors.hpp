@@ -3,9 +3,11 @@
 //   standard_normal  N(0, I)
 //   mixture          sum_k w_k N(mean_k, diag variance_k), all trained
 //   vampprior        mean_k q(z | u_k), the pseudo-inputs u_k trained       (Tomczak & Welling, "VAE with a VampPrior", AISTATS 2018, eq. 9)
+//   conditional      N(mean(y), diag variance(y)) of what a conditional model is told, which the context has
 #include <functional>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "config/fields.hpp"
 #include "models/model.hpp"
@@ -15,6 +17,8 @@ namespace vaezoo {
 struct PriorConfig {
   std::string name = "standard_normal";
   std::int64_t mixture_components = 10, pseudo_inputs = 500;
+  std::vector<std::int64_t> hidden{};  // of the conditional prior's network
+  bool told = false;                 // does the model have a condition? Then "conditional" is a choice
 
   void visit(Fields& f, const char* key = "prior");
 };
@@ -28,7 +32,7 @@ class Prior {
   virtual Var sample(const Context& c, Index count) const = 0;  ///< [count, Z], drawn with c.key; no gradient
 
   /// KL(q || p) of each dimension, [B, Z]; empty where it does not fall into dimensions in closed form.
-  virtual Var kl_per_dimension(const DiagonalNormal& q) const;
+  virtual Var kl_per_dimension(const Context& c, const DiagonalNormal& q) const;
   /// KL(q || p), [B]: in closed form where there is one, else log q(z) - log p(z), its unbiased estimate from one z ~ q.
   virtual Var kl(const Context& c, const DiagonalNormal& q, Var z) const;
   virtual bool closed_form_kl() const { return false; }
@@ -45,7 +49,8 @@ class Prior {
 using Posterior = std::function<DiagonalNormal(const Context& c, Var x)>;
 
 /// `q` is asked by the vampprior alone; a model whose posterior is not a function of x alone gives none, and the vampprior is then
-/// refused with ConfigError.
-std::unique_ptr<Prior> make_prior(const PriorConfig& config, Index latent_dim, const DataSpec& data, Posterior q, ad::Parameters p);
+/// refused with ConfigError. `condition`: the numbers of the context's condition, of a conditional model.
+std::unique_ptr<Prior> make_prior(const PriorConfig& config, Index latent_dim, const DataSpec& data, Posterior q, ad::Parameters p,
+                                  Index condition = 0);
 
 }  // namespace vaezoo

@@ -1,6 +1,7 @@
 #pragma once
 // What the tests of the zoo share: small models from the registry, synthetic batches, statistics with a standard error.
 #include <cmath>
+#include <exception>
 #include <memory>
 #include <span>
 #include <string>
@@ -30,6 +31,17 @@ struct Sample {
   /// How many standard errors the mean lies above what it should be. Beyond +-5 it is not chance (1 in 1.7 million).
   double z(double expectation) const { return (mean - expectation) / standard_error(); }
 };
+
+/// What f throws says; "" when it throws nothing.
+template <class F>
+std::string message_of(F&& f) {
+  try {
+    f();
+  } catch (const std::exception& e) {
+    return e.what();
+  }
+  return "";
+}
 
 /// A model with the store of its weights.
 struct Built {

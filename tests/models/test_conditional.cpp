@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <functional>
 
 #include "autodiff/gradcheck.hpp"
 #include "autodiff/reduce.hpp"
@@ -28,16 +27,8 @@ DataSpec with_conditions(Index conditions) {
 }
 #endif
 
-std::string message_of(const std::function<void()>& f) {
-  try {
-    f();
-  } catch (const std::exception& e) {
-    return e.what();
-  }
-  return "";
-}
-
-constexpr const char* kPriors[] = {R"("standard_normal")", R"({"name": "conditional", "hidden": [3]})"};
+constexpr const char* kPriors[] = {R"("standard_normal")", R"({"name": "conditional", "hidden": [3]})", R"({"name": "mixture", "components": 3})",
+                                   R"({"name": "vampprior", "components": 3})"};
 
 }  // namespace
 
@@ -97,6 +88,25 @@ TEST_CASE("conditional VAE: the conditional prior is what the KL and the importa
   for (const Real k : e.kl.value()) CHECK(std::abs(double(k)) < 1e-6);
   const Var log_w = built.model->log_weights(c, batch, 1);
   for (Index i = 0; i < count; ++i) CHECK(double(log_w.data()[i]) == doctest::Approx(double(e.reconstruction.data()[i])).epsilon(1e-5));
+}
+
+TEST_CASE("conditional VAE: a pseudo-input of the VampPrior keeps the label of the example that it started from") {
+  // One pseudo-input that is an example with its label: p(z) is q(z | x, y) of it, and log q - log p is 0 at every z.
+  for (const char* by : {"concat", "embedding", "film"}) {
+    CAPTURE(by);
+    const Built built = build("conditional_vae", settings(by, R"({"name": "vampprior", "components": 1})"), data_spec(Values::unit));
+    ad::fill_normal(Key(4), built.store->values());  // else a modulation starts as none
+    const std::vector<Real> x = synthetic(Values::unit, 1);
+    Tape tape(ad::Grad::off);
+    const Context c{tape, false, Key(2)};
+    const std::vector<int> label{2}, other{1};
+    built.model->initialize(c, {tape.constant({1, kDimension}, x), label});
+    const auto rate = [&](const std::vector<int>& y) {
+      return double(built.model->elbo(c, {tape.constant({1, kDimension}, x), y}, Code::sample).kl.item());
+    };
+    CHECK(std::abs(rate(label)) < (sizeof(Real) == 4 ? 1e-5 : 1e-13));
+    CHECK(std::abs(rate(other)) > 1e-3);
+  }
 }
 
 TEST_CASE("conditional VAE: convolutions see the label as channels of every pixel") {

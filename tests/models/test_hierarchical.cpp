@@ -30,12 +30,7 @@ double log_mean_exp(const Real* log_w, Index count) {
 const std::vector<const char*> kHierarchical{"hvae", "ladder_vae", "top_down_vae"};
 
 std::string refusal(const std::string& model, const std::string& settings, const DataSpec& data = {.height = 28, .width = 28}) {
-  try {
-    build(model, settings, data);
-  } catch (const ConfigError& e) {
-    return e.what();
-  }
-  return "";
+  return message_of([&] { build(model, settings, data); });
 }
 
 }  // namespace
@@ -244,6 +239,7 @@ TEST_CASE("settings of several layers that do not fit each other are refused wit
   says(refusal("ladder_vae", R"({"latent_dims": [], "hidden": []})"), "needs at least one stochastic layer");
   says(refusal("hvae", R"({"free_bits": 1, "samples": 5})"), "has no KL to free");
   says(refusal("hvae", R"({"free_bits": 1, "prior": "mixture"})"), "does not fall into dimensions");
+  says(refusal("hvae", R"({"free_bits": 1, "estimator": "stl"})"), "takes log q - log p at what was drawn");
   says(refusal("hvae", R"({"between": "conv"})"), "choose mlp or gated_mlp");
   says(refusal("top_down_vae", R"({"channels": [8, 8]})"), "has 2 entries for 3 resolutions");
   says(refusal("top_down_vae", R"({"blocks": [1, 1, 0]})"), "at least one stochastic layer at the smallest resolution");

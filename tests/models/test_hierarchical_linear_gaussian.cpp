@@ -51,12 +51,12 @@ double log_density(const Real* x) {
 void set(const Built& built, const char* path, std::size_t i, double value) { built.values(path)[i] = static_cast<Real>(value); }
 
 /// The hvae of this model with the exact posterior, its means moved by `shift` and its variances multiplied by `stretch`.
-Built linear_gaussian(bool bottom_up, double shift = 0, double stretch = 1) {
+Built linear_gaussian(bool bottom_up, double shift = 0, double stretch = 1, const std::string& more = "") {
   const DataSpec data{.height = 1, .width = kSize, .channels = 1, .classes = 0, .unit_interval = false};
   const std::string linear = R"("encoder": {"hidden": []}, "decoder": {"hidden": []}, "between": {"hidden": []})";
   const std::string inference = bottom_up ? "bottom_up" : "top_down";
   Built built = build("hvae", R"({"latent_dims": [2, 2], "likelihood": {"name": "gaussian", "sigma": 0.7}, )" + linear +
-                                  R"(, "inference": ")" + inference + "\"}", data);
+                                  R"(, "inference": ")" + inference + "\"" + more + "}", data);
   std::ranges::fill(built.store->values(), Real(0));
   const std::size_t code = bottom_up ? kLatent : 2 * kLatent;
   for (std::size_t i = 0; i < kSize; ++i) {
@@ -150,6 +150,30 @@ TEST_CASE("two linear-Gaussian layers: the ELBO with the exact posterior has log
     const Objective o = built.model->objective({tape, true, Key(2)}, {}, batch);
     CHECK(std::abs(-double(o.loss.item()) - log_p) < 5 * difference.standard_error());
   }
+}
+
+TEST_CASE("two linear-Gaussian layers: with the exact posterior stl and dreg have no noise, the gradient to q is zero for every draw") {
+  const std::vector<Real> x = model_data(linear_gaussian(true), 20);
+  for (const bool bottom_up : {true, false})
+    for (const char* samples : {"1", "4"}) {
+      CAPTURE(bottom_up);
+      CAPTURE(samples);
+      const auto largest = [&](const char* estimator, std::uint64_t key) {
+        const Built built = linear_gaussian(bottom_up, 0, 1, std::string(R"(, "estimator": ")") + estimator + R"(", "samples": )" + samples);
+        Tape tape;
+        tape.backward(built.model->objective({tape, true, Key(key)}, {}, {tape.constant({20, kSize}, x)}).loss);
+        double size = 0;
+        for (ad::Parameter& p : built.store->all())
+          if (p.path().starts_with("q/"))
+            for (const Real g : p.gradient()) size = std::max(size, std::abs(double(g)));
+        return size;
+      };
+      for (const std::uint64_t key : {1u, 2u}) {
+        CHECK(largest("standard", key) > 1e-3);
+        CHECK(largest("stl", key) < (sizeof(Real) == 4 ? 3e-6 : 1e-14));
+        CHECK(largest("dreg", key) < (sizeof(Real) == 4 ? 3e-6 : 1e-14));
+      }
+    }
 }
 
 TEST_CASE("two linear-Gaussian layers: ELBO < IWAE_K < log p(x), and the mean weight is p(x)") {  // z > 5 for each step

@@ -2,7 +2,6 @@
 #include <doctest/doctest.h>
 
 #include <cmath>
-#include <functional>
 #include <nlohmann/json.hpp>
 
 #include "autodiff/elementwise.hpp"
@@ -21,15 +20,6 @@ NetworkConfig network(NetworkRole role, const std::string& settings) {
   NetworkConfig config(role);
   read_config(json{{"network", json::parse(settings)}}, "test", [&](Fields& f) { config.visit(f, "network", ""); });
   return config;
-}
-
-std::string message_of(const std::function<void()>& f) {
-  try {
-    f();
-  } catch (const std::exception& e) {
-    return e.what();
-  }
-  return "";
 }
 
 std::vector<Real> noise(Index size, std::uint64_t seed) {

@@ -4,7 +4,6 @@
 #include <algorithm>
 #include <cmath>
 #include <filesystem>
-#include <functional>
 #include <numeric>
 #include <set>
 #include <string>
@@ -48,15 +47,6 @@ std::vector<Real> elbo_of(const Built& built, std::span<const Real> x, Index cou
 
 bool all_finite(Var v) {
   return std::all_of(v.value().begin(), v.value().end(), [](Real a) { return std::isfinite(a); });
-}
-
-std::string message_of(const std::function<void()>& f) {
-  try {
-    f();
-  } catch (const std::exception& e) {
-    return e.what();
-  }
-  return "";
 }
 
 #ifdef VAEZOO_DOUBLE
