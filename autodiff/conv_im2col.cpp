@@ -2,6 +2,7 @@
 // column, channel]; with the weights in the same order, y = patches W^T, x_bar = patches^T-scattered (y_bar W) and W_bar =
 // y_bar^T patches. Only a tile of the patches exists at a time, small enough for the second-level cache.
 #include <algorithm>
+#include <span>
 
 #include "autodiff/conv_kernels.hpp"
 #include "autodiff/conv_tiles.hpp"
@@ -49,13 +50,6 @@ void pack_weights(const ConvGeometry& g, Index slices, const Real* weight, Real*
                         packed + ((o / out * slices + slice) * out + o % out) * taps * width);
     }
   });
-}
-
-/// A copy that does not call a function for the few numbers of a kernel row.
-void copy_few(const Real* from, Index count, Real* to) {
-  Index i = 0;
-  for (; i + kLanes <= count; i += kLanes) store(to + i, load(from + i));
-  if (i < count) store_part(to + i, load_part(from + i, count - i), count - i);
 }
 
 /// What a kernel row that starts at column j sees of a row of the image, into `to`: zeros outside.
@@ -152,26 +146,59 @@ struct Bands {
   }
 };
 
-/// The same for a kernel row: adds what gather_kernel_row would read, `width` channels from `channel` on.
-void scatter_kernel_row(const ConvGeometry& g, const Real* from, Index j, Index width, Real* image_row) {
-  if (g.dilation == 1 && width == g.channels) {
-    const Index left = std::clamp<Index>(-j, 0, g.kernel_width), right = std::clamp(g.width - j, left, g.kernel_width);
-    return add_to(image_row + (j + left) * width, from + left * width, (right - left) * width);
-  }
-  for (Index t = 0; t < g.kernel_width; ++t, j += g.dilation, from += width)
-    if (j >= 0 && j < g.width) add_to(image_row + j * g.channels, from, width);
-}
-
-/// Adds the patches of rows [from, to) of y of image b to where they came from, in rows [top, bottom) of x.
-void scatter_patches(const ConvGeometry& g, const Band& band, Index b, Index channel, Index width, const Real* patches, Real* x) {
-  for (Index row = band.from; row < band.to; ++row)
-    for (Index column = 0; column < g.out_width; ++column) {
-      Index i = row * g.stride - g.top;
-      for (Index t = 0; t < g.kernel_height; ++t, i += g.dilation, patches += g.kernel_width * width)
-        if (i >= band.top && i < band.bottom)
-          scatter_kernel_row(g, patches, column * g.stride - g.left, width,
-                             x + (b * g.height + i) * g.width * g.channels + channel);
+/// Where along one axis of x the patches of y meet it: pixel i of x is tap taps(i)[k] of pixel outs(i)[k] of y, k < count(i).
+class Meetings {
+ public:
+  Meetings(Tape& tape, Index size, Index out_size, Index kernel, Index stride, Index before, Index dilation)
+      : kernel_(kernel), counts_(tape.scratch<Index>(size)), pairs_(tape.scratch<Meeting>(size * kernel)) {
+    for (Index i = 0; i < size; ++i) {
+      counts_[i] = 0;
+      for (Index tap = 0; tap < kernel; ++tap) {
+        const Index at = i + before - tap * dilation;
+        if (at >= 0 && at % stride == 0 && at / stride < out_size) pairs_[i * kernel + counts_[i]++] = {at / stride, tap};
+      }
     }
+  }
+  struct Meeting {
+    Index out, tap;
+  };
+  std::span<const Meeting> operator[](Index i) const {
+    return {pairs_ + i * kernel_, static_cast<std::size_t>(counts_[i])};
+  }
+
+ private:
+  Index kernel_;
+  Index* counts_;
+  Meeting* pairs_;
+};
+
+/// A row of x, `width` channels of each pixel, (+)= all that was read from it into `patches`, those of an image from row `from` of
+/// y on.
+void collect_row(const ConvGeometry& g, std::span<const Meetings::Meeting> rows, const Meetings& columns, Index from, Index width,
+                 const Real* patches, bool add, Real* x) {
+  const Index patch = g.taps() * width;
+  patches -= from * g.out_width * patch;
+  for (Index j = 0; j < g.width; ++j, x += g.channels) {
+    const auto each_source = [&](Index c, auto f) {
+      for (const auto& [out_row, row_tap] : rows) {
+        const Real* of_row = patches + out_row * g.out_width * patch + row_tap * g.kernel_width * width + c;
+        for (const auto& [out_column, tap] : columns[j]) f(of_row + out_column * patch + tap * width);
+      }
+    };
+    Index c = 0;
+    for (; c + 2 * kLanes <= width; c += 2 * kLanes) {
+      Batch sum = add ? load(x + c) : Batch(Real(0)), next = add ? load(x + c + kLanes) : Batch(Real(0));
+      each_source(c, [&](const Real* p) { sum += load(p), next += load(p + kLanes); });
+      store(x + c, sum);
+      store(x + c + kLanes, next);
+    }
+    for (; c < width; c += kLanes) {
+      const Index lanes = std::min(kLanes, width - c);
+      Batch sum = add ? load_part(x + c, lanes) : Batch(Real(0));
+      each_source(c, [&](const Real* p) { sum += load_part(p, lanes); });
+      store_part(x + c, sum, lanes);
+    }
+  }
 }
 
 void backward_data(Tape& tape, const ConvGeometry& g, const Real* y, const Real* weight, const Finish& finish, GradSlot x) {
@@ -179,18 +206,15 @@ void backward_data(Tape& tape, const ConvGeometry& g, const Real* y, const Real*
   const Index slices = g.groups == 1 ? column_parts(g.channels, bands.count) : 1, width = g.group_in() / slices;
   const Index patch = g.taps() * width, out = g.group_out(), image = g.out_height * g.out_width;
   const Index tile = bands.images * bands.out_rows * g.out_width * patch;
+  const Meetings across_rows(tape, g.height, g.out_height, g.kernel_height, g.stride, g.top, g.dilation);
+  const Meetings across_columns(tape, g.width, g.out_width, g.kernel_width, g.stride, g.left, g.dilation);
   Real* packed = tape.workspace(g.weights() + threads() * tile);
   Real* patches = packed + g.weights();
   pack_weights(g, slices, weight, packed);
   parallel_for(bands.count * slices, [&](Index task) {
     const Band band = bands.band(g, task / slices);
-    const Index slice = task % slices, rows = (band.to - band.from) * g.out_width, columns = slices == 1 ? g.channels : width;
+    const Index slice = task % slices, rows = (band.to - band.from) * g.out_width;
     Real* const own = patches + omp_get_thread_num() * tile;
-    const auto each_row = [&](auto f) {
-      for (Index b = band.first; b < band.last; ++b)
-        for (Index i = band.top; i < band.bottom; ++i) f(x.data + (b * g.height + i) * g.width * g.channels + slice * width);
-    };
-    if (!x.add) each_row([&](Real* row) { clear_tile(row, g.width, columns, g.channels); });
     for (Index group = 0; group < g.groups; ++group) {
       const Matrix w{packed + (group * slices + slice) * out * patch, patch};
       const auto product = [&](Index first_row, Index count) {
@@ -198,13 +222,17 @@ void backward_data(Tape& tape, const ConvGeometry& g, const Real* y, const Real*
       };
       const bool whole = band.from == 0 && band.to == g.out_height;  // then all images of the band are one matrix
       if (whole) product(band.first * image, (band.last - band.first) * image);
+      const Index channel = group * g.group_in() + slice * width;
       for (Index b = band.first; b < band.last; ++b) {
         if (!whole) product(b * image + band.from * g.out_width, rows);
         const Real* from = whole ? own + (b - band.first) * image * patch : own;
-        scatter_patches(g, band, b, group * g.group_in() + slice * width, width, from, x.data);
+        for (Index i = band.top; i < band.bottom; ++i) {
+          Real* const row = x.data + (b * g.height + i) * g.width * g.channels + channel;
+          collect_row(g, across_rows[i], across_columns, band.from, width, from, x.add, row);
+          finish_tile(finish, channel, row, g.width, width, g.channels);
+        }
       }
     }
-    each_row([&](Real* row) { finish_tile(finish, slice * width, row, g.width, columns, g.channels); });
   });
 }
 

@@ -12,13 +12,12 @@ namespace ad::detail {
 inline void finish_tile(const Finish& finish, Index column, Real* y, Index pixels, Index columns, Index stride) {
   if (finish.bias == nullptr && finish.activation == Activation::identity) return;
   const Real* bias = finish.bias == nullptr ? nullptr : finish.bias + column;
+  if (bias == nullptr && columns == stride) columns = stride = pixels * columns, pixels = 1;  // one long row
   alignas(64) std::array<Real, static_cast<std::size_t>(kLanes * kLanes)> repeated;
   const Index single = columns;
-  if (columns == stride && columns < kLanes) {  // several pixels at once, or most of each vector would be empty
-    if (bias != nullptr) {
-      for (Index i = 0; i < kLanes * columns; ++i) repeated[static_cast<std::size_t>(i)] = bias[i % columns];
-      bias = repeated.data();
-    }
+  if (bias != nullptr && columns == stride && columns < kLanes) {  // several pixels at once: no vectors mostly empty
+    for (Index i = 0; i < kLanes * columns; ++i) repeated[static_cast<std::size_t>(i)] = bias[i % columns];
+    bias = repeated.data();
     columns *= kLanes;
   }
   const Index numbers = pixels * single, step = columns == single ? stride : columns;
@@ -30,9 +29,11 @@ inline void finish_tile(const Finish& finish, Index column, Real* y, Index pixel
   });
 }
 
-inline void clear_tile(Real* x, Index pixels, Index columns, Index stride) {
-  if (columns == stride) return static_cast<void>(std::fill_n(x, pixels * columns, Real(0)));
-  for (Index r = 0; r < pixels; ++r) std::fill_n(x + r * stride, columns, Real(0));
+/// A copy that does not call a function for the few numbers of a kernel row.
+inline void copy_few(const Real* from, Index count, Real* to) {
+  Index i = 0;
+  for (; i + kLanes <= count; i += kLanes) store(to + i, load(from + i));
+  if (i < count) store_part(to + i, load_part(from + i, count - i), count - i);
 }
 
 /// to += from
