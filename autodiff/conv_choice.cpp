@@ -30,9 +30,11 @@ detail::ConvKernels detail::conv_kernels(const ConvGeometry& g) {
   const bool depthwise = g.groups == g.channels && g.groups == g.out_channels && g.groups > 1;
   const ConvKernels* onednn = onednn_kernels();
   if (better_flipped(g)) return kFlippedKernels;
+  if (narrow(g) && backend() != Backend::onednn) return kNarrowKernels;
   if (onednn == nullptr || backend() == Backend::im2col) return depthwise ? kDepthwiseKernels : kIm2colKernels;
   if (backend() == Backend::onednn || depthwise) return *onednn;
-  // Measured on one core of a Xeon with AVX-512 (oneDNN 2.6.3), in GFLOP/s, im2col against oneDNN:
+  // Measured on one core of a Xeon with AVX-512 (oneDNN 2.6.3), in GFLOP/s, im2col against oneDNN (and narrow against the better:
+  // 3 -> 32: 105, 87;  1 <- 32: 34, 23;  3 <- 32: 95, 43;  weights of 3 -> 32: 95, 70):
   //   forward:  32 -> 64, 4x4, stride 2: 126, 165;  128 -> 128, 3x3: 133, 170;  256 -> 512, 3x3 at 2 x 2 pixels: 110, 44
   //   data:     1 <- 32: 37, 9;  3 <- 32: 41, 23;  3x3, stride 2: 32 <- 32: 80, 96;  32 <- 64: 124, 108;  128 <- 256: 149, 126;
   //             256 <- 512: 122, 77;  3x3, stride 1: 128 <- 128: 145, 157

@@ -45,6 +45,10 @@ extern const ConvKernels kIm2colKernels;
 /// For groups = channels = out_channels.
 extern const ConvKernels kDepthwiseKernels;
 
+/// For few channels in x and whole vectors of them in y; for those that are `narrow`.
+extern const ConvKernels kNarrowKernels;
+bool narrow(const ConvGeometry&);
+
 /// By the convolution that goes the other way; for those where better_flipped.
 extern const ConvKernels kFlippedKernels;
 bool better_flipped(const ConvGeometry&);

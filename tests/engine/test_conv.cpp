@@ -120,7 +120,8 @@ std::vector<ConvGeometry> geometries() {
           geometry(1, 17, 19, 16, 16, 5, 1, 4, 2),   geometry(3, 9, 9, 24, 48, 3, 2, 1, 1, 4),
           geometry(3, 9, 9, 20, 20, 3, 2, 1, 1, 20), geometry(2, 20, 20, 17, 17, 3, 3, 0),
           geometry(1, 300, 100, 8, 8, 3, 1, 1),      geometry(6, 2, 2, 512, 256, 1, 1, 0),
-          geometry(70, 1, 1, 12, 5, 1, 1, 0)};
+          geometry(70, 1, 1, 12, 5, 1, 1, 0),        geometry(9, 13, 10, 2, 48, 5, 3, 4),
+          geometry(3, 6, 7, 4, 16, 2, 3, 0)};
 }
 
 struct Data {
@@ -197,6 +198,8 @@ TEST_CASE("all kernels of a convolution compute the same as im2col") {
       CHECK(largest_difference(expected, run(*onednn, g)) < kRoundingTolerance);
     if (g.groups == g.channels && g.groups == g.out_channels)
       CHECK(largest_difference(expected, run(ad::detail::kDepthwiseKernels, g)) < kRoundingTolerance);
+    if (ad::detail::narrow(g))
+      CHECK(largest_difference(expected, run(ad::detail::kNarrowKernels, g)) < kRoundingTolerance);
     if (ad::detail::better_flipped(g))
       CHECK(largest_difference(expected, run(ad::detail::kFlippedKernels, g)) < kRoundingTolerance);
   }
@@ -204,10 +207,11 @@ TEST_CASE("all kernels of a convolution compute the same as im2col") {
 
 TEST_CASE("a convolution has the same bits at any number of threads") {
   const int before = ad::threads();
-  std::vector<ConvKernels> kernels{ad::detail::kIm2colKernels};
+  std::vector<ConvKernels> kernels{ad::detail::kIm2colKernels, ad::detail::kNarrowKernels};
   if (const ConvKernels* onednn = ad::detail::onednn_kernels()) kernels.push_back(*onednn);
   for (const ConvGeometry& g : geometries())
     for (const ConvKernels& k : kernels) {
+      if (k.forward == ad::detail::kNarrowKernels.forward && !ad::detail::narrow(g)) continue;
       INFO(title(g));
       ad::set_threads(1);
       const Results one = run(k, g);
