@@ -33,14 +33,13 @@ detail::ConvKernels detail::conv_kernels(const ConvGeometry& g) {
   if (narrow(g) && backend() != Backend::onednn) return kNarrowKernels;
   if (onednn == nullptr || backend() == Backend::im2col) return depthwise ? kDepthwiseKernels : kIm2colKernels;
   if (backend() == Backend::onednn || depthwise) return *onednn;
-  // Measured on one core of a Xeon with AVX-512 (oneDNN 2.6.3), in GFLOP/s, im2col against oneDNN (and narrow against the better:
-  // 3 -> 32: 105, 87;  1 <- 32: 34, 23;  3 <- 32: 95, 43;  weights of 3 -> 32: 95, 70):
+  // Measured on one core of a Xeon with AVX-512 (oneDNN 2.6.3), in GFLOP/s, im2col against oneDNN:
   //   forward:  32 -> 64, 4x4, stride 2: 126, 165;  128 -> 128, 3x3: 133, 170;  256 -> 512, 3x3 at 2 x 2 pixels: 110, 44
-  //   data:     1 <- 32: 37, 9;  3 <- 32: 41, 23;  3x3, stride 2: 32 <- 32: 80, 96;  32 <- 64: 124, 108;  128 <- 256: 149, 126;
-  //             256 <- 512: 122, 77;  3x3, stride 1: 128 <- 128: 145, 157
-  //   weights:  1, 3 channels: 30, 115;  3x3, stride 2: 32 -> 64: 138, 94;  256 -> 512: 105, 38;
-  //             3x3, stride 1: 128 -> 128: 139, 161
-  constexpr Index kManyWeights = 1 << 18, kSomeWeights = 1 << 14, kFewChannels = 16, kFewPixels = 4096;
+  //   data:     3x3, stride 2: 32 <- 32: 80, 96;  32 <- 64: 121, 121;  128 <- 256: 149, 126;  256 <- 512: 122, 77;
+  //             4x4, stride 2: 32 <- 64: 126, 134;  3x3, stride 1: 128 <- 128: 145, 157
+  //   weights:  3x3, stride 2: 32 -> 64: 138, 94;  256 -> 512: 105, 38;  3x3, stride 1: 128 -> 128: 139, 161
+  // and the better of them against narrow: 3 -> 32: 87, 105;  1 <- 32: 23, 34;  3 <- 32: 43, 95;  weights of 3 -> 32: 70, 95.
+  constexpr Index kManyWeights = 1 << 18, kSomeWeights = 1 << 15, kFewChannels = 16, kFewPixels = 4096;
   const bool many = g.weights() > kManyWeights, strided = g.stride > 1;
   const bool few = g.channels < kFewChannels;
   return {many && g.out_pixels() < kFewPixels ? kIm2colKernels.forward : onednn->forward,
