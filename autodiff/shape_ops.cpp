@@ -39,8 +39,9 @@ Var view_as(const char* op, Var x, const Shape& shape) {
   const Var y = tape.alias(op, shape, x, true);
   if (y.live())
     tape.on_backward(y, [=] {
-      const GradSlot g = y.tape().grad(x);
+      const GradSlot g = y.tape().grad_over(x, y);
       const Real* y_bar = y.tape().adjoint(y);
+      if (g.data == y_bar) return;
       parallel_blocks(y.size(), kGrain,
                       [&](Index begin, Index end) { put_row(g.data + begin, y_bar + begin, end - begin, g.add); });
     });
