@@ -1,2 +1,16 @@
-#define DOCTEST_CONFIG_IMPLEMENT_WITH_MAIN
+#define DOCTEST_CONFIG_IMPLEMENT
 #include <doctest/doctest.h>
+
+#include <cstdio>
+#include <filesystem>
+
+#include "autodiff/process.hpp"
+
+int main(int argc, char** argv) {
+  ad::set_up_process(argv);
+  if (!std::filesystem::exists("tests/golden")) {
+    std::fputs("the tests read tests/golden: run them from the root of the repository, or with scripts/test\n", stderr);
+    return 2;
+  }
+  return doctest::Context(argc, argv).run();
+}
