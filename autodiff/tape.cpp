@@ -18,6 +18,8 @@ Real Var::item() const {
 std::span<const Real> Var::gradient() const {
   Node& n = node();
   if (!n.live) return {};
+  if (n.pullback != nullptr)
+    fail("gradient", cat("of the result of '", n.name, "' is not kept; make the tensor whose gradient you want a tape.variable"));
   if (n.adjoint == nullptr) n.adjoint = tape_->scratch(n.size);
   if (!*n.touched) {
     std::fill_n(n.adjoint, n.size, Real(0));

@@ -64,7 +64,8 @@ class Var {
   std::span<Real> value() const { return {node().value, static_cast<std::size_t>(node().size)}; }
   Real item() const;                                   ///< the one element; throws ShapeError when there are more
 
-  /// d(loss)/d(this) after backward(); all zeros when the loss does not depend on it. Empty when not live.
+  /// d(loss)/d(this) of a variable or a parameter after backward(); all zeros when the loss does not depend on it. Empty when not
+  /// live. Throws Error for the result of an op: the memory of its gradient is used again on the way back.
   std::span<const Real> gradient() const;
 
   explicit operator bool() const { return node_ != nullptr; }

@@ -46,7 +46,6 @@ TEST_CASE("a shared sub-expression and a diamond add up") {
   const Var left = s * Real(2), right = s * s;  // y = 2 x^2 + x^4
   tape.backward(left + right);
   CHECK(x.gradient()[0] == 4 * 3 + 4 * 27);
-  CHECK(s.gradient()[0] == 2 + 2 * 9);
 }
 
 TEST_CASE("an input used many times gets every contribution") {
@@ -65,16 +64,23 @@ TEST_CASE("the gradients of nodes start anew at each backward, also of another l
   CHECK(x.gradient()[0] == 6);
   tape.backward(z);
   CHECK(x.gradient()[0] == 30);
-  CHECK(y.gradient()[0] == 5);
+}
+
+TEST_CASE("only the gradients of variables and parameters are kept, and whoever asks for another is told") {
+  Tape tape;
+  const Var x = number(tape, 3), y = square(x);
+  tape.backward(y * Real(5));
+  CHECK(x.gradient()[0] == 30);
+  CHECK_THROWS_WITH_AS(y.gradient(), "[gradient] of the result of 'square' is not kept; make the tensor whose gradient you want a tape.variable",
+                       ad::Error);
 }
 
 TEST_CASE("an unused branch costs nothing and has a gradient of zeros") {
   Tape tape;
   const Var x = number(tape, 3), unused = tape.variable({2}, std::vector<Real>{1, 2});
-  const Var beside = exp(unused);
+  exp(unused);
   tape.backward(square(x));
   CHECK(list(unused.gradient()) == std::vector<double>{0, 0});
-  CHECK(list(beside.gradient()) == std::vector<double>{0, 0});
 }
 
 TEST_CASE("views share memory and add their adjoints up") {
@@ -84,7 +90,6 @@ TEST_CASE("views share memory and add their adjoints up") {
   CHECK(flat.data() == x.data());
   tape.backward(sum(square(flat)) + sum(again) + sum(x));
   CHECK(list(x.gradient()) == std::vector<double>{4, 6, 8, 10, 12, 14});
-  CHECK(list(again.gradient()) == std::vector<double>(6, 1));
 }
 
 TEST_CASE("a stopped gradient stops and a constant has none") {
