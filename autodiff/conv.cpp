@@ -111,7 +111,8 @@ Var conv2d(Var x, Var weight, Var bias, const ConvOptions& options, Activation a
 }
 
 Var conv_transpose2d(Var x, Var weight, Var bias, const ConvTransposeOptions& options, Activation activation) {
-  const Index stride = options.stride, padding = options.padding, output_padding = options.output_padding;  // a lambda cannot capture bindings
+  const Index stride = options.stride, padding = options.padding,
+              output_padding = options.output_padding;  // a lambda cannot capture bindings
   const Index dilation = options.dilation, groups = options.groups;
   check_images("conv_transpose2d", x, weight, stride, padding, dilation, groups);
   const Shape s = x.shape(), w = weight.shape();

@@ -80,7 +80,8 @@ Var map(const char* op, F f, X... inputs) {
     const auto x_i = in;
     Real* const y_i = out;
     Index i = begin;
-    for (; i + kLanes <= end; i += kLanes) store(y_i + i, detail::evaluate(g, detail::load_inputs<N>(x_i, i, kLanes, kAll), kAll));
+    for (; i + kLanes <= end; i += kLanes)
+      store(y_i + i, detail::evaluate(g, detail::load_inputs<N>(x_i, i, kLanes, kAll), kAll));
     if (i < end) store_part(y_i + i, detail::evaluate(g, detail::load_inputs<N>(x_i, i, end - i, kAll), kAll), end - i);
   });
   if (y.live()) {

@@ -14,7 +14,8 @@ void set_up_process(char** argv) {
     changed |= std::getenv(name.c_str()) == nullptr && setenv(name.c_str(), value.c_str(), 0) == 0;
   };
   if (std::getenv("OMP_WAIT_POLICY") == nullptr) set("GOMP_SPINCOUNT", "6000");
-  if (const std::string hint = gemm_kernel_hint(); !hint.empty()) set(hint.substr(0, hint.find('=')), hint.substr(hint.find('=') + 1));
+  if (const std::string hint = gemm_kernel_hint(); !hint.empty())
+    set(hint.substr(0, hint.find('=')), hint.substr(hint.find('=') + 1));
   if (changed) execv("/proc/self/exe", argv);  // comes back only when it fails; all works then, slower
 }
 

@@ -28,7 +28,8 @@ namespace {
 constexpr long kData = 784, kHidden = 400, kLatent = 20;
 
 /// C (+)= op(A) op(B), row-major, on the calling thread.
-void gemm(bool ta, bool tb, long m, long n, long k, const float* a, long lda, const float* b, long ldb, float beta, float* c, long ldc) {
+void gemm(bool ta, bool tb, long m, long n, long k, const float* a, long lda, const float* b, long ldb, float beta, float* c,
+          long ldc) {
 #ifdef VAEZOO_ONEDNN
   dnnl_sgemm(ta ? 'T' : 'N', tb ? 'T' : 'N', m, n, k, 1, a, lda, b, ldb, beta, c, ldc);
 #else
@@ -86,9 +87,9 @@ int main(int argc, char** argv) {
   const auto make = [](long n) { return std::vector<float>(static_cast<std::size_t>(n)); };
   auto params = make(count), grads = make(count), m1 = make(count), m2 = make(count);
   for (float& v : params) v = (static_cast<float>(std::rand()) / static_cast<float>(RAND_MAX) - 0.5f) * 0.07f;
-  auto x = make(batch * kData), h1 = make(batch * kHidden), q = make(batch * 2 * kLatent), z = make(batch * kLatent), eps = make(batch * kLatent),
-       h2 = make(batch * kHidden), logits = make(batch * kData), dh2 = make(batch * kHidden), dz = make(batch * kLatent),
-       dq = make(batch * 2 * kLatent), dh1 = make(batch * kHidden);
+  auto x = make(batch * kData), h1 = make(batch * kHidden), q = make(batch * 2 * kLatent), z = make(batch * kLatent),
+       eps = make(batch * kLatent), h2 = make(batch * kHidden), logits = make(batch * kData), dh2 = make(batch * kHidden),
+       dz = make(batch * kLatent), dq = make(batch * 2 * kLatent), dh1 = make(batch * kHidden);
   for (float& v : x) v = static_cast<float>(std::rand()) / static_cast<float>(RAND_MAX);
   float *p = params.data(), *g = grads.data();
 
@@ -108,7 +109,8 @@ int main(int argc, char** argv) {
       forward(e2, p, &h1[static_cast<std::size_t>(r0 * kHidden)], &q[static_cast<std::size_t>(r0 * 2 * kLatent)], n, false);
       float *Q = q.data(), *Z = z.data(), *E = eps.data(), *L = logits.data(), *DQ = dq.data(), *DZ = dz.data();
       for (long r = r0; r < r1; ++r)
-        for (long j = 0; j < kLatent; j += 2) normals(step * 2654435761u + static_cast<unsigned>(r * kLatent + j), E[r * kLatent + j], E[r * kLatent + j + 1]);
+        for (long j = 0; j < kLatent; j += 2)
+          normals(step * 2654435761u + static_cast<unsigned>(r * kLatent + j), E[r * kLatent + j], E[r * kLatent + j + 1]);
       for (long r = r0; r < r1; ++r) {
         float kl = 0;
         for (long j = 0; j < kLatent; ++j) {
@@ -123,7 +125,8 @@ int main(int argc, char** argv) {
       for (long r = r0; r < r1; ++r) {
         float nll = 0;
         for (long i = r * kData; i < (r + 1) * kData; ++i) {
-          const float a = L[i], target = x[static_cast<std::size_t>(i)], e = std::exp(-std::fabs(a)), s = a > 0 ? 1 / (1 + e) : e / (1 + e);
+          const float a = L[i], target = x[static_cast<std::size_t>(i)], e = std::exp(-std::fabs(a)),
+                      s = a > 0 ? 1 / (1 + e) : e / (1 + e);
           nll += std::max(a, 0.0f) - a * target + std::log(1 + e);
           L[i] = (s - target) * scale;
         }
@@ -135,11 +138,13 @@ int main(int argc, char** argv) {
       gemm(false, true, n, kLatent, kHidden, DH2 + r0 * kHidden, kHidden, d1.w(p), kHidden, 0, DZ + r0 * kLatent, kLatent);
       for (long r = r0; r < r1; ++r)
         for (long j = 0; j < kLatent; ++j) {
-          const float mu = Q[r * 2 * kLatent + j], lv = Q[r * 2 * kLatent + kLatent + j], sd = std::exp(0.5f * lv), d = DZ[r * kLatent + j];
+          const float mu = Q[r * 2 * kLatent + j], lv = Q[r * 2 * kLatent + kLatent + j], sd = std::exp(0.5f * lv),
+                      d = DZ[r * kLatent + j];
           DQ[r * 2 * kLatent + j] = d + mu * scale;
           DQ[r * 2 * kLatent + kLatent + j] = 0.5f * (d * E[r * kLatent + j] * sd + (sd * sd - 1) * scale);
         }
-      gemm(false, true, n, kHidden, 2 * kLatent, DQ + r0 * 2 * kLatent, 2 * kLatent, e2.w(p), 2 * kLatent, 0, DH1 + r0 * kHidden, kHidden);
+      gemm(false, true, n, kHidden, 2 * kLatent, DQ + r0 * 2 * kLatent, 2 * kLatent, e2.w(p), 2 * kLatent, 0, DH1 + r0 * kHidden,
+           kHidden);
       for (long i = r0 * kHidden; i < r1 * kHidden; ++i) DH1[i] = H1[i] > 0 ? DH1[i] : 0;
 #pragma omp barrier
       weight_gradient(d2, g, H2, L, batch, t, threads);
@@ -160,7 +165,7 @@ int main(int argc, char** argv) {
   std::sort(times.begin(), times.end());
   rusage usage{};
   getrusage(RUSAGE_SELF, &usage);
-  std::printf("floor B=%ld threads=%ld: median %.3f ms p10 %.3f steps %zu loss %.1f\n", batch, threads, times[times.size() / 2] * 1e3,
-              times[times.size() / 10] * 1e3, times.size(), loss);
+  std::printf("floor B=%ld threads=%ld: median %.3f ms p10 %.3f steps %zu loss %.1f\n", batch, threads,
+              times[times.size() / 2] * 1e3, times[times.size() / 10] * 1e3, times.size(), loss);
   std::printf("peak memory %.1f MB\n", static_cast<double>(usage.ru_maxrss) / 1024);
 }

@@ -65,7 +65,8 @@ void linear_relu(benchmark::State& state) {
   Tape tape;
   for (auto _ : state) {
     tape.reset();
-    tape.backward(sum(linear(tape.variable({rows, in}, x), tape.variable({out, in}, w), tape.variable({out}, b), Activation::relu)));
+    tape.backward(
+        sum(linear(tape.variable({rows, in}, x), tape.variable({out, in}, w), tape.variable({out}, b), Activation::relu)));
   }
   set_rates(state, 6.0 * double(rows * in * out), 0);
 }

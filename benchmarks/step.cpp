@@ -33,13 +33,18 @@ struct Network {
   DataSpec data;
   const char* settings;  // JSON
 };
-constexpr Network kNetworks[] = {
-    {"mlp", "784-400-20 VAE", {.height = 28, .width = 28, .channels = 1}, "{}"},
-    {"conv", "28 x 28: two convolutions of stride 2, dense 256, 16 latent dimensions, and back", {.height = 28, .width = 28, .channels = 1}, R"({
+constexpr Network kNetworks[] = {{"mlp", "784-400-20 VAE", {.height = 28, .width = 28, .channels = 1}, "{}"},
+                                 {"conv",
+                                  "28 x 28: two convolutions of stride 2, dense 256, 16 latent dimensions, and back",
+                                  {.height = 28, .width = 28, .channels = 1},
+                                  R"({
       "latent_dim": 16,
       "encoder": {"name": "conv", "channels": [32, 64], "kernels": [4], "strides": [2], "dense": [256]},
       "decoder": {"name": "conv", "channels": [64, 32], "kernels": [4], "strides": [2], "dense": [256]}})"},
-    {"pvae", "64 x 64 x 3: PyTorch-VAE's five convolutions with batch norm, 128 latent dimensions, and back", {.height = 64, .width = 64, .channels = 3}, R"({
+                                 {"pvae",
+                                  "64 x 64 x 3: PyTorch-VAE's five convolutions with batch norm, 128 latent dimensions, and back",
+                                  {.height = 64, .width = 64, .channels = 3},
+                                  R"({
       "latent_dim": 128,
       "encoder": {"name": "conv", "channels": [32, 64, 128, 256, 512], "kernels": [3], "strides": [2], "dense": [], "norm": "batch", "activation": "leaky_relu"},
       "decoder": {"name": "conv", "channels": [512, 256, 128, 64, 32], "kernels": [3], "strides": [2], "dense": [], "norm": "batch",
@@ -125,9 +130,11 @@ int main(int argc, char** argv) {
     std::sort(times.begin(), times.end());
     rusage usage{};
     getrusage(RUSAGE_SELF, &usage);
-    std::printf("vaezoo %s B=%td threads=%d %s: median %.3f ms p10 %.3f steps %zu loss %.1f\n", model.c_str(), batch, thread_count,
-                gemm_backend().c_str(), times[times.size() / 2] * 1e3, times[times.size() / 10] * 1e3, times.size(), double(loss));
-    std::printf("first step done after %.1f ms, peak memory %.1f MB, heap allocations per step %.2f\n", first * 1e3, double(usage.ru_maxrss) / 1024, per_step);
+    std::printf("vaezoo %s B=%td threads=%d %s: median %.3f ms p10 %.3f steps %zu loss %.1f\n", model.c_str(), batch,
+                thread_count, gemm_backend().c_str(), times[times.size() / 2] * 1e3, times[times.size() / 10] * 1e3, times.size(),
+                double(loss));
+    std::printf("first step done after %.1f ms, peak memory %.1f MB, heap allocations per step %.2f\n", first * 1e3,
+                double(usage.ru_maxrss) / 1024, per_step);
   } catch (const std::exception& e) {
     std::fprintf(stderr, "step: %s\n", e.what());
     return 1;

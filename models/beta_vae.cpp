@@ -41,7 +41,8 @@ struct BetaVaeConfig : GaussianLatentConfig {
 
 class BetaVae final : public GaussianLatentModel {
  public:
-  BetaVae(const BetaVaeConfig& config, const DataSpec& data, Parameters p) : GaussianLatentModel(config, data, p), config_(config) {
+  BetaVae(const BetaVaeConfig& config, const DataSpec& data, Parameters p)
+      : GaussianLatentModel(config, data, p), config_(config) {
     if (config.objective == "weight") require_kl_per_dimension(config.free_bits);
   }
 
@@ -51,7 +52,8 @@ class BetaVae final : public GaussianLatentModel {
     const Var distortion = -mean(p_x().log_prob(c, z, batch.x));     // -E_q log p(x | z)
     const Var rate = mean(kl(c, q, z));                              // KL(q(z | x) || p(z))
     if (config_.objective == "capacity") {                           // the mean, then the distance: C bounds the average rate
-      const Real capacity = static_cast<Real>(config_.max_capacity * std::min(1.0, double(progress.step) / double(config_.capacity_steps)));
+      const Real capacity =
+          static_cast<Real>(config_.max_capacity * std::min(1.0, double(progress.step) / double(config_.capacity_steps)));
       return {distortion + static_cast<Real>(config_.gamma) * abs(rate - capacity),
               {{"reconstruction", -distortion}, {"kl", rate}, {"capacity", c.tape.constant(Shape{}, capacity)}}};
     }
@@ -63,9 +65,11 @@ class BetaVae final : public GaussianLatentModel {
 
   std::string describe() const override {
     const std::string form = config_.objective == "capacity"
-        ? cat("-log p(x|z) + ", config_.gamma, " |KL - C|, C up to ", config_.max_capacity, " nats over ", config_.capacity_steps, " steps")
-        : cat("-log p(x|z) + beta KL, beta ", config_.beta, config_.kl_weight.name == "constant" ? "" : cat(" (", config_.kl_weight.name, ")"),
-              config_.free_bits > 0 ? cat(", free bits ", config_.free_bits) : "");
+                                 ? cat("-log p(x|z) + ", config_.gamma, " |KL - C|, C up to ", config_.max_capacity,
+                                       " nats over ", config_.capacity_steps, " steps")
+                                 : cat("-log p(x|z) + beta KL, beta ", config_.beta,
+                                       config_.kl_weight.name == "constant" ? "" : cat(" (", config_.kl_weight.name, ")"),
+                                       config_.free_bits > 0 ? cat(", free bits ", config_.free_bits) : "");
     return cat(form, describe_parts());
   }
 

@@ -35,9 +35,13 @@ class Ciwae final : public GaussianLatentModel {
     if (estimator().doubly_reparameterized()) {
       // The bound weighs draw k by a_k = beta / K + (1 - beta) w~_k, the encoder's gradient wants b_k = beta / K + (1 - beta) w~_k^2.
       const Real flat = beta_ / static_cast<Real>(samples_), tilted = 1 - beta_;
-      draws.scale_encoder_gradient(map("b_over_a", [=](auto w) {
-        return (flat + tilted * w * w) / fmax(flat + tilted * w, decltype(w)(std::numeric_limits<Real>::min()));  // 0 / 0: no draw at all
-      }, softmax(stop_gradient(draws.log_w))));
+      draws.scale_encoder_gradient(map(
+          "b_over_a",
+          [=](auto w) {
+            return (flat + tilted * w * w) /
+                   fmax(flat + tilted * w, decltype(w)(std::numeric_limits<Real>::min()));  // 0 / 0: no draw at all
+          },
+          softmax(stop_gradient(draws.log_w))));
     }
     Objective objective = importance_objective(bound, draws);
     objective.add({"iwae", iwae});

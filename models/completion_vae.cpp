@@ -19,7 +19,8 @@ using namespace ad;
 struct CompletionVaeConfig {
   std::int64_t seen = 1;
   std::int64_t latent_dim = 50;
-  NetworkConfig encoder{NetworkRole::encoder}, prior{NetworkRole::encoder}, decoder{NetworkRole::decoder}, baseline{NetworkRole::encoder};
+  NetworkConfig encoder{NetworkRole::encoder}, prior{NetworkRole::encoder}, decoder{NetworkRole::decoder},
+      baseline{NetworkRole::encoder};
   LikelihoodConfig likelihood;
   KlSchedule kl_weight;
   Estimator estimator;
@@ -88,13 +89,12 @@ class Quadrants {
 class CompletionVae final : public Model {
  public:
   CompletionVae(const CompletionVaeConfig& config, const DataSpec& data, Parameters p)
-      : config_(config),
-        shape_(image_shape(data)),
-        quadrants_(checked(shape_), config.seen),
+      : config_(config), shape_(image_shape(data)), quadrants_(checked(shape_), config.seen),
         encoder_(config.encoder, data, 2 * config.latent_dim, p / "encoder"),
         prior_(config.prior, data, 2 * config.latent_dim, p / "prior"),
         likelihood_(make_likelihood(config.likelihood, quadrants_.missing(), data.unit_interval, p / "likelihood")),
-        baseline_likelihood_(make_likelihood(config.likelihood, quadrants_.missing(), data.unit_interval, p / "baseline" / "likelihood")),
+        baseline_likelihood_(
+            make_likelihood(config.likelihood, quadrants_.missing(), data.unit_interval, p / "baseline" / "likelihood")),
         numbers_(likelihood_->outputs() / quadrants_.missing()),
         decoder_(make_decoder_network(config.decoder, {1, 1, config.latent_dim}, shape_, numbers_, p / "decoder")),
         look_(make_encoder_network(config.baseline, shape_, p / "baseline" / "look")),
@@ -144,13 +144,15 @@ class CompletionVae final : public Model {
   bool discrete() const override { return false; }  // of the missing pixels alone: not bits per dimension of the data
   bool binary() const override { return false; }
   std::string describe() const override {
-    return cat("-log p(y|x,z) + KL(q(z|x,y) || p(z|x)) - log p_baseline(y|x), x ", config_.seen, " of 4 quadrants; ", likelihood_->describe());
+    return cat("-log p(y|x,z) + KL(q(z|x,y) || p(z|x)) - log p_baseline(y|x), x ", config_.seen, " of 4 quadrants; ",
+               likelihood_->describe());
   }
 
  private:
   static const ImageShape& checked(const ImageShape& shape) {
     if (shape.height < 2 || shape.width < 2)
-      throw ConfigError(cat("model: completion_vae needs images with quadrants, these data are ", shape.height, " x ", shape.width));
+      throw ConfigError(
+          cat("model: completion_vae needs images with quadrants, these data are ", shape.height, " x ", shape.width));
     return shape;
   }
   /// The image with -1, which is outside of the data's range, where nothing is seen.
@@ -167,7 +169,8 @@ class CompletionVae final : public Model {
     if (numbers_ == 1) return quadrants_.missing(image) + stop_gradient(guess);
     const Index size = shape_.size();
     std::array<Var, 4> parts;
-    for (Index k = 0; k < numbers_; ++k) parts[static_cast<std::size_t>(k)] = quadrants_.missing(slice(image, 1, k * size, (k + 1) * size));
+    for (Index k = 0; k < numbers_; ++k)
+      parts[static_cast<std::size_t>(k)] = quadrants_.missing(slice(image, 1, k * size, (k + 1) * size));
     return concat(std::span<const Var>(parts.data(), static_cast<std::size_t>(numbers_)), 1) + stop_gradient(guess);
   }
 
@@ -183,5 +186,6 @@ class CompletionVae final : public Model {
 
 }  // namespace
 
-VAEZOO_MODEL(completion_vae, CompletionVae, CompletionVaeConfig, "Completes an image from some of its quadrants, beside the deterministic baseline",
+VAEZOO_MODEL(completion_vae, CompletionVae, CompletionVaeConfig,
+             "Completes an image from some of its quadrants, beside the deterministic baseline",
              "Sohn, Lee & Yan, NeurIPS 2015, section 5.1")

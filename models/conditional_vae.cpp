@@ -51,5 +51,5 @@ class ConditionalVae final : public GaussianLatentModel {
 
 }  // namespace
 
-VAEZOO_MODEL(conditional_vae, ConditionalVae, ConditionalVaeConfig, "VAE of x given a label or real conditions y; prior p(z) or p(z|y)",
-             "Sohn, Lee & Yan, NeurIPS 2015, eq. (4)")
+VAEZOO_MODEL(conditional_vae, ConditionalVae, ConditionalVaeConfig,
+             "VAE of x given a label or real conditions y; prior p(z) or p(z|y)", "Sohn, Lee & Yan, NeurIPS 2015, eq. (4)")

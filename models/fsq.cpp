@@ -60,7 +60,9 @@ class Fsq final : public CodeModel {
   }
 
   Index latent_dim() const override { return head_.code().size(); }
-  std::string describe() const override { return CodeModel::describe_with(cat("finite scalars of ", quantiser_.codes(), " codes")); }
+  std::string describe() const override {
+    return CodeModel::describe_with(cat("finite scalars of ", quantiser_.codes(), " codes"));
+  }
 
  protected:
   Chosen choose(const Context& c, Var x) const override {

@@ -21,7 +21,8 @@ struct IwaeConfig : GaussianLatentConfig {
 
 class Iwae final : public GaussianLatentModel {
  public:
-  Iwae(const IwaeConfig& config, const DataSpec& data, Parameters p) : GaussianLatentModel(config, data, p), samples_(config.samples) {}
+  Iwae(const IwaeConfig& config, const DataSpec& data, Parameters p)
+      : GaussianLatentModel(config, data, p), samples_(config.samples) {}
 
   Objective objective(const Context& c, const Position&, const Minibatch& batch) const override {
     const ImportanceSamples draws = draw(c, batch.x, samples_);   // z_k ~ q(z | x), log w_k [B, K]
@@ -39,4 +40,5 @@ class Iwae final : public GaussianLatentModel {
 
 }  // namespace
 
-VAEZOO_MODEL(iwae, Iwae, IwaeConfig, "VAE with a tighter bound: the log of the mean of K importance weights", "Burda et al., ICLR 2016")
+VAEZOO_MODEL(iwae, Iwae, IwaeConfig, "VAE with a tighter bound: the log of the mean of K importance weights",
+             "Burda et al., ICLR 2016")

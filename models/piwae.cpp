@@ -47,8 +47,8 @@ class Piwae final : public GaussianLatentModel {
   }
 
   std::string describe() const override {
-    return cat("decoder: -log mean of ", bounds_ * samples_, " importance weights, encoder: -mean of ", bounds_, " log means of ", samples_,
-               describe_parts());
+    return cat("decoder: -log mean of ", bounds_ * samples_, " importance weights, encoder: -mean of ", bounds_, " log means of ",
+               samples_, describe_parts());
   }
 
  private:
@@ -57,5 +57,6 @@ class Piwae final : public GaussianLatentModel {
 
 }  // namespace
 
-VAEZOO_MODEL(piwae, Piwae, PiwaeConfig, "The decoder trained on the bound of all draws, the encoder on the mean of M looser bounds",
+VAEZOO_MODEL(piwae, Piwae, PiwaeConfig,
+             "The decoder trained on the bound of all draws, the encoder on the mean of M looser bounds",
              "Rainforth et al., ICML 2018")

@@ -27,8 +27,8 @@ const ModelEntry& find_model(std::string_view name) {
     names.emplace_back(e.name);
   }
   const auto guess = nearest(std::string(name), names);
-  throw ConfigError(ad::cat("there is no model \"", name, "\"", guess ? ad::cat("; did you mean \"", *guess, "\"?") : ".", " The models are ",
-                            joined(names)));
+  throw ConfigError(ad::cat("there is no model \"", name, "\"", guess ? ad::cat("; did you mean \"", *guess, "\"?") : ".",
+                            " The models are ", joined(names)));
 }
 
 }  // namespace vaezoo

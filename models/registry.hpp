@@ -33,7 +33,9 @@ template <class M, class Config>
 class ModelConfigOf final : public ModelConfig {
  public:
   void fields(Fields& f) override { config_.fields(f); }
-  std::unique_ptr<Model> build(const DataSpec& data, ad::Parameters p) const override { return std::make_unique<M>(config_, data, p); }
+  std::unique_ptr<Model> build(const DataSpec& data, ad::Parameters p) const override {
+    return std::make_unique<M>(config_, data, p);
+  }
 
  private:
   Config config_;

@@ -40,8 +40,8 @@ class Vae final : public GaussianLatentModel {
   }
 
   std::string describe() const override {
-    return cat("-log p(x|z) + KL, KL weight ", kl_weight_.name == "constant" ? "1" : kl_weight_.name, free_bits_ > 0 ? cat(", free bits ", free_bits_) : "",
-               describe_parts());
+    return cat("-log p(x|z) + KL, KL weight ", kl_weight_.name == "constant" ? "1" : kl_weight_.name,
+               free_bits_ > 0 ? cat(", free bits ", free_bits_) : "", describe_parts());
   }
 
  private:

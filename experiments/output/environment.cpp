@@ -21,7 +21,8 @@ std::string cpu_model() {
   std::ifstream info("/proc/cpuinfo");
   for (std::string line; std::getline(info, line);) {
     const auto colon = line.find(": ");
-    if (colon != std::string::npos && (line.starts_with("model name") || line.starts_with("Model"))) return line.substr(colon + 2);
+    if (colon != std::string::npos && (line.starts_with("model name") || line.starts_with("Model")))
+      return line.substr(colon + 2);
   }
   return "unknown";
 }

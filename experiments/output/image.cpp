@@ -56,7 +56,8 @@ Image canvas(Index height, Index width, Index channels, std::uint8_t background)
 
 Image tile_at(std::span<const float> pixels, const TileShape& shape, Index i, Index factor) {
   const auto size = static_cast<std::size_t>(shape.tile_size());
-  return scale_up(to_image(pixels.subspan(static_cast<std::size_t>(i) * size, size), shape.height, shape.width, shape.channels), factor);
+  return scale_up(to_image(pixels.subspan(static_cast<std::size_t>(i) * size, size), shape.height, shape.width, shape.channels),
+                  factor);
 }
 
 }  // namespace
@@ -125,7 +126,8 @@ std::vector<std::uint8_t> encode_png(const Image& image) {
   const int ok = png_image_write_to_memory(&header, bytes.data(), &size, 0, image.pixels.data(), 0, nullptr);
   const std::string reason = header.message;
   png_image_free(&header);
-  if (!ok) throw std::runtime_error(fmt::format("[encode_png] libpng cannot encode {} x {}: {}", image.height, image.width, reason));
+  if (!ok)
+    throw std::runtime_error(fmt::format("[encode_png] libpng cannot encode {} x {}: {}", image.height, image.width, reason));
   bytes.resize(size);
   return bytes;
 }

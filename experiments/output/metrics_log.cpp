@@ -25,7 +25,8 @@ std::string to_line(const MetricRecord& record) {
   Json nonfinite = Json::array();
   for (const Metric& metric : record.values) {
     if (is_own_key(metric.name) || json.contains(metric.name)) {
-      throw std::invalid_argument(fmt::format("[MetricsLog] the metric name \"{}\" is taken; give the metric another name", metric.name));
+      throw std::invalid_argument(
+          fmt::format("[MetricsLog] the metric name \"{}\" is taken; give the metric another name", metric.name));
     }
     const bool finite = std::isfinite(metric.value);
     json[metric.name] = finite ? Json(metric.value) : Json(nullptr);

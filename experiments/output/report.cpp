@@ -44,7 +44,8 @@ details::details-content{content-visibility:visible;height:auto}}
 
 void add_warnings(std::string& page, const std::vector<std::string>& warnings) {
   if (warnings.empty()) return;
-  page += "<div class=\"warnings\" role=\"alert\"><strong>" + std::string(warnings.size() == 1 ? "Warning" : "Warnings") + "</strong><ul>\n";
+  page += "<div class=\"warnings\" role=\"alert\"><strong>" + std::string(warnings.size() == 1 ? "Warning" : "Warnings") +
+          "</strong><ul>\n";
   for (const std::string& warning : warnings) page += "<li>" + escape_markup(warning) + "</li>\n";
   page += "</ul></div>\n";
 }
@@ -55,8 +56,8 @@ void add_headlines(std::string& page, const std::vector<Headline>& headlines) {
           "<th>Meaning</th></tr></thead><tbody>\n";
   for (const Headline& row : headlines) {
     page += "<tr><th scope=\"row\">" + escape_markup(row.name) + "</th><td class=\"number\">" +
-            format_measurement(row.value, row.standard_error) + "</td><td>" + escape_markup(row.unit) + "</td><td class=\"why\">" +
-            escape_markup(row.explanation) + "</td></tr>\n";
+            format_measurement(row.value, row.standard_error) + "</td><td>" + escape_markup(row.unit) +
+            "</td><td class=\"why\">" + escape_markup(row.explanation) + "</td></tr>\n";
   }
   page += "</tbody></table></div>\n";
 }
@@ -94,16 +95,20 @@ void add_environment(std::string& page, const std::vector<std::pair<std::string,
 
 std::string to_html(const Report& report) {
   const std::string title = escape_markup(report.title);
-  std::string page = "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
-                     "<meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">\n<title>" + title + "</title>\n<style>";
+  std::string page =
+      "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
+      "<meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">\n<title>" +
+      title + "</title>\n<style>";
   page += kStyle;
-  page += "</style>\n</head>\n<body><main>\n<h1>" + title + "</h1>\n<p class=\"subtitle\">" + escape_markup(report.subtitle) + "</p>\n";
+  page += "</style>\n</head>\n<body><main>\n<h1>" + title + "</h1>\n<p class=\"subtitle\">" + escape_markup(report.subtitle) +
+          "</p>\n";
   add_warnings(page, report.warnings);
   add_headlines(page, report.headlines);
   for (const ReportSection& section : report.sections) add_section(page, section);
   if (!report.config.empty()) {
-    page += "<h2>Configuration</h2>\n<details class=\"card\"><summary>Every setting of this run, defaults included</summary><pre>" +
-            escape_markup(report.config) + "</pre></details>\n";
+    page +=
+        "<h2>Configuration</h2>\n<details class=\"card\"><summary>Every setting of this run, defaults included</summary><pre>" +
+        escape_markup(report.config) + "</pre></details>\n";
   }
   add_environment(page, report.environment);
   page += "</main></body>\n</html>\n";

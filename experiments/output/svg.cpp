@@ -79,11 +79,12 @@ class Canvas {
     }
     for (std::size_t i = 0; i < x.ticks().size(); ++i) {
       const double at = x(x.ticks()[i]);
-      add("<line class=\"axis\" x1=\"{:.1f}\" x2=\"{:.1f}\" y1=\"{:.1f}\" y2=\"{:.1f}\"/>", at, at, frame_.bottom, frame_.bottom + 4);
+      add("<line class=\"axis\" x1=\"{:.1f}\" x2=\"{:.1f}\" y1=\"{:.1f}\" y2=\"{:.1f}\"/>", at, at, frame_.bottom,
+          frame_.bottom + 4);
       text(at, frame_.bottom + 18, x.labels()[i], "text-anchor=\"middle\"");
     }
-    add("<line class=\"axis\" x1=\"{:.1f}\" x2=\"{:.1f}\" y1=\"{:.1f}\" y2=\"{:.1f}\"/>", frame_.left, frame_.right, frame_.bottom,
-        frame_.bottom);
+    add("<line class=\"axis\" x1=\"{:.1f}\" x2=\"{:.1f}\" y1=\"{:.1f}\" y2=\"{:.1f}\"/>", frame_.left, frame_.right,
+        frame_.bottom, frame_.bottom);
     text((frame_.left + frame_.right) / 2, frame_.height - 10, x_label, "text-anchor=\"middle\"");
     const double middle = (frame_.top + frame_.bottom) / 2;
     text(16, middle, y_label, fmt::format("text-anchor=\"middle\" transform=\"rotate(-90 16 {:.1f})\"", middle));
@@ -199,12 +200,13 @@ void say_no_data(Canvas& canvas, const Frame& frame) {
 }
 
 /// One path of zero-length strokes with round caps: 12 bytes a point, a tenth of circles.
-void draw_points(Canvas& canvas, const ScatterPlot& plot, const std::vector<std::size_t>& points, const char* color, const Axis& x,
-                 const Axis& y) {
+void draw_points(Canvas& canvas, const ScatterPlot& plot, const std::vector<std::size_t>& points, const char* color,
+                 const Axis& x, const Axis& y) {
   std::string path;
   for (const std::size_t i : points) fmt::format_to(std::back_inserter(path), "M{:.1f} {:.1f}h0", x(plot.x[i]), y(plot.y[i]));
   const double size = plot.x.size() <= 500 ? 6 : plot.x.size() <= 3000 ? 4 : 2.6;
-  canvas.add("<path d=\"{}\" fill=\"none\" stroke=\"{}\" stroke-width=\"{}\" stroke-linecap=\"round\" opacity=\"0.8\"/>", path, color, size);
+  canvas.add("<path d=\"{}\" fill=\"none\" stroke=\"{}\" stroke-width=\"{}\" stroke-linecap=\"round\" opacity=\"0.8\"/>", path,
+             color, size);
 }
 
 double median(std::vector<double> values) {
@@ -339,10 +341,12 @@ std::string to_svg(const BarChart& chart) {
   for (std::size_t i = 0; i < chart.values.size(); ++i) {
     const double value = chart.values[i];
     if (!std::isfinite(value)) continue;
-    const double top = std::min(y(value), y(0)), height = std::max(0.5, std::abs(y(value) - y(0)));  // a zero still shows as a hair
+    const double top = std::min(y(value), y(0)),
+                 height = std::max(0.5, std::abs(y(value) - y(0)));  // a zero still shows as a hair
     const bool faded = !chart.faded.empty() && chart.faded[i];
     canvas.add("<rect x=\"{:.2f}\" y=\"{:.2f}\" width=\"{:.2f}\" height=\"{:.2f}\" fill=\"{}\"><title>{}: {}</title></rect>",
-               x(static_cast<double>(i)) - width / 2, top, width, height, faded ? kGrey : palette_color(0), i, format_number(value, 6));
+               x(static_cast<double>(i)) - width / 2, top, width, height, faded ? kGrey : palette_color(0), i,
+               format_number(value, 6));
   }
   return std::move(canvas).finish();
 }

@@ -61,8 +61,8 @@ AppendFile create_event_file(const std::filesystem::path& folder) {
   make_folder(folder);
   std::array<char, 256> host{};
   if (::gethostname(host.data(), host.size() - 1) != 0 || host[0] == '\0') host = {'h', 'o', 's', 't'};
-  const std::string stem = "events.out.tfevents." + std::to_string(static_cast<std::int64_t>(now().count())) + "." + host.data() + "." +
-                           std::to_string(::getpid()) + ".";
+  const std::string stem = "events.out.tfevents." + std::to_string(static_cast<std::int64_t>(now().count())) + "." + host.data() +
+                           "." + std::to_string(::getpid()) + ".";
   for (int n = 0;; ++n) {
     const std::filesystem::path path = folder / (stem + std::to_string(n));
     if (!std::filesystem::exists(path)) return AppendFile(path, AppendFile::Open::create_new);
@@ -77,7 +77,8 @@ std::uint32_t crc32c(std::string_view bytes) {
   return ~crc;
 }
 
-EventWriter::EventWriter(const std::filesystem::path& folder, std::optional<std::int64_t> resumed_at) : file_(create_event_file(folder)) {
+EventWriter::EventWriter(const std::filesystem::path& folder, std::optional<std::int64_t> resumed_at)
+    : file_(create_event_file(folder)) {
   std::string version;
   add_bytes(version, 3, "brain.Event:2");
   write_event(version);

@@ -50,7 +50,8 @@ class Classifier {
 
 std::optional<Judgement> judge_samples(const Session& s, Index epochs, Index count, const std::function<bool()>& interrupted) {
   if (s.model->conditioning() != Conditioning::labels || s.data.classes == 0)
-    throw ConfigError(cat("evaluate.classifier_epochs: ", s.config.model_name, " is not told labels, so there are no class-conditional samples to judge; set it to 0"));
+    throw ConfigError(cat("evaluate.classifier_epochs: ", s.config.model_name,
+                          " is not told labels, so there are no class-conditional samples to judge; set it to 0"));
   const Key key = s.keys.root.fold("classifier");
   Classifier classifier(s.data.shape.size(), s.data.classes, key.fold("initial"));
   Feed train(s.data, Split::train, {.batch_size = kBatch, .shuffle = true}, key.fold("order"));
@@ -66,7 +67,11 @@ std::optional<Judgement> judge_samples(const Session& s, Index epochs, Index cou
 
   Judgement judgement;
   Tape plain(Grad::off);
-  Feed test(s.data, s.data.test.size() > 0 ? Split::test : s.data.validation.size() > 0 ? Split::validation : Split::train, {.batch_size = kBatch}, key);
+  Feed test(s.data,
+            s.data.test.size() > 0         ? Split::test
+            : s.data.validation.size() > 0 ? Split::validation
+                                           : Split::train,
+            {.batch_size = kBatch}, key);
   while (test.next()) {
     plain.reset();
     judgement.classifier_accuracy += double(classifier.right({plain, false, key}, test.batch(plain)));

@@ -15,6 +15,7 @@ struct Judgement {
 
 /// Trains a perceptron of two hidden layers for `epochs` on the training split and asks it about `count` samples E[x | z, y], the classes
 /// in turn. Throws ConfigError unless the model is told labels. `interrupted` is asked after each batch and ends it early with std::nullopt.
-std::optional<Judgement> judge_samples(const Session& session, Index epochs, Index count, const std::function<bool()>& interrupted);
+std::optional<Judgement> judge_samples(const Session& session, Index epochs, Index count,
+                                       const std::function<bool()>& interrupted);
 
 }  // namespace vaezoo

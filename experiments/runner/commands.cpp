@@ -34,8 +34,8 @@ std::string sentence(std::string text) {
 
 void describe_model(const ModelEntry& entry) {
   const std::unique_ptr<ModelConfig> config = entry.make_config();
-  fmt::print("{}: {}\n  {}\n\n\"model\": {{\"name\": \"{}\", ...}} takes\n\n{}", entry.name, sentence(entry.summary), entry.paper, entry.name,
-             describe_config([&](Fields& f) { config->fields(f); }, 2));
+  fmt::print("{}: {}\n  {}\n\n\"model\": {{\"name\": \"{}\", ...}} takes\n\n{}", entry.name, sentence(entry.summary), entry.paper,
+             entry.name, describe_config([&](Fields& f) { config->fields(f); }, 2));
 }
 
 void describe_dataset(const DatasetInfo& info) {
@@ -43,7 +43,8 @@ void describe_dataset(const DatasetInfo& info) {
   for (const Alternative& a : config.alternatives()) {
     if (a.name != info.name) continue;
     fmt::print("{}: {}\n{}\n\"dataset\": {{\"name\": \"{}\", ...}} takes\n\n{}", info.name, sentence(info.doc),
-               info.downloadable ? cat("  vaezoo download ", info.name, " fetches it.\n") : "", info.name, describe_config(a.fields, 2));
+               info.downloadable ? cat("  vaezoo download ", info.name, " fetches it.\n") : "", info.name,
+               describe_config(a.fields, 2));
   }
 }
 
@@ -93,7 +94,8 @@ int describe_command(const std::string& name) {
     throw ConfigError(cat("there is no model or data set \"", name, "\"", did_you_mean(name, names)));
   if (name == "experiment") {
     ExperimentConfig config;
-    fmt::print("An experiment, a JSON file: an object with these keys, all optional.\n\n{}", describe_config([&](Fields& f) { config.fields(f); }, 2));
+    fmt::print("An experiment, a JSON file: an object with these keys, all optional.\n\n{}",
+               describe_config([&](Fields& f) { config.fields(f); }, 2));
   } else if (const DatasetInfo* set = find_dataset(sets, name)) {
     describe_dataset(*set);
   } else {
@@ -134,7 +136,8 @@ int download_command(const std::string& name, const CommonOptions& common) {
   std::vector<std::string> fetched;
   {
     DownloadLine line;
-    fetched = download(name, folder, [&line](const std::string& file, std::uint64_t done, std::uint64_t total) { line(file, done, total); });
+    fetched = download(name, folder,
+                       [&line](const std::string& file, std::uint64_t done, std::uint64_t total) { line(file, done, total); });
   }
   const std::string place = (folder / name).string();
   if (fetched.empty())

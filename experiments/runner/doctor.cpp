@@ -80,7 +80,8 @@ void print_data(const std::filesystem::path& folder) {
       const Dataset data = load_dataset(config, folder);
       state = fmt::format("{} examples", data.train.size() + data.validation.size() + data.test.size());
     } catch (const DataError& e) {
-      state = std::string(e.what()).find("vaezoo download") != std::string::npos ? "not there: vaezoo download " + info.name : e.what();
+      state = std::string(e.what()).find("vaezoo download") != std::string::npos ? "not there: vaezoo download " + info.name
+                                                                                 : e.what();
     }
     fmt::print("{:<12} {:<14} {}\n", "", info.name, state);
   }
@@ -101,7 +102,8 @@ int doctor_command(const CommonOptions& common) {
   row("", gemm_speed());
   if (const char* core = std::getenv("OPENBLAS_CORETYPE")) row("", std::string("OPENBLAS_CORETYPE=") + core);
   if (!hint.empty()) row("", "OpenBLAS chose old kernels for this CPU: set " + hint + " in the environment");
-  row("download", can_download() ? "built in (libcurl, OpenSSL)" : "not built in; it needs libcurl4-openssl-dev and libssl-dev at build time");
+  row("download", can_download() ? "built in (libcurl, OpenSSL)"
+                                 : "not built in; it needs libcurl4-openssl-dev and libssl-dev at build time");
   print_data(data_directory(common.data_dir));
   return kDone;
 }

@@ -75,16 +75,21 @@ void add_reconstruction(const Model& model, const Context& c, const Minibatch& b
 
 void add_exact(const Dataset& data, Var x, Index count, Sums& sums) {
   const auto size = static_cast<std::size_t>(x.shape()[1]);
-  for (Index i = 0; i < count; ++i) sums.exact.add(data.log_density(std::span<const Real>(x.value()).subspan(static_cast<std::size_t>(i) * size, size)));
+  for (Index i = 0; i < count; ++i)
+    sums.exact.add(data.log_density(std::span<const Real>(x.value()).subspan(static_cast<std::size_t>(i) * size, size)));
 }
 
 /// The numbers of each stochastic layer, of a model that has several: its rate and how many of its units are active.
 void add_levels(Evaluation& e, double active_threshold) {
   if (e.levels.size() < 2) return;
   for (const Level& level : e.levels) {
-    const auto of = [&](const std::vector<double>& numbers) { return std::span(numbers).subspan(static_cast<std::size_t>(level.begin), static_cast<std::size_t>(level.end - level.begin)); };
-    if (!e.kl_per_dimension.empty()) e.terms.push_back({"kl_" + level.name, std::accumulate(of(e.kl_per_dimension).begin(), of(e.kl_per_dimension).end(), 0.0)});
-    e.terms.push_back({"active_units_" + level.name, double(std::ranges::count_if(of(e.code_variance), [&](double v) { return v > active_threshold; }))});
+    const auto of = [&](const std::vector<double>& numbers) {
+      return std::span(numbers).subspan(static_cast<std::size_t>(level.begin), static_cast<std::size_t>(level.end - level.begin));
+    };
+    if (!e.kl_per_dimension.empty())
+      e.terms.push_back({"kl_" + level.name, std::accumulate(of(e.kl_per_dimension).begin(), of(e.kl_per_dimension).end(), 0.0)});
+    e.terms.push_back({"active_units_" + level.name,
+                       double(std::ranges::count_if(of(e.code_variance), [&](double v) { return v > active_threshold; }))});
   }
 }
 
@@ -104,7 +109,8 @@ Evaluation summarise(const Model& model, const Sums& s, const Dataset& data, con
   e.elbo_stderr = s.elbo.standard_error();
   e.loss_mean_code = -s.elbo_mean_code.mean;
   for (const Running& r : s.kl_per_dimension) e.kl_per_dimension.push_back(r.mean);
-  e.active_units = std::count_if(e.code_variance.begin(), e.code_variance.end(), [&](double v) { return v > options.active_threshold; });
+  e.active_units =
+      std::count_if(e.code_variance.begin(), e.code_variance.end(), [&](double v) { return v > options.active_threshold; });
   e.levels = model.levels();
   add_levels(e, options.active_threshold);
   if (s.nll.count > 0) {
@@ -119,8 +125,8 @@ Evaluation summarise(const Model& model, const Sums& s, const Dataset& data, con
 
 }  // namespace
 
-std::vector<double> importance_log_likelihood(const Model& model, Tape& tape, const std::function<Minibatch(Tape&)>& batch, Index samples, Index chunk,
-                                              Key key) {
+std::vector<double> importance_log_likelihood(const Model& model, Tape& tape, const std::function<Minibatch(Tape&)>& batch,
+                                              Index samples, Index chunk, Key key) {
   // log sum_k w_k as a running maximum and the sum of exp(log w_k - maximum).
   std::vector<double> top, sum;
   for (Index done = 0; done < samples; done += chunk) {
@@ -148,8 +154,8 @@ std::vector<double> importance_log_likelihood(const Model& model, Tape& tape, co
   return log_p;
 }
 
-std::optional<Evaluation> evaluate(const Model& model, const Dataset& data, Split split, const EvaluationOptions& options, Key key,
-                                   const std::function<bool()>& interrupted) {
+std::optional<Evaluation> evaluate(const Model& model, const Dataset& data, Split split, const EvaluationOptions& options,
+                                   Key key, const std::function<bool()>& interrupted) {
   Feed feed(data, split, {.batch_size = options.batch_size}, key);
   Tape tape(ad::Grad::off);
   Sums sums;
@@ -163,10 +169,12 @@ std::optional<Evaluation> evaluate(const Model& model, const Dataset& data, Spli
     add_elbo(model, c, batch, sums);
     add_reconstruction(model, c, batch, sums);
     if (!std::isfinite(sums.loss.mean) || !std::isfinite(sums.elbo.mean))
-      throw DivergedError(ad::cat("evaluation on the ", to_text(split), " split gives a number that is not finite, first in ", tape.first_nonfinite()));
+      throw DivergedError(ad::cat("evaluation on the ", to_text(split), " split gives a number that is not finite, first in ",
+                                  tape.first_nonfinite()));
     if (model.has_density() && options.importance_samples > 0)
-      for (const double log_p : importance_log_likelihood(model, tape, [&](Tape& t) { return feed.batch(t); }, options.importance_samples, options.chunk,
-                                                           batch_key.fold("nll")))
+      for (const double log_p : importance_log_likelihood(
+               model, tape, [&](Tape& t) { return feed.batch(t); }, options.importance_samples, options.chunk,
+               batch_key.fold("nll")))
         sums.nll.add(-log_p);
     if (data.log_density) add_exact(data, feed.batch(tape).x, count, sums);
     if (interrupted()) return std::nullopt;
@@ -207,7 +215,8 @@ std::vector<std::string> Evaluation::warnings() const {
                           " nats, so it says nothing of x; try a KL warm-up, free bits or batch norm"));
   }
   if (active_units && *active_units < std::ssize(code_variance) && w.empty())
-    w.push_back(ad::cat(*active_units, " of ", std::ssize(code_variance), " latent units are active (variance of the posterior mean above the threshold)"));
+    w.push_back(ad::cat(*active_units, " of ", std::ssize(code_variance),
+                        " latent units are active (variance of the posterior mean above the threshold)"));
   return w;
 }
 

@@ -45,11 +45,13 @@ struct Evaluation {
 
 /// Runs over the split once in order. The noise of example i depends on key, the batch size and i. `interrupted` is asked
 /// after each batch and ends the run early with std::nullopt. Throws DivergedError when a number is not finite.
-std::optional<Evaluation> evaluate(const Model& model, const Dataset& data, Split split, const EvaluationOptions& options, Key key,
-                                   const std::function<bool()>& interrupted = [] { return false; });
+std::optional<Evaluation> evaluate(
+    const Model& model, const Dataset& data, Split split, const EvaluationOptions& options, Key key,
+    const std::function<bool()>& interrupted = [] { return false; });
 
 /// log p(x) of each example of `batch`, which puts it on a tape, estimated with K samples in chunks: logsumexp_k log w_k - log K. [B]
 /// Resets the tape (of Grad::off), whose memory serves all chunks and the caller's next batches.
-std::vector<double> importance_log_likelihood(const Model& model, Tape& tape, const std::function<Minibatch(Tape&)>& batch, Index samples, Index chunk, Key key);
+std::vector<double> importance_log_likelihood(const Model& model, Tape& tape, const std::function<Minibatch(Tape&)>& batch,
+                                              Index samples, Index chunk, Key key);
 
 }  // namespace vaezoo

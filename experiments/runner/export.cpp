@@ -30,7 +30,8 @@ fs::path target(const LoadedRun& run, const std::string& out, const std::string&
     throw UsageError(cat("--out ", out, ": the ending says the format; it may be ", choices));
   }
   if (ending == ".png" && !pixels)
-    throw UsageError(cat("--out ", out, ": ", run.session->data.name, " has no pictures of 1 or 3 channels; choose .npy or .csv"));
+    throw UsageError(
+        cat("--out ", out, ": ", run.session->data.name, " has no pictures of 1 or 3 channels; choose .npy or .csv"));
   return path;
 }
 

@@ -37,7 +37,8 @@ CLI::App* add_command(CLI::App& app, const char* name, const char* doc, Argument
 CLI::App* add_run_command(CLI::App& app, const char* name, const char* doc, Arguments& a) {
   CLI::App* c = add_command(app, name, doc, a);
   c->add_option("run", a.target, "the run's folder, as --out named it")->required();
-  c->add_option("--checkpoint", a.checkpoint, "best or last (default: best where there is one)")->check(CLI::IsMember({"best", "last"}));
+  c->add_option("--checkpoint", a.checkpoint, "best or last (default: best where there is one)")
+      ->check(CLI::IsMember({"best", "last"}));
   c->add_option("--set", a.overrides, "change a setting, for example evaluate.importance_samples=5000")->allow_extra_args(false);
   c->add_option("--seed", a.seed, "draw other samples");
   return c;
@@ -60,7 +61,8 @@ int dispatch(int argc, char** argv) {
   CLI::App* evaluate = add_run_command(app, "evaluate", "evaluate a run again, with other settings or weights", a);
   CLI::App* sample = add_run_command(app, "sample", "draw from the prior and decode", a);
   sample->add_option("--count", a.count, "how many")->check(CLI::Range(1, 1'000'000));
-  sample->add_option("--out", a.out, "a .png, .npy or .csv file (default: samples.png in the run's folder; .csv for data that are no images)");
+  sample->add_option("--out", a.out,
+                     "a .png, .npy or .csv file (default: samples.png in the run's folder; .csv for data that are no images)");
   CLI::App* reconstruct = add_run_command(app, "reconstruct", "encode and decode test examples", a);
   reconstruct->add_option("--count", a.count, "how many")->check(CLI::Range(1, 1'000'000));
   reconstruct->add_option("--out", a.out, "a .png, .npy or .csv file (default: reconstructions.png in the run's folder)");
@@ -68,7 +70,8 @@ int dispatch(int argc, char** argv) {
   encode->add_option("--split", a.split, "train, validation or test")->check(CLI::IsMember({"train", "validation", "test"}));
   encode->add_option("--out", a.out, "a .npy or .csv file (default: codes.csv in the run's folder)");
   CLI::App* list = app.add_subcommand("list", "the models and data sets");
-  CLI::App* describe = app.add_subcommand("describe", "a model, a data set, or 'experiment': its settings with defaults and ranges");
+  CLI::App* describe =
+      app.add_subcommand("describe", "a model, a data set, or 'experiment': its settings with defaults and ranges");
   describe->add_option("name", a.target)->required();
   CLI::App* validate = app.add_subcommand("validate", "check experiment files without running them");
   validate->add_option("files", a.files)->required();

@@ -20,7 +20,7 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr Index kMapPoints = 2000;  ///< as many as a scatter can show before it is one blot
-constexpr Index kWideCode = 512;     ///< dimensions beyond which the map shows so many points only: its components cost their cube
+constexpr Index kWideCode = 512;    ///< dimensions beyond which the map shows so many points only: its components cost their cube
 constexpr Index kStyleExamples = 8;  ///< rows of the pictures that show several columns of each example
 
 void append(std::vector<float>& to, Var x) { to.insert(to.end(), x.data(), x.data() + x.size()); }
@@ -76,12 +76,21 @@ void to_unit_range(const Dataset& data, std::vector<float>& rows) {
 }
 
 TileShape tiles(const Dataset& data, const std::vector<float>& rows) {
-  return {.count = std::ssize(rows) / data.shape.size(), .height = data.shape.height, .width = data.shape.width, .channels = data.shape.channels};
+  return {.count = std::ssize(rows) / data.shape.size(),
+          .height = data.shape.height,
+          .width = data.shape.width,
+          .channels = data.shape.channels};
 }
 
 /// Samples over data in the plane.
 std::string plane_svg(const Session& s, const std::vector<float>& samples) {
-  ScatterPlot plot{.title = "Data and samples", .x_label = "x0", .y_label = "x1", .x = {}, .y = {}, .labels = {}, .label_names = {"data", "samples"}};
+  ScatterPlot plot{.title = "Data and samples",
+                   .x_label = "x0",
+                   .y_label = "x1",
+                   .x = {},
+                   .y = {},
+                   .labels = {},
+                   .label_names = {"data", "samples"}};
   const auto add = [&plot](const std::vector<float>& points, int label) {
     for (std::size_t i = 0; i + 1 < points.size(); i += 2) {
       plot.x.push_back(points[i]);
@@ -110,8 +119,8 @@ LatentPlane latent_plane(const Codes& codes) {
   const PrincipalComponents pca = principal_components(codes.codes, codes.dimensions, 2);
   const double first = 100 * pca.explained[0], second = 100 * pca.explained[1];
   return {fmt::format("Mean codes: {:.0f} % of their variance", first + second), fmt::format("component 1 ({:.0f} %)", first),
-          fmt::format("component 2 ({:.0f} %)", second), fmt::format(": the first two of {} principal components", codes.dimensions),
-          project(codes.codes, pca)};
+          fmt::format("component 2 ({:.0f} %)", second),
+          fmt::format(": the first two of {} principal components", codes.dimensions), project(codes.codes, pca)};
 }
 
 std::optional<Picture> draw_latent_map(const Session& s, const fs::path& folder) {
@@ -119,19 +128,26 @@ std::optional<Picture> draw_latent_map(const Session& s, const fs::path& folder)
   const Codes codes = encode_split(s, split, s.model->latent_dim() > kWideCode ? kWideCode : kMapPoints);
   if (codes.dimensions < 2 || codes.count == 0) return std::nullopt;
   const LatentPlane plane = latent_plane(codes);
-  ScatterPlot plot{.title = plane.title, .x_label = plane.x_label, .y_label = plane.y_label, .x = {}, .y = {}, .labels = codes.labels,
+  ScatterPlot plot{.title = plane.title,
+                   .x_label = plane.x_label,
+                   .y_label = plane.y_label,
+                   .x = {},
+                   .y = {},
+                   .labels = codes.labels,
                    .label_names = s.data.class_names};
   for (std::size_t i = 0; i + 1 < plane.points.size(); i += 2) {
     plot.x.push_back(plane.points[i]);
     plot.y.push_back(plane.points[i + 1]);
   }
   atomic_write(folder / "latent_map.svg", to_svg(plot));
-  return Picture{fmt::format("Mean codes of {}{}{}.", plural(codes.count, to_text(split)), codes.labels.empty() ? "" : ", coloured by label", plane.caption),
+  return Picture{fmt::format("Mean codes of {}{}{}.", plural(codes.count, to_text(split)),
+                             codes.labels.empty() ? "" : ", coloured by label", plane.caption),
                  folder / "latent_map.svg"};
 }
 
 /// Writes a picture's PNG and shows it to TensorBoard.
-Picture save_picture(const fs::path& folder, const std::string& name, const Image& image, std::string caption, std::int64_t step, EventWriter* events) {
+Picture save_picture(const fs::path& folder, const std::string& name, const Image& image, std::string caption, std::int64_t step,
+                     EventWriter* events) {
   write_png(folder / (name + ".png"), image);
   if (events != nullptr) events->picture(step, name, image);
   return {std::move(caption), folder / (name + ".png")};
@@ -143,14 +159,18 @@ std::optional<Picture> draw_samples(const Session& s, const fs::path& folder, st
   if (wanted == 0) return std::nullopt;
   if (shows_pixels(s.data)) {
     const bool by_class = s.model->conditioning() == Conditioning::labels;
-    const Index columns = by_class ? s.data.classes : 0, count = by_class ? std::max<Index>(1, wanted / columns) * columns : wanted;
+    const Index columns = by_class ? s.data.classes : 0,
+                count = by_class ? std::max<Index>(1, wanted / columns) * columns : wanted;
     const Image image = pixel_grid(s.data, samples(s, count, key), columns);
-    return save_picture(folder, "samples", image,
-                        fmt::format("{} samples: E[x | z] for z drawn from the prior{}.", count, by_class ? ", a column for each class" : ""), step, events);
+    return save_picture(
+        folder, "samples", image,
+        fmt::format("{} samples: E[x | z] for z drawn from the prior{}.", count, by_class ? ", a column for each class" : ""),
+        step, events);
   }
   if (s.data.shape.size() != 2) return std::nullopt;
   atomic_write(folder / "samples.svg", plane_svg(s, samples(s, kMapPoints, key, Drawn::sample)));
-  return Picture{fmt::format("Data, and {} samples: z from the prior, then x from p(x | z).", kMapPoints), folder / "samples.svg"};
+  return Picture{fmt::format("Data, and {} samples: z from the prior, then x from p(x | z).", kMapPoints),
+                 folder / "samples.svg"};
 }
 
 /// Codes of examples decoded with every label: what of an example is style, and what its class.
@@ -169,8 +189,10 @@ std::optional<Picture> draw_styles(const Session& s, const fs::path& folder, std
     append(rows, ad::stack(columns_of, 1));
   });
   undo_standardization(s.data, rows);
-  return save_picture(folder, "styles", pixel_grid(s.data, std::move(rows), columns),
-                      "Examples (first column), and their codes decoded with each label in turn: the style stays, the class changes.", step, events);
+  return save_picture(
+      folder, "styles", pixel_grid(s.data, std::move(rows), columns),
+      "Examples (first column), and their codes decoded with each label in turn: the style stays, the class changes.", step,
+      events);
 }
 
 /// Reconstructions in which the lower levels are drawn anew: what each level knows.
@@ -188,10 +210,11 @@ std::optional<Picture> draw_levels(const Session& s, const fs::path& folder, std
     append(rows, ad::stack(columns, 1));
   });
   undo_standardization(s.data, rows);
-  return save_picture(folder, "levels", pixel_grid(s.data, std::move(rows), std::ssize(levels) + 1),
-                      fmt::format("Examples, their reconstructions, and these with the levels below {} to {} drawn anew from the prior.", levels[1].name,
-                                  levels.back().name),
-                      step, events);
+  return save_picture(
+      folder, "levels", pixel_grid(s.data, std::move(rows), std::ssize(levels) + 1),
+      fmt::format("Examples, their reconstructions, and these with the levels below {} to {} drawn anew from the prior.",
+                  levels[1].name, levels.back().name),
+      step, events);
 }
 
 /// A colour for each code: hues by the golden angle, so that neighbours differ.
@@ -235,7 +258,8 @@ std::optional<Picture> draw_reconstructions(const Session& s, const fs::path& fo
   if (s.config.output.reconstructions == 0 || !shows_pixels(s.data)) return std::nullopt;
   Reconstructions r = reconstruct(s, s.config.output.reconstructions);
   const Image image = pixel_pairs(s.data, std::move(r.originals), std::move(r.reconstructions));
-  return save_picture(folder, "reconstructions", image, fmt::format("{}, each above its reconstruction from the mean code.", plural(r.count, to_text(r.split))),
+  return save_picture(folder, "reconstructions", image,
+                      fmt::format("{}, each above its reconstruction from the mean code.", plural(r.count, to_text(r.split))),
                       step, events);
 }
 
@@ -262,7 +286,8 @@ std::vector<float> samples(const Session& s, Index count, Key key, Drawn drawn) 
   };
   const Conditioning told = s.model->conditioning();
   if (told == Conditioning::conditions || told == Conditioning::x) {
-    for_batches(s, shown_split(s.data), count, [&](const Context& c, const Minibatch& given) { draw(c, given.x.shape()[0], given); });
+    for_batches(s, shown_split(s.data), count,
+                [&](const Context& c, const Minibatch& given) { draw(c, given.x.shape()[0], given); });
   } else {
     std::vector<int> labels(told == Conditioning::labels ? static_cast<std::size_t>(count) : 0);
     for (std::size_t i = 0; i < labels.size(); ++i) labels[i] = static_cast<int>(i) % s.data.classes;
@@ -272,7 +297,8 @@ std::vector<float> samples(const Session& s, Index count, Key key, Drawn drawn) 
       tape.reset();
       const Context c{tape, false, key.fold(static_cast<std::uint64_t>(done))};
       Minibatch given;
-      if (!labels.empty()) given.labels = std::span<const int>(labels).subspan(static_cast<std::size_t>(done), static_cast<std::size_t>(now));
+      if (!labels.empty())
+        given.labels = std::span<const int>(labels).subspan(static_cast<std::size_t>(done), static_cast<std::size_t>(now));
       draw(c, now, given);
       done += now;
     }

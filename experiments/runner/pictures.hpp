@@ -24,7 +24,8 @@ struct Picture {
 ///   styles.png           examples' codes decoded with every label
 ///   levels.png           reconstructions with the lower stochastic layers drawn anew from the prior
 ///   codes.png            the discrete codes of test examples as coloured maps
-std::vector<Picture> draw_pictures(const Session& session, const std::filesystem::path& folder, std::int64_t step, EventWriter* events);
+std::vector<Picture> draw_pictures(const Session& session, const std::filesystem::path& folder, std::int64_t step,
+                                   EventWriter* events);
 
 /// Can examples be shown as pixels: images of one or three channels?
 bool shows_pixels(const Dataset& data);

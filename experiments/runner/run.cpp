@@ -34,16 +34,18 @@ void say(const CommonOptions& common, const std::string& line) {
 }
 
 void introduce(const Session& s, const CommonOptions& common) {
-  say(common, fmt::format("{}: {} on {}, {} training / {} validation / {} test examples of {} x {} x {}", s.config.name, s.config.model_name,
-                          s.data.name, s.data.train.size(), s.data.validation.size(), s.data.test.size(), s.data.shape.height, s.data.shape.width,
-                          s.data.shape.channels));
+  say(common, fmt::format("{}: {} on {}, {} training / {} validation / {} test examples of {} x {} x {}", s.config.name,
+                          s.config.model_name, s.data.name, s.data.train.size(), s.data.validation.size(), s.data.test.size(),
+                          s.data.shape.height, s.data.shape.width, s.data.shape.channels));
   say(common, fmt::format("  minimises {}", s.model->describe()));
   say(common, fmt::format("  {} parameters, {} thread{}", s.store.count(), ad::threads(), ad::threads() == 1 ? "" : "s"));
 }
 
 int interrupted_code() { return signal_received() == 15 ? kTerminated : kInterrupted; }
 
-bool holds_run(const fs::path& folder) { return fs::exists(RunFolder{folder}.config()) || fs::exists(RunFolder{folder}.checkpoints()); }
+bool holds_run(const fs::path& folder) {
+  return fs::exists(RunFolder{folder}.config()) || fs::exists(RunFolder{folder}.checkpoints());
+}
 
 /// Loads the weights to be evaluated into the session; returns which they are.
 std::string load_weights(Session& session, const RunFolder& folder, const std::string& wish) {
@@ -56,9 +58,10 @@ std::optional<std::vector<SplitResult>> evaluate_splits(const Session& session, 
   std::vector<SplitResult> results;
   for (const Split split : {Split::train, Split::validation, Split::test}) {
     const auto& wanted = session.config.evaluate.splits;
-    if (std::find(wanted.begin(), wanted.end(), to_text(split)) == wanted.end() || session.data.split(split).size() == 0) continue;
-    const auto e = evaluate(*session.model, session.data, split, evaluation_options(session.config.evaluate, trained), session.keys.evaluation(split),
-                            [] { return signal_received() != 0; });
+    if (std::find(wanted.begin(), wanted.end(), to_text(split)) == wanted.end() || session.data.split(split).size() == 0)
+      continue;
+    const auto e = evaluate(*session.model, session.data, split, evaluation_options(session.config.evaluate, trained),
+                            session.keys.evaluation(split), [] { return signal_received() != 0; });
     if (!e) return std::nullopt;
     results.push_back({split, *e});
     if (const std::int64_t epochs = session.config.evaluate.classifier_epochs; epochs > 0 && split == Split::test) {
@@ -73,8 +76,8 @@ std::optional<std::vector<SplitResult>> evaluate_splits(const Session& session, 
 }
 
 /// Everything after training: the numbers, the pictures, the report.
-int conclude(Session& session, const RunFolder& folder, const TrainingState& state, const Position& trained, Outcome outcome, EventWriter* events,
-             const CommonOptions& common) {
+int conclude(Session& session, const RunFolder& folder, const TrainingState& state, const Position& trained, Outcome outcome,
+             EventWriter* events, const CommonOptions& common) {
   const std::string which = load_weights(session, folder, "");
   const auto results = evaluate_splits(session, trained);
   if (!results) return interrupted_code();
@@ -91,7 +94,8 @@ int train(std::unique_ptr<Session> session, const RunFolder& folder, bool resume
   Trainer trainer(*session, folder, {.quiet = common.quiet, .resume = resume});
   const Outcome outcome = trainer.run();
   if (outcome == Outcome::interrupted) {
-    say(common, fmt::format("stopped at step {}; everything is saved: go on with\n  vaezoo resume {}", trainer.state().step, folder.path.string()));
+    say(common, fmt::format("stopped at step {}; everything is saved: go on with\n  vaezoo resume {}", trainer.state().step,
+                            folder.path.string()));
     return interrupted_code();
   }
   return conclude(*session, folder, trainer.state(), trainer.position(), outcome, trainer.events(), common);
@@ -111,14 +115,18 @@ int run_experiment(ExperimentConfig config, const fs::path& path, bool force, co
   const RunFolder folder{path};
   if (holds_run(path)) {
     if (!force)
-      throw UsageError(cat(path.string(), ": holds a run already; go on with it (vaezoo resume), choose another --out, or replace it with --force"));
-    for (const fs::path& old : {folder.config(), folder.summary(), folder.checkpoints(), path / "metrics.jsonl", path / "metrics.csv", path / "tensorboard",
-                                path / "report.html", path / "evaluation.json", path / "samples.png", path / "samples.svg",
-                                path / "reconstructions.png", path / "styles.png", path / "levels.png", path / "codes.png", path / "latent_map.svg"})
+      throw UsageError(
+          cat(path.string(),
+              ": holds a run already; go on with it (vaezoo resume), choose another --out, or replace it with --force"));
+    for (const fs::path& old :
+         {folder.config(), folder.summary(), folder.checkpoints(), path / "metrics.jsonl", path / "metrics.csv",
+          path / "tensorboard", path / "report.html", path / "evaluation.json", path / "samples.png", path / "samples.svg",
+          path / "reconstructions.png", path / "styles.png", path / "levels.png", path / "codes.png", path / "latent_map.svg"})
       fs::remove_all(old);
   }
   const std::string text = experiment_text(config);
-  std::unique_ptr<Session> session = open_session(std::move(config), common);  // what is wrong with data or model shows before a file is made
+  std::unique_ptr<Session> session =
+      open_session(std::move(config), common);  // what is wrong with data or model shows before a file is made
   make_folder(path);
   atomic_write(folder.config(), text);
   return train(std::move(session), folder, false, common);
@@ -133,7 +141,8 @@ int resume_run(const fs::path& path, const CommonOptions& common) {
   return train(std::move(session), folder, saved, common);
 }
 
-LoadedRun load_run(const fs::path& path, const std::string& checkpoint, const std::vector<std::string>& overrides, const CommonOptions& common) {
+LoadedRun load_run(const fs::path& path, const std::string& checkpoint, const std::vector<std::string>& overrides,
+                   const CommonOptions& common) {
   apply(common);
   LoadedRun run{open_session(run_config(path, overrides), common), {path}, {}, ""};
   if (!fs::exists(run.folder.last()) && !fs::exists(run.folder.best()))

@@ -32,7 +32,8 @@ std::vector<Headline> headlines(const Evaluation& e) {
     if (ends_with_stderr(m.name)) continue;
     const auto error = std::ranges::find_if(metrics, [&](const Metric& other) { return other.name == m.name + "_stderr"; });
     const MetricMeaning meaning = meaning_of(m.name);
-    rows.push_back({m.name, m.value, meaning.unit, error == metrics.end() ? std::nullopt : std::optional(error->value), meaning.explanation});
+    rows.push_back({m.name, m.value, meaning.unit, error == metrics.end() ? std::nullopt : std::optional(error->value),
+                    meaning.explanation});
   }
   return rows;
 }
@@ -47,8 +48,12 @@ Figure curve_figure(const std::vector<MetricRecord>& records, const std::string&
   Series training = metric_curve(records, "train", metric, Curve::by_epoch);
   const bool by_epoch = training.x.size() > 1;  // one epoch has no curve: its steps do
   if (!by_epoch) training = metric_curve(records, "train", metric, Curve::by_step);
-  LineChart chart{.title = metric, .x_label = by_epoch ? "epoch" : "step", .y_label = meaning_of(metric).unit, .series = {training},
-                  .marker_x = std::nullopt, .marker_label = ""};
+  LineChart chart{.title = metric,
+                  .x_label = by_epoch ? "epoch" : "step",
+                  .y_label = meaning_of(metric).unit,
+                  .series = {training},
+                  .marker_x = std::nullopt,
+                  .marker_label = ""};
   const Series validation = metric_curve(records, "validation", metric, Curve::by_epoch);
   if (by_epoch && !validation.x.empty()) {
     chart.series.push_back(validation);
@@ -74,13 +79,21 @@ ReportSection curves(const std::vector<MetricRecord>& records, const RunFolder& 
 }
 
 Figure kl_figure(const Evaluation& e, double threshold) {
-  BarChart chart{.title = "KL per latent dimension", .x_label = "dimension of z", .y_label = "nats", .values = e.kl_per_dimension, .faded = {},
-                 .name = "active", .faded_name = "idle"};
+  BarChart chart{.title = "KL per latent dimension",
+                 .x_label = "dimension of z",
+                 .y_label = "nats",
+                 .values = e.kl_per_dimension,
+                 .faded = {},
+                 .name = "active",
+                 .faded_name = "idle"};
   for (const double v : e.code_variance) chart.faded.push_back(v <= threshold);
   if (std::ranges::none_of(chart.faded, [](bool f) { return f; })) chart.faded_name.clear();
-  return {.caption = fmt::format("KL(q(z|x) || p(z)) of each dimension; one is active when the variance of its posterior mean over the data exceeds {}.",
-                                 format_number(threshold)),
-          .svg = to_svg(chart), .png = {}};
+  return {
+      .caption = fmt::format(
+          "KL(q(z|x) || p(z)) of each dimension; one is active when the variance of its posterior mean over the data exceeds {}.",
+          format_number(threshold)),
+      .svg = to_svg(chart),
+      .png = {}};
 }
 
 Figure picture_figure(const Picture& picture) {
@@ -93,7 +106,8 @@ ReportSection latent_section(const SplitResult* result, const std::vector<Pictur
   ReportSection section{.heading = "Latent space", .text = "", .figures = {}};
   for (const Picture& p : pictures)
     if (p.file.filename() == "latent_map.svg") section.figures.push_back(picture_figure(p));
-  if (result != nullptr && !result->evaluation.kl_per_dimension.empty()) section.figures.push_back(kl_figure(result->evaluation, threshold));
+  if (result != nullptr && !result->evaluation.kl_per_dimension.empty())
+    section.figures.push_back(kl_figure(result->evaluation, threshold));
   return section;
 }
 
@@ -116,19 +130,23 @@ std::vector<std::pair<std::string, std::string>> environment_rows(const std::vec
 
 }  // namespace
 
-void write_run_report(const RunFolder& folder, const Session& s, const std::vector<SplitResult>& results, const std::vector<Picture>& pictures) {
+void write_run_report(const RunFolder& folder, const Session& s, const std::vector<SplitResult>& results,
+                      const std::vector<Picture>& pictures) {
   const std::vector<MetricRecord> records = read_metrics(folder.path / "metrics.jsonl");
   const SplitResult* lead = leading(results);
   Report report{.title = s.config.name, .subtitle = "", .warnings = {}, .headlines = {}, .sections = {},
                 .config = read_file(folder.config()), .environment = environment_rows(records)};
-  report.subtitle = fmt::format("{} on {}: minimises {}. {} parameters.", s.config.model_name, s.data.name, s.model->describe(), s.store.count());
+  report.subtitle = fmt::format("{} on {}: minimises {}. {} parameters.", s.config.model_name, s.data.name, s.model->describe(),
+                                s.store.count());
   if (lead != nullptr) {
     report.subtitle += fmt::format(" Results of the {} split, {} examples.", to_text(lead->split), lead->evaluation.examples);
-    if (lead->evaluation.nll) report.subtitle += fmt::format(" nll with {} importance samples.", s.config.evaluate.importance_samples);
+    if (lead->evaluation.nll)
+      report.subtitle += fmt::format(" nll with {} importance samples.", s.config.evaluate.importance_samples);
     report.headlines = headlines(lead->evaluation);
     report.warnings = lead->evaluation.warnings();
   }
-  for (ReportSection section : {picture_section(pictures), latent_section(lead, pictures, s.config.evaluate.active_threshold), curves(records, folder)})
+  for (ReportSection section :
+       {picture_section(pictures), latent_section(lead, pictures, s.config.evaluate.active_threshold), curves(records, folder)})
     if (!section.figures.empty()) report.sections.push_back(std::move(section));
   atomic_write(folder.path / "report.html", to_html(report));
 }

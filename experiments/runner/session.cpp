@@ -3,7 +3,11 @@
 namespace vaezoo {
 
 DataSpec data_spec(const Dataset& data) {
-  return {.height = data.shape.height, .width = data.shape.width, .channels = data.shape.channels, .classes = data.classes, .unit_interval = data.unit_range,
+  return {.height = data.shape.height,
+          .width = data.shape.width,
+          .channels = data.shape.channels,
+          .classes = data.classes,
+          .unit_interval = data.unit_range,
           .conditions = data.train.condition_size()};
 }
 

@@ -59,7 +59,8 @@ void write_summary(const RunFolder& folder, const Session& s, const TrainingStat
   atomic_write(folder.summary(), j.dump(2) + "\n");
 }
 
-void write_evaluation(const std::filesystem::path& file, const Session& s, const std::vector<SplitResult>& results, const std::string& checkpoint) {
+void write_evaluation(const std::filesystem::path& file, const Session& s, const std::vector<SplitResult>& results,
+                      const std::string& checkpoint) {
   ordered_json j;
   j["experiment"] = s.config.name;
   j["checkpoint"] = checkpoint;
@@ -118,20 +119,25 @@ std::string results_table(const Session& s, const std::vector<SplitResult>& resu
       const auto metrics = r.evaluation.metrics();
       const auto it = std::find_if(metrics.begin(), metrics.end(), [&](const Metric& m) { return m.name == name; });
       table += it == metrics.end() ? fmt::format("{:>12}", "-")
-                                   : fmt::format("{:>12.{}f}", it->value, name == "active_units" ? 0 : std::abs(it->value) < 1 ? 4 : 2);
+                                   : fmt::format("{:>12.{}f}", it->value,
+                                                 name == "active_units"    ? 0
+                                                 : std::abs(it->value) < 1 ? 4
+                                                                           : 2);
     }
     const MetricMeaning meaning = meaning_of(name);
     table += fmt::format("  {:<8} {}\n", meaning.unit, meaning.explanation);
   }
   for (const SplitResult& r : results)
-    for (const std::string& w : r.evaluation.warnings()) table += fmt::format("note ({}): {}\n", std::string(to_text(r.split)), w);
+    for (const std::string& w : r.evaluation.warnings())
+      table += fmt::format("note ({}): {}\n", std::string(to_text(r.split)), w);
   return table;
 }
 
 Position position_of(const ad::Metadata& metadata) {
   const auto read = [&](const char* key) {
     std::int64_t value = 0;
-    if (const auto it = metadata.find(key); it != metadata.end()) std::from_chars(it->second.data(), it->second.data() + it->second.size(), value);
+    if (const auto it = metadata.find(key); it != metadata.end())
+      std::from_chars(it->second.data(), it->second.data() + it->second.size(), value);
     return value;
   };
   return {.step = read("step"), .epoch = static_cast<double>(read("epoch"))};

@@ -10,11 +10,12 @@
 namespace vaezoo {
 
 /// Final numbers under "test", "validation", "train"; the environment, time, memory, model size. Numbers that a model does not have are left out.
-void write_summary(const RunFolder& folder, const Session& session, const TrainingState& state, const std::vector<SplitResult>& results,
-                   const std::string& checkpoint, bool stopped_early);
+void write_summary(const RunFolder& folder, const Session& session, const TrainingState& state,
+                   const std::vector<SplitResult>& results, const std::string& checkpoint, bool stopped_early);
 
 /// evaluation.json: the numbers of one later evaluation, with the settings it used.
-void write_evaluation(const std::filesystem::path& file, const Session& session, const std::vector<SplitResult>& results, const std::string& checkpoint);
+void write_evaluation(const std::filesystem::path& file, const Session& session, const std::vector<SplitResult>& results,
+                      const std::string& checkpoint);
 
 /// A column per split: name, value, unit.
 std::string results_table(const Session& session, const std::vector<SplitResult>& results);

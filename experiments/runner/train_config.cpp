@@ -143,7 +143,8 @@ void EvaluateConfig::fields(Fields& f) {
     f.require("splits", std::count(splits.begin(), splits.end(), splits[i]) == 1, "names " + splits[i] + " twice");
   }
   f("batch_size", batch_size, "examples evaluated together", at_least(1));
-  f("classifier_epochs", classifier_epochs, "epochs of a classifier that judges class-conditional samples; 0 leaves it out", at_least(0));
+  f("classifier_epochs", classifier_epochs, "epochs of a classifier that judges class-conditional samples; 0 leaves it out",
+    at_least(0));
   f("importance_samples", importance_samples, "samples K of the log-likelihood estimate; 0 leaves it out", at_least(0));
   f("chunk", chunk, "of the K samples, how many are evaluated side by side", at_least(1));
   f("active_threshold", active_threshold, "a latent unit is active when the variance of its mean exceeds this", at_least(0));

@@ -29,19 +29,29 @@ void set_metrics(std::vector<Metric>& metrics, const Objective& objective) {
 
 std::unique_ptr<ad::Optimizer> make_optimizer(const OptimizerConfig& c, ad::ParameterStore& store) {
   if (c.name == "adam")
-    return std::make_unique<ad::Adam>(store, ad::AdamOptions{.beta1 = c.adam.beta1, .beta2 = c.adam.beta2, .epsilon = c.adam.epsilon,
-                                                             .weight_decay = c.adam.weight_decay});
+    return std::make_unique<ad::Adam>(
+        store, ad::AdamOptions{
+                   .beta1 = c.adam.beta1, .beta2 = c.adam.beta2, .epsilon = c.adam.epsilon, .weight_decay = c.adam.weight_decay});
   if (c.name == "adamw")
-    return std::make_unique<ad::Adam>(store, ad::AdamOptions{.beta1 = c.adamw.beta1, .beta2 = c.adamw.beta2, .epsilon = c.adamw.epsilon,
-                                                             .weight_decay = c.adamw.weight_decay, .decoupled = true});
+    return std::make_unique<ad::Adam>(store, ad::AdamOptions{.beta1 = c.adamw.beta1,
+                                                             .beta2 = c.adamw.beta2,
+                                                             .epsilon = c.adamw.epsilon,
+                                                             .weight_decay = c.adamw.weight_decay,
+                                                             .decoupled = true});
   if (c.name == "adamax")
-    return std::make_unique<ad::Adamax>(store, ad::AdamaxOptions{.beta1 = c.adamax.beta1, .beta2 = c.adamax.beta2, .epsilon = c.adamax.epsilon,
+    return std::make_unique<ad::Adamax>(store, ad::AdamaxOptions{.beta1 = c.adamax.beta1,
+                                                                 .beta2 = c.adamax.beta2,
+                                                                 .epsilon = c.adamax.epsilon,
                                                                  .weight_decay = c.adamax.weight_decay});
   if (c.name == "sgd")
-    return std::make_unique<ad::Sgd>(store, ad::SgdOptions{.momentum = c.sgd.momentum, .dampening = c.sgd.dampening, .weight_decay = c.sgd.weight_decay,
+    return std::make_unique<ad::Sgd>(store, ad::SgdOptions{.momentum = c.sgd.momentum,
+                                                           .dampening = c.sgd.dampening,
+                                                           .weight_decay = c.sgd.weight_decay,
                                                            .nesterov = c.sgd.nesterov});
-  return std::make_unique<ad::Rmsprop>(store, ad::RmspropOptions{.alpha = c.rmsprop.alpha, .epsilon = c.rmsprop.epsilon,
-                                                                 .weight_decay = c.rmsprop.weight_decay, .momentum = c.rmsprop.momentum,
+  return std::make_unique<ad::Rmsprop>(store, ad::RmspropOptions{.alpha = c.rmsprop.alpha,
+                                                                 .epsilon = c.rmsprop.epsilon,
+                                                                 .weight_decay = c.rmsprop.weight_decay,
+                                                                 .momentum = c.rmsprop.momentum,
                                                                  .centered = c.rmsprop.centered});
 }
 
@@ -52,18 +62,20 @@ ad::Schedule make_schedule(const ScheduleConfig& c, double rate, std::int64_t to
     if (c.name == "exponential") return ad::schedule::exponential(rate, c.exponential.gamma);
     if (c.name == "cosine") return ad::schedule::cosine(rate, total_steps, rate * c.cosine.final_fraction);
     if (c.name == "one_cycle")
-      return ad::schedule::one_cycle(rate, total_steps, {.rise = c.one_cycle.rise, .start_divisor = c.one_cycle.start_divisor, .final_divisor = c.one_cycle.final_divisor});
+      return ad::schedule::one_cycle(
+          rate, total_steps,
+          {.rise = c.one_cycle.rise, .start_divisor = c.one_cycle.start_divisor, .final_divisor = c.one_cycle.final_divisor});
     return ad::schedule::constant(rate);  // of reduce_on_plateau, the warm-up
   };
   return c.warmup_steps > 0 ? ad::schedule::warmup(c.warmup_steps, choose()) : choose();
 }
 
 Trainer::Trainer(Session& session, RunFolder folder, Options options)
-    : session_(session),
-      folder_(std::move(folder)),
-      feed_(session.data, Split::train,
-            {.batch_size = session.config.train.batch_size, .shuffle = session.config.train.shuffle, .drop_last = session.config.train.drop_last},
-            session.keys.order()),
+    : session_(session), folder_(std::move(folder)), feed_(session.data, Split::train,
+                                                           {.batch_size = session.config.train.batch_size,
+                                                            .shuffle = session.config.train.shuffle,
+                                                            .drop_last = session.config.train.drop_last},
+                                                           session.keys.order()),
       optimizer_(make_optimizer(session.config.train.optimizer, session.store)) {
   const TrainConfig& train = session_.config.train;
   if (feed_.batches().per_epoch() == 0)
@@ -80,7 +92,10 @@ Trainer::Trainer(Session& session, RunFolder folder, Options options)
   schedule_ = make_schedule(train.schedule, rate, total_steps());
   if (train.schedule.name == "reduce_on_plateau") {
     const PlateauScheduleConfig& p = train.schedule.reduce_on_plateau;
-    plateau_.emplace(rate, ad::ReduceOnPlateau::Options{.factor = p.factor, .patience = p.patience, .threshold = p.threshold, .cooldown = p.cooldown,
+    plateau_.emplace(rate, ad::ReduceOnPlateau::Options{.factor = p.factor,
+                                                        .patience = p.patience,
+                                                        .threshold = p.threshold,
+                                                        .cooldown = p.cooldown,
                                                         .min_rate = p.min_learning_rate});
   }
   if (train.ema_decay) average_.emplace(session_.store, ad::AveragingOptions{.decay = *train.ema_decay});
@@ -88,8 +103,10 @@ Trainer::Trainer(Session& session, RunFolder folder, Options options)
   const auto resumed_at = options.resume ? std::optional(state_.step) : std::nullopt;
   log_.emplace(folder_.path, resumed_at);
   if (session_.config.output.tensorboard) events_.emplace(folder_.path / "tensorboard", resumed_at);
-  progress_ = std::make_unique<Progress>(progress_on_stderr(options.quiet),
-                                         ProgressPlan{.steps = total_steps(), .epochs = train.steps ? 0 : train.epochs, .first_step = state_.step, .items = "examples"});
+  progress_ = std::make_unique<Progress>(
+      progress_on_stderr(options.quiet),
+      ProgressPlan{
+          .steps = total_steps(), .epochs = train.steps ? 0 : train.epochs, .first_step = state_.step, .items = "examples"});
 }
 
 std::int64_t Trainer::total_steps() const {
@@ -99,7 +116,8 @@ std::int64_t Trainer::total_steps() const {
 
 Position Trainer::position() const {
   return {.step = state_.step,
-          .epoch = static_cast<double>(state_.epoch) + static_cast<double>(state_.batch) / static_cast<double>(feed_.batches().per_epoch())};
+          .epoch = static_cast<double>(state_.epoch) +
+                   static_cast<double>(state_.batch) / static_cast<double>(feed_.batches().per_epoch())};
 }
 
 double Trainer::learning_rate() const {
@@ -174,21 +192,25 @@ void Trainer::step(Index count) {
   if (train.clip_norm) optimizer_->clip_gradient_norm(*train.clip_norm);
   if (train.clip_value) optimizer_->clip_gradient_value(*train.clip_value);
   optimizer_->step(learning_rate());
-  if (!std::isfinite(optimizer_->last_gradient_norm())) diverged(cat("the gradient of ", session_.store.first_nonfinite_gradient()));
+  if (!std::isfinite(optimizer_->last_gradient_norm()))
+    diverged(cat("the gradient of ", session_.store.first_nonfinite_gradient()));
   if (average_) average_->update();
 
   if (state_.sums.empty()) {
     state_.sums = step_metrics_;
     for (Metric& m : state_.sums) m.value = 0;
   }
-  for (std::size_t i = 0; i < step_metrics_.size(); ++i) state_.sums[i].value += step_metrics_[i].value * static_cast<double>(count);
+  for (std::size_t i = 0; i < step_metrics_.size(); ++i)
+    state_.sums[i].value += step_metrics_[i].value * static_cast<double>(count);
   state_.examples += static_cast<double>(count);
   if (shown_.empty()) shown_ = step_metrics_;
-  for (std::size_t i = 0; i < shown_.size() && i < state_.sums.size(); ++i) shown_[i].value = state_.sums[i].value / state_.examples;
+  for (std::size_t i = 0; i < shown_.size() && i < state_.sums.size(); ++i)
+    shown_[i].value = state_.sums[i].value / state_.examples;
 }
 
 void Trainer::diverged(const std::string& where) {
-  throw DivergedError(cat("training diverged at step ", state_.step + 1, " (epoch ", state_.epoch + 1, "): not a finite number, first in ", where,
+  throw DivergedError(cat("training diverged at step ", state_.step + 1, " (epoch ", state_.epoch + 1,
+                          "): not a finite number, first in ", where,
                           "; the last checkpoint is of before. A smaller learning rate or train.clip_norm may help"));
 }
 
@@ -196,7 +218,12 @@ void Trainer::log_step(double rate) {
   std::vector<Metric> values = step_metrics_;
   values.push_back({"learning_rate", rate});
   values.push_back({"gradient_norm", optimizer_->last_gradient_norm()});
-  log_->write({.step = state_.step, .epoch = state_.epoch + 1, .split = "train", .time = state_.seconds, .epoch_end = false, .values = values});
+  log_->write({.step = state_.step,
+               .epoch = state_.epoch + 1,
+               .split = "train",
+               .time = state_.seconds,
+               .epoch_end = false,
+               .values = values});
   if (!events_) return;
   for (Metric& m : values) m.name = "step/" + m.name;
   events_->scalars(state_.step, values);
@@ -213,7 +240,8 @@ void Trainer::end_epoch() {
   ++state_.epoch;
   state_.batch = 0;
   const std::vector<Metric> means = epoch_means();
-  log_->write({.step = state_.step, .epoch = state_.epoch, .split = "train", .time = state_.seconds, .epoch_end = true, .values = means});
+  log_->write(
+      {.step = state_.step, .epoch = state_.epoch, .split = "train", .time = state_.seconds, .epoch_end = true, .values = means});
   if (events_) {
     std::vector<Metric> tagged = means;
     for (Metric& m : tagged) m.name = "train/" + m.name;
@@ -232,10 +260,16 @@ void Trainer::validate() {
   options.importance_samples = 0;
   std::optional<ad::WeightAverage::Swapped> averaged;
   if (average_) averaged.emplace(*average_);
-  const Evaluation e = *evaluate(*session_.model, session_.data, Split::validation, options, session_.keys.evaluation(Split::validation));
+  const Evaluation e =
+      *evaluate(*session_.model, session_.data, Split::validation, options, session_.keys.evaluation(Split::validation));
   state_.seconds += now() - started;
   const std::vector<Metric> values = e.metrics();
-  log_->write({.step = state_.step, .epoch = state_.epoch, .split = "validation", .time = state_.seconds, .epoch_end = true, .values = values});
+  log_->write({.step = state_.step,
+               .epoch = state_.epoch,
+               .split = "validation",
+               .time = state_.seconds,
+               .epoch_end = true,
+               .values = values});
   if (events_) {
     std::vector<Metric> tagged = values;
     for (Metric& m : tagged) m.name = "validation/" + m.name;

@@ -40,7 +40,7 @@ struct RunFolder {
   std::filesystem::path summary() const { return path / "summary.json"; }
   std::filesystem::path checkpoints() const { return path / "checkpoints"; }
   std::filesystem::path last() const { return checkpoints() / "last.safetensors"; }    ///< weights for use
-  std::filesystem::path best() const { return checkpoints() / "best.safetensors"; }    ///< weights with the best validation metric
+  std::filesystem::path best() const { return checkpoints() / "best.safetensors"; }  ///< weights with the best validation metric
   std::filesystem::path state() const { return checkpoints() / "state.safetensors"; }  ///< all that resuming needs, in one file
 };
 

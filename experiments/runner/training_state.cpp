@@ -15,9 +15,18 @@ double number(const json& j) { return j.is_null() ? std::numeric_limits<double>:
 json to_json(const TrainingState& s) {
   json sums = json::array();
   for (const Metric& m : s.sums) sums.push_back({m.name, m.value});
-  return {{"step", s.step}, {"epoch", s.epoch}, {"batch", s.batch}, {"seconds", s.seconds}, {"best", number(s.best)}, {"best_step", s.best_step},
-          {"waited", s.waited}, {"examples", s.examples}, {"sums", sums},
-          {"plateau", {{"rate", s.plateau.rate}, {"best", number(s.plateau.best)}, {"bad", s.plateau.bad}, {"cooldown", s.plateau.cooldown}}}};
+  return {
+      {"step", s.step},
+      {"epoch", s.epoch},
+      {"batch", s.batch},
+      {"seconds", s.seconds},
+      {"best", number(s.best)},
+      {"best_step", s.best_step},
+      {"waited", s.waited},
+      {"examples", s.examples},
+      {"sums", sums},
+      {"plateau",
+       {{"rate", s.plateau.rate}, {"best", number(s.plateau.best)}, {"bad", s.plateau.bad}, {"cooldown", s.plateau.cooldown}}}};
 }
 
 TrainingState from_json(const json& j) {
@@ -50,7 +59,10 @@ std::vector<ad::NamedTensor> tensors(Session& session, ad::Optimizer& optimizer,
 }  // namespace
 
 ad::Metadata checkpoint_metadata(const ExperimentConfig& config, const TrainingState& state) {
-  return {{"experiment", config.name}, {"model", config.model_name}, {"step", std::to_string(state.step)}, {"epoch", std::to_string(state.epoch)}};
+  return {{"experiment", config.name},
+          {"model", config.model_name},
+          {"step", std::to_string(state.step)},
+          {"epoch", std::to_string(state.epoch)}};
 }
 
 void save_training(const std::filesystem::path& path, Session& session, const TrainingState& state, ad::Optimizer& optimizer,
@@ -64,7 +76,8 @@ void save_training(const std::filesystem::path& path, Session& session, const Tr
   ad::write_safetensors(path, tensors(session, optimizer, average), metadata);
 }
 
-TrainingState load_training(const std::filesystem::path& path, Session& session, ad::Optimizer& optimizer, ad::WeightAverage* average) {
+TrainingState load_training(const std::filesystem::path& path, Session& session, ad::Optimizer& optimizer,
+                            ad::WeightAverage* average) {
   const ad::Safetensors file(path);
   const auto damaged = [&](const std::string& what) -> FileError {
     return FileError(cat(path.string(), ": ", what, "; it does not belong to this run's config.json, or was changed by hand"));
@@ -80,7 +93,8 @@ TrainingState load_training(const std::filesystem::path& path, Session& session,
   for (const ad::NamedTensor& t : wanted) {
     const auto* found = file.find(t.name);
     if (found == nullptr || found->size != t.values.size())
-      throw damaged(cat("holds ", found == nullptr ? 0 : found->size, " numbers of ", t.name, ", the experiment needs ", t.values.size()));
+      throw damaged(
+          cat("holds ", found == nullptr ? 0 : found->size, " numbers of ", t.name, ", the experiment needs ", t.values.size()));
   }
   TrainingState state;
   std::int64_t optimizer_steps = 0, updates = 0;

@@ -15,6 +15,7 @@ void save_training(const std::filesystem::path& path, Session& session, const Tr
                    ad::WeightAverage* average);
 
 /// Fills session, optimiser and average. Throws FileError when the file is missing, damaged or of another experiment.
-TrainingState load_training(const std::filesystem::path& path, Session& session, ad::Optimizer& optimizer, ad::WeightAverage* average);
+TrainingState load_training(const std::filesystem::path& path, Session& session, ad::Optimizer& optimizer,
+                            ad::WeightAverage* average);
 
 }  // namespace vaezoo

@@ -10,8 +10,9 @@ using namespace ad;
 
 void ConditionConfig::fields(Fields& f) {
   f.choice("on", on, {"labels", "conditions"}, "what the model is told: the class, or the real numbers beside each example");
-  f.choice("by", by, {"concat", "embedding", "film"},
-           "concat: beside the inputs of both networks; embedding: the same through a learned vector; film: the learned vector modulates every hidden layer");
+  f.choice(
+      "by", by, {"concat", "embedding", "film"},
+      "concat: beside the inputs of both networks; embedding: the same through a learned vector; film: the learned vector modulates every hidden layer");
   f("embedding_dim", embedding_dim, "width of the learned vector (embedding, film)", between(1, 4096));
 }
 
@@ -20,8 +21,9 @@ Condition::Condition(const ConditionConfig& config, const DataSpec& data, Parame
       width_(config.by == "concat" ? raw_width_ : config.embedding_dim) {
   if (raw_width_ == 0)
     throw ConfigError(cat("model.condition.on: these data have no ", config.on, "; ",
-                          config.on == "labels" && data.conditions > 0 ? "they have conditions" : config.on == "conditions" && data.classes > 0 ? "they have labels"
-                                                                                                                                                 : "choose a model without a condition"));
+                          config.on == "labels" && data.conditions > 0    ? "they have conditions"
+                          : config.on == "conditions" && data.classes > 0 ? "they have labels"
+                                                                          : "choose a model without a condition"));
   if (config.by != "concat") embedding_.emplace(p / "embedding", raw_width_, width_);
 }
 
@@ -34,7 +36,8 @@ Var Condition::raw(const Context& c, const Minibatch& given) const {
     std::ranges::fill(raw.value(), Real(0));
     for (Index i = 0; i < count; ++i) {
       const int label = given.labels[static_cast<std::size_t>(i)];
-      AD_CHECK(label >= 0 && label < classes_, "condition", cat("label ", label, " of example ", i, " of the batch is not one of the ", classes_, " classes"));
+      AD_CHECK(label >= 0 && label < classes_, "condition",
+               cat("label ", label, " of example ", i, " of the batch is not one of the ", classes_, " classes"));
       raw.data()[i * classes_ + label] = 1;
     }
   }
@@ -47,7 +50,8 @@ std::string Condition::describe() const { return cat("told the ", config_.on, " 
 Var beside(Var x, Var condition, const ImageShape& shape, bool every_pixel) {
   if (!every_pixel) return concat({x, condition}, 1);
   const Index batch = x.shape()[0], pixels = shape.height * shape.width, n = condition.shape()[1];
-  const Var image = reshape(x, {batch, pixels, shape.channels}), told = reshape(repeat_rows(condition, pixels), {batch, pixels, n});
+  const Var image = reshape(x, {batch, pixels, shape.channels}),
+            told = reshape(repeat_rows(condition, pixels), {batch, pixels, n});
   return reshape(concat({image, told}, 2), {batch, -1});
 }
 

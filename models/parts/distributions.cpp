@@ -60,7 +60,9 @@ DiagonalNormal repeat_rows(const DiagonalNormal& q, Index samples) {
   return {ad::repeat_rows(q.mean, samples), ad::repeat_rows(q.log_variance, samples)};
 }
 
-Var kl_per_dimension(const DiagonalNormal& q, StandardNormal) { return map("kl_per_dimension", kl_to_standard, q.mean, q.log_variance); }
+Var kl_per_dimension(const DiagonalNormal& q, StandardNormal) {
+  return map("kl_per_dimension", kl_to_standard, q.mean, q.log_variance);
+}
 
 Var kl(const DiagonalNormal& q, StandardNormal) { return map_sum("kl", kl_to_standard, q.mean, q.log_variance); }
 
@@ -68,6 +70,8 @@ Var kl_per_dimension(const DiagonalNormal& q, const DiagonalNormal& p) {
   return map("kl_per_dimension", kl_between, q.mean, q.log_variance, p.mean, p.log_variance);
 }
 
-Var kl(const DiagonalNormal& q, const DiagonalNormal& p) { return map_sum("kl", kl_between, q.mean, q.log_variance, p.mean, p.log_variance); }
+Var kl(const DiagonalNormal& q, const DiagonalNormal& p) {
+  return map_sum("kl", kl_between, q.mean, q.log_variance, p.mean, p.log_variance);
+}
 
 }  // namespace vaezoo

@@ -9,7 +9,8 @@ using namespace ad;
 
 Film::Film(const Parameters& p, Index width, Index features)
     : features_(features),
-      modulation_(p, width, 2 * features, LinearOptions{.initial_weight = init::constant(0), .initial_bias = init::constant(0)}) {}
+      modulation_(p, width, 2 * features,
+                  LinearOptions{.initial_weight = init::constant(0), .initial_bias = init::constant(0)}) {}
 
 Var Film::operator()(const Context& c, Var x) const {
   AD_CHECK(bool(c.condition), "film", "the context has no condition");

@@ -34,22 +34,25 @@ Var Encoder::operator()(const Context& c, Var x) const {
   return head_(c, (*network_)(c, beside_ ? beside(x, c.condition, shape_, every_pixel_) : x));
 }
 
-Decoder::Decoder(const NetworkConfig& network, const LikelihoodConfig& likelihood, Index latent_dim, const DataSpec& data, Parameters p, Telling told)
-    : beside_(told.beside > 0),
-      likelihood_(make_likelihood(likelihood, data.size(), data.unit_interval, p / "likelihood")),
-      network_(make_decoder_network(network, {1, 1, latent_dim + told.beside}, image_shape(data), likelihood_->outputs() / data.size(), p, told.film)) {}
+Decoder::Decoder(const NetworkConfig& network, const LikelihoodConfig& likelihood, Index latent_dim, const DataSpec& data,
+                 Parameters p, Telling told)
+    : beside_(told.beside > 0), likelihood_(make_likelihood(likelihood, data.size(), data.unit_interval, p / "likelihood")),
+      network_(make_decoder_network(network, {1, 1, latent_dim + told.beside}, image_shape(data),
+                                    likelihood_->outputs() / data.size(), p, told.film)) {}
 
 Var Decoder::outputs(const Context& c, Var z) const { return (*network_)(c, beside_ ? concat({z, c.condition}, 1) : z); }
 
-GaussianLatentModel::GaussianLatentModel(const GaussianLatentConfig& config, const DataSpec& data, Parameters p, const ConditionConfig* condition)
+GaussianLatentModel::GaussianLatentModel(const GaussianLatentConfig& config, const DataSpec& data, Parameters p,
+                                         const ConditionConfig* condition)
     : latent_dim_(config.latent_dim),
       condition_(condition == nullptr ? std::nullopt : std::make_optional<Condition>(*condition, data, p / "condition")),
       q_(config.encoder, data, 2 * config.latent_dim, p / "encoder", condition_ ? condition_->telling() : Telling{}),
-      p_(config.decoder, config.likelihood, config.latent_dim, data, p / "decoder", condition_ ? condition_->telling() : Telling{}),
-      prior_(make_prior(config.prior, latent_dim_, data, [this](const Context& c, Var x) { return q_z(beside_pseudo_inputs(c), x); }, p / "prior",
-                        condition_ ? condition_->width() : 0)),
-      standard_prior_(config.prior.name == "standard_normal"),
-      estimator_(config.estimator) {
+      p_(config.decoder, config.likelihood, config.latent_dim, data, p / "decoder",
+         condition_ ? condition_->telling() : Telling{}),
+      prior_(make_prior(
+          config.prior, latent_dim_, data, [this](const Context& c, Var x) { return q_z(beside_pseudo_inputs(c), x); },
+          p / "prior", condition_ ? condition_->width() : 0)),
+      standard_prior_(config.prior.name == "standard_normal"), estimator_(config.estimator) {
   if (condition_ && prior_->initial_examples() > 0)
     pseudo_conditions_ = &p.add_buffer("prior/pseudo_conditions", {prior_->initial_examples(), condition_->raw_width()}, 0);
 }
@@ -63,7 +66,8 @@ Context GaussianLatentModel::told(const Context& c, const Minibatch& given) cons
 /// A pseudo-input keeps the condition of the example that it started from.
 Context GaussianLatentModel::beside_pseudo_inputs(const Context& c) const {
   Context other = c;
-  if (condition_) other.condition = condition_->of_raw(c, c.tape.constant(pseudo_conditions_->shape(), pseudo_conditions_->value()));
+  if (condition_)
+    other.condition = condition_->of_raw(c, c.tape.constant(pseudo_conditions_->shape(), pseudo_conditions_->value()));
   return other;
 }
 
@@ -89,19 +93,22 @@ ImportanceSamples GaussianLatentModel::draw(const Context& c, Var x, Index sampl
 
 void GaussianLatentModel::require_kl_per_dimension(double free_bits) const {
   if (free_bits > 0 && (!p_z().closed_form_kl() || estimator_.through_z_alone()))
-    throw ConfigError(cat("model.free_bits: they need the KL of each dimension in closed form, which there is with \"prior\": \"standard_normal\" and "
-                          "\"estimator\": \"standard\" alone; set free_bits to 0 or change those"));
+    throw ConfigError(cat(
+        "model.free_bits: they need the KL of each dimension in closed form, which there is with \"prior\": \"standard_normal\" and "
+        "\"estimator\": \"standard\" alone; set free_bits to 0 or change those"));
 }
 
 std::string GaussianLatentModel::describe_parts() const {
   return cat(condition_ ? cat("; ", condition_->describe()) : "", "; ", p_.likelihood().describe(),
-             standard_prior_ ? "" : cat("; ", p_z().describe()), estimator_.through_z_alone() ? cat("; gradient estimator ", estimator_.name) : "");
+             standard_prior_ ? "" : cat("; ", p_z().describe()),
+             estimator_.through_z_alone() ? cat("; gradient estimator ", estimator_.name) : "");
 }
 
 ElboTerms GaussianLatentModel::elbo(const Context& context, const Minibatch& batch, Code code) const {
   const Context c = told(context, batch);
   const DiagonalNormal q = q_z(c, batch.x);
-  const Var drawn = code == Code::mean && p_z().closed_form_kl() ? q.mean : q.rsample(c.key.fold("z"));  // an estimated KL needs a draw
+  const Var drawn =
+      code == Code::mean && p_z().closed_form_kl() ? q.mean : q.rsample(c.key.fold("z"));  // an estimated KL needs a draw
   return {p_.log_prob(c, code == Code::mean ? q.mean : drawn, batch.x), p_z().kl(c, q, drawn), p_z().kl_per_dimension(c, q)};
 }
 

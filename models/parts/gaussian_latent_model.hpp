@@ -47,13 +47,13 @@ class Encoder {
 class Decoder {
  public:
   /// Throws ConfigError when the network or the likelihood does not fit the data.
-  Decoder(const NetworkConfig& network, const LikelihoodConfig& likelihood, Index latent_dim, const DataSpec& data, ad::Parameters p,
-          Telling told = {});
+  Decoder(const NetworkConfig& network, const LikelihoodConfig& likelihood, Index latent_dim, const DataSpec& data,
+          ad::Parameters p, Telling told = {});
 
   /// log p(x | z) of each row of z, for x of as many rows or of one row for some neighbouring rows of z.
   Var log_prob(const Context& c, Var z, Var x) const { return likelihood_->log_prob(c, outputs(c, z), x); }
   Var mean(const Context& c, Var z) const { return likelihood_->mean(outputs(c, z)); }                       ///< E[x | z], [B, D]
-  Var sample(const Context& c, Var z) const { return likelihood_->sample(c, outputs(c, z)); }                ///< x ~ p(x | z), [B, D]
+  Var sample(const Context& c, Var z) const { return likelihood_->sample(c, outputs(c, z)); }  ///< x ~ p(x | z), [B, D]
   const Likelihood& likelihood() const { return *likelihood_; }
 
  private:
@@ -82,7 +82,8 @@ class GaussianLatentModel : public Model {
 
  protected:
   /// With a condition y everything is told it: q(z | x, y), p(x | z, y), and a prior that asks. Contexts then have it, see told().
-  GaussianLatentModel(const GaussianLatentConfig& config, const DataSpec& data, ad::Parameters p, const ConditionConfig* condition = nullptr);
+  GaussianLatentModel(const GaussianLatentConfig& config, const DataSpec& data, ad::Parameters p,
+                      const ConditionConfig* condition = nullptr);
 
   /// The context with what the model is told of a batch; of a model without a condition the context itself.
   Context told(const Context& c, const Minibatch& given) const;

@@ -43,7 +43,8 @@ void HierarchicalConfig::fields(Fields& f) {
                 " the KL of the top layer does not fall into dimensions; set 0, or prior standard_normal"));
   estimator.visit(f);
   f.require("free_bits", free_bits == 0 || !estimator.through_z_alone(),
-            cat("count the KL in closed form, and estimator ", estimator.name, " takes log q - log p at what was drawn; set 0, or estimator standard"));
+            cat("count the KL in closed form, and estimator ", estimator.name,
+                " takes log q - log p at what was drawn; set 0, or estimator standard"));
 }
 
 // Draws what is not given from the prior.
@@ -229,7 +230,9 @@ Pass HierarchicalModel::generate(const Context& c, Index rows, Var z, std::size_
   return top_down(c, rows, FromPrior(*this, c, rows, z, keep));
 }
 
-Var HierarchicalModel::encode(const Context& c, const Minibatch& batch) const { return joined(infer(c, batch.x, 1, {Code::mean})); }
+Var HierarchicalModel::encode(const Context& c, const Minibatch& batch) const {
+  return joined(infer(c, batch.x, 1, {Code::mean}));
+}
 Var HierarchicalModel::decode(const Context& c, Var z, const Minibatch&) const {
   return likelihood_->mean(generate(c, z.shape()[0], z, 0).h);
 }
@@ -247,7 +250,9 @@ std::string HierarchicalModel::describe() const {
   const std::string weight = config_.kl_weight.name == "constant" ? "1" : config_.kl_weight.name;
   const std::string free = config_.free_bits > 0 ? cat(", free bits ", config_.free_bits) : "";
   return cat(config_.samples > 1 ? cat("-log 1/K sum_k w_k, K ", config_.samples) : std::string("-log p(x|z) + sum of KLs"),
-             ", KL weight ", weight, free, config_.estimator.through_z_alone() ? cat(", gradient estimator ", config_.estimator.name) : "", "; ", structure(), "; ", prior_->describe(), "; ", likelihood_->describe());
+             ", KL weight ", weight, free,
+             config_.estimator.through_z_alone() ? cat(", gradient estimator ", config_.estimator.name) : "", "; ", structure(),
+             "; ", prior_->describe(), "; ", likelihood_->describe());
 }
 
 NormalHead::NormalHead(Parameters p, Index inputs, Index dimensions, Variance variance)

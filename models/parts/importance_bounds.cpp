@@ -12,8 +12,9 @@ namespace vaezoo {
 using namespace ad;
 
 void Estimator::visit(Fields& f) {
-  f.choice("estimator", name, {"standard", "stl", "dreg"},
-           "gradient for the encoder: standard; stl: through z alone; dreg: through z alone with squared weights (one draw: stl)");
+  f.choice(
+      "estimator", name, {"standard", "stl", "dreg"},
+      "gradient for the encoder: standard; stl: through z alone; dreg: through z alone with squared weights (one draw: stl)");
 }
 
 std::span<Real> unit_factors(Tape& tape, Index rows) {

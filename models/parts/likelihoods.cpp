@@ -54,7 +54,8 @@ class Bernoulli final : public Likelihood {
 class LocationScale final : public Likelihood {
  public:
   LocationScale(const LikelihoodConfig& config, Index size, Parameters p)
-      : laplace_(config.name == "laplace"), scale_(config.scale), activation_(activation_from_name(config.mean)), size_(size), fixed_(config.sigma) {
+      : laplace_(config.name == "laplace"), scale_(config.scale), activation_(activation_from_name(config.mean)), size_(size),
+        fixed_(config.sigma) {
     const Real start = static_cast<Real>(std::log(config.sigma));
     if (scale_ == "learned") log_scale_ = &p.add("log_scale", Shape{}, init::constant(start));
     if (scale_ == "optimal") {
@@ -71,9 +72,13 @@ class LocationScale final : public Likelihood {
     const Var log_s = broadcast_to(log_scale(c, error), error.shape());
     const Real d = static_cast<Real>(size_);
     if (laplace_)
-      return map("laplace_log_prob", [d](auto e, auto l) { return -e * exp(-l) - d * (l + Real(0.69314718055994530942)); }, error, log_s);
-    return map("gaussian_log_prob",
-               [d](auto e, auto l) { return Real(-0.5) * e * exp(Real(-2) * l) - d * (l + Real(0.91893853320467274178)); }, error, log_s);
+      return map(
+          "laplace_log_prob", [d](auto e, auto l) { return -e * exp(-l) - d * (l + Real(0.69314718055994530942)); }, error,
+          log_s);
+    return map(
+        "gaussian_log_prob",
+        [d](auto e, auto l) { return Real(-0.5) * e * exp(Real(-2) * l) - d * (l + Real(0.91893853320467274178)); }, error,
+        log_s);
   }
   Var mean(Var h) const override { return activate(h, activation_); }
   Var sample(const Context& c, Var h) const override {
@@ -157,7 +162,9 @@ class DiscretizedLogistic final : public Likelihood {
     for (Real& v : x.value()) v = std::round(v * steps) / steps;
     return stop_gradient(x);
   }
-  std::string describe() const override { return cat("discretised logistic with ", bins_, " bins, location and scale per dimension"); }
+  std::string describe() const override {
+    return cat("discretised logistic with ", bins_, " bins, location and scale per dimension");
+  }
   bool discrete() const override { return true; }
   bool binary() const override { return false; }
 
@@ -198,7 +205,8 @@ std::unique_ptr<Likelihood> make_likelihood(const LikelihoodConfig& config, Inde
 std::unique_ptr<Likelihood> make_likelihood(const LikelihoodConfig& config, Index data_size, bool unit_interval, Parameters p) {
   auto likelihood = make_likelihood(config, data_size, p);
   if (likelihood->discrete() && !unit_interval)
-    throw ConfigError(cat("model.likelihood: ", config.name, " needs data in [0, 1], these are real numbers; choose gaussian or laplace"));
+    throw ConfigError(
+        cat("model.likelihood: ", config.name, " needs data in [0, 1], these are real numbers; choose gaussian or laplace"));
   return likelihood;
 }
 

@@ -27,7 +27,7 @@ class Likelihood {
 
   virtual Index outputs() const = 0;                                  ///< numbers that the decoder gives for D data dimensions
   virtual Var log_prob(const ad::Context& c, Var h, Var x) const = 0; ///< [B], nats. In training, may update its scale
-  virtual Var mean(Var h) const = 0;                                  ///< E[x | z], [B, D]; of the discretised logistic, its location
+  virtual Var mean(Var h) const = 0;  ///< E[x | z], [B, D]; of the discretised logistic, its location
   virtual Var sample(const ad::Context& c, Var h) const = 0;          ///< x ~ p(x | z), [B, D]
   virtual std::string describe() const = 0;                           ///< "Gaussian, sigma 0.21 (optimal)"
   virtual bool discrete() const = 0;  ///< a probability of values on a grid in [0, 1], not a density
@@ -36,6 +36,7 @@ class Likelihood {
 
 std::unique_ptr<Likelihood> make_likelihood(const LikelihoodConfig& config, Index data_size, ad::Parameters p);
 /// The same for data that lie in [0, 1] or not. Throws ConfigError when the likelihood does not fit them.
-std::unique_ptr<Likelihood> make_likelihood(const LikelihoodConfig& config, Index data_size, bool unit_interval, ad::Parameters p);
+std::unique_ptr<Likelihood> make_likelihood(const LikelihoodConfig& config, Index data_size, bool unit_interval,
+                                            ad::Parameters p);
 
 }  // namespace vaezoo

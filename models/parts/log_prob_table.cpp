@@ -19,7 +19,8 @@ Index padded(Index n) { return (n + kLanes - 1) / kLanes * kLanes; }
 
 /// [rows, columns] with rows of a multiple of kLanes, filled up with zeros.
 void pad_rows(const Real* x, Index rows, Index columns, Real* out) {
-  for (Index r = 0; r < rows; ++r, out += padded(columns)) std::fill(std::copy_n(x + r * columns, columns, out), out + padded(columns), Real(0));
+  for (Index r = 0; r < rows; ++r, out += padded(columns))
+    std::fill(std::copy_n(x + r * columns, columns, out), out + padded(columns), Real(0));
 }
 
 /// The transposed of [rows, columns], its rows padded as above.
@@ -44,7 +45,8 @@ void for_row_groups(Index rows, Index products, const F& f) {
 }
 
 /// y_nk = offset_k - sum_d precision_kd (z_nd - mean_kd)^2 / 2
-void forward(const Real* z, const Real* mean, const Real* precision, const Real* offset, Index n, Index k, Index d, Real* work, Real* y) {
+void forward(const Real* z, const Real* mean, const Real* precision, const Real* offset, Index n, Index k, Index d, Real* work,
+             Real* y) {
   const Index width = padded(k);
   Real *const m = work, *const p = m + d * width, *const o = p + d * width;
   pad_transposed(mean, k, d, m);
@@ -72,7 +74,8 @@ void put(const GradSlot& slot, Index at, const Batch& share, Index count) {
 }
 
 /// z_bar_nd = sum_k y_bar_nk precision_kd (mean_kd - z_nd); z padded, mean and precision too.
-void backward_to_z(const Real* y_bar, const Real* z, const Real* m, const Real* p, Index n, Index k, Index d, const GradSlot& slot) {
+void backward_to_z(const Real* y_bar, const Real* z, const Real* m, const Real* p, Index n, Index k, Index d,
+                   const GradSlot& slot) {
   const Index width = padded(d);
   for_row_groups(n, k * d, [=](const std::array<Index, kRows>& row) {
     for (Index at = 0; at < d; at += kLanes) {
@@ -136,7 +139,8 @@ Var table(Var z, Var mean, Var precision, Var offset) {
     tape.on_backward(y, [=] {
       Tape& t = y.tape();
       const Real* y_bar = t.adjoint(y);
-      const GradSlot z_slot = t.grad(z), mean_slot = t.grad(mean), precision_slot = t.grad(precision), offset_slot = t.grad(offset);
+      const GradSlot z_slot = t.grad(z), mean_slot = t.grad(mean), precision_slot = t.grad(precision),
+                     offset_slot = t.grad(offset);
       Real* const z_padded = t.workspace((n + 2 * k) * padded(d));
       Real *const m = z_padded + n * padded(d), *const p = m + k * padded(d);
       pad_rows(z.data(), n, d, z_padded);
@@ -153,9 +157,12 @@ Var table(Var z, Var mean, Var precision, Var offset) {
 
 Var log_prob_table(Var z, const DiagonalNormal& components, Var log_weight) {
   const Shape s = components.mean.shape();
-  AD_CHECK(z.shape().rank() == 2 && s.rank() == 2 && z.shape()[1] == s[1] && components.log_variance.shape() == s && log_weight.shape() == Shape{s[0]},
-           "log_prob_table", cat("needs codes [N, Z], normals [K, Z] and log weights [K], got ", z.shape(), ", ", s, " and ", log_weight.shape()));
-  const Var normalizer = map_sum("normal_log_normalizer", [](auto l) { return Real(-0.5) * l - Real(0.91893853320467274178); }, components.log_variance);
+  AD_CHECK(z.shape().rank() == 2 && s.rank() == 2 && z.shape()[1] == s[1] && components.log_variance.shape() == s &&
+               log_weight.shape() == Shape{s[0]},
+           "log_prob_table",
+           cat("needs codes [N, Z], normals [K, Z] and log weights [K], got ", z.shape(), ", ", s, " and ", log_weight.shape()));
+  const Var normalizer = map_sum(
+      "normal_log_normalizer", [](auto l) { return Real(-0.5) * l - Real(0.91893853320467274178); }, components.log_variance);
   return table(z, components.mean, exp(-components.log_variance), log_weight + normalizer);
 }
 

@@ -35,15 +35,17 @@ std::string text(const ImageShape& s) { return cat(s.height, " x ", s.width, " x
 /// The size after each layer, the data's first. Throws ConfigError naming the layer that has nothing left to look at.
 std::vector<ImageShape> shapes_down(const ImageShape& data, const std::vector<Geometry>& layers, const std::string& where) {
   if (data.height == 1 && data.channels == 1)
-    throw ConfigError(cat(where, ": convolutions need images, these data are vectors of ", data.size(), " numbers; choose mlp or gated_mlp"));
+    throw ConfigError(
+        cat(where, ": convolutions need images, these data are vectors of ", data.size(), " numbers; choose mlp or gated_mlp"));
   std::vector<ImageShape> shapes{data};
   for (std::size_t i = 0; i < layers.size(); ++i) {
     const ImageShape& in = shapes.back();
     const Geometry& g = layers[i];
     const ImageShape out{g.shrunk(in.height), g.shrunk(in.width), in.channels};
     if (std::min(in.height, in.width) + 2 * g.padding() < g.kernel || std::min(out.height, out.width) < 1)
-      throw ConfigError(cat(where, ": layer ", i + 1, " of ", layers.size(), " (kernel ", g.kernel, ", stride ", g.stride, ") finds an image of ", in.height, " x ",
-                            in.width, ", which is too small for it; data of ", text(data), " carry ", i, " such layers"));
+      throw ConfigError(cat(where, ": layer ", i + 1, " of ", layers.size(), " (kernel ", g.kernel, ", stride ", g.stride,
+                            ") finds an image of ", in.height, " x ", in.width, ", which is too small for it; data of ",
+                            text(data), " carry ", i, " such layers"));
     shapes.push_back(out);
   }
   return shapes;
@@ -85,7 +87,8 @@ Style style_of(const ConvSettings& s) { return {activation_from_name(s.config.ac
 
 void add_residual_blocks(Sequential& layers, const ConvSettings& s, const Style& style, Index channels) {
   const Norm norm = style.norm == "batch" ? Norm::batch : style.norm == "group" ? Norm::group : Norm::none;
-  for (Index i = 0; i < s.blocks; ++i) layers.add<ResidualBlock>(channels, channels, ResidualBlockOptions{.activation = style.activation, .norm = norm});
+  for (Index i = 0; i < s.blocks; ++i)
+    layers.add<ResidualBlock>(channels, channels, ResidualBlockOptions{.activation = style.activation, .norm = norm});
 }
 
 /// Fully connected layers; returns the width that comes out.
@@ -102,7 +105,8 @@ Index add_dense(Sequential& layers, const ConvSettings& s, const Style& style, I
 
 class ConvEncoder final : public Network {
  public:
-  ConvEncoder(const ConvSettings& s, const ImageShape& data, Parameters p) : data_(data), convs_(p / "conv"), dense_(p / "dense") {
+  ConvEncoder(const ConvSettings& s, const ImageShape& data, Parameters p)
+      : data_(data), convs_(p / "conv"), dense_(p / "dense") {
     const Style style = style_of(s);
     const std::vector<Geometry> layers = geometry(s.config);
     const ImageShape last = shapes_down(data, layers, "model.encoder").back();
@@ -131,11 +135,14 @@ class ConvEncoder final : public Network {
 /// A transposed convolution to exactly `height` x `width`: what it makes too much is cut at the lower and right border.
 class Enlarge final : public Layer {
  public:
-  Enlarge(const Parameters& p, Index in, Index out, const Geometry& g, const ImageShape& to, Activation activation = Activation::identity,
-          bool bias = true, bool gated = false)
+  Enlarge(const Parameters& p, Index in, Index out, const Geometry& g, const ImageShape& to,
+          Activation activation = Activation::identity, bool bias = true, bool gated = false)
       : height_(to.height), width_(to.width) {
-    const ConvTranspose2dOptions o{.stride = g.stride, .padding = g.padding(), .output_padding = std::max(g.missing(to.height), g.missing(to.width)),
-                                   .activation = activation, .bias = bias};
+    const ConvTranspose2dOptions o{.stride = g.stride,
+                                   .padding = g.padding(),
+                                   .output_padding = std::max(g.missing(to.height), g.missing(to.width)),
+                                   .activation = activation,
+                                   .bias = bias};
     if (gated)
       conv_ = std::make_unique<GatedConvTranspose2d>(p, in, out, g.kernel, o);
     else
@@ -207,8 +214,9 @@ class ConvDecoder final : public Network {
       return;
     }
     if (input.height != start_.height || input.width != start_.width)
-      throw ConfigError(cat("model.decoder: its layers start from ", start_.height, " x ", start_.width, " for data of ", text(data_), ", but the code is ",
-                            input.height, " x ", input.width, "; give it the kernels and strides of the encoder in reverse"));
+      throw ConfigError(cat("model.decoder: its layers start from ", start_.height, " x ", start_.width, " for data of ",
+                            text(data_), ", but the code is ", input.height, " x ", input.width,
+                            "; give it the kernels and strides of the encoder in reverse"));
     if (!s.config.dense.empty())
       throw ConfigError("model.decoder.dense: the code is a map of features, so there are no fully connected layers; set []");
     style.add_conv(convs_, input.channels, start_.channels, {3, 1});
@@ -226,7 +234,8 @@ std::unique_ptr<Network> conv_encoder(const ConvSettings& settings, const ImageS
   return std::make_unique<ConvEncoder>(settings, data, p);
 }
 
-std::unique_ptr<Network> conv_decoder(const ConvSettings& settings, const ImageShape& input, const ImageShape& data, Index numbers, Parameters p) {
+std::unique_ptr<Network> conv_decoder(const ConvSettings& settings, const ImageShape& input, const ImageShape& data,
+                                      Index numbers, Parameters p) {
   return std::make_unique<ConvDecoder>(settings, input, data, numbers, p);
 }
 

@@ -8,7 +8,8 @@ namespace {
 using namespace ad;
 
 constexpr Range kOneOrMore = {.low = 1};
-const std::vector<std::string> kActivations{"relu", "leaky_relu", "elu", "gelu", "silu", "softplus", "tanh", "sigmoid", "identity"};
+const std::vector<std::string> kActivations{"relu",     "leaky_relu", "elu",     "gelu",    "silu",
+                                            "softplus", "tanh",       "sigmoid", "identity"};
 
 ConvSettings conv_settings(const NetworkConfig& config, Index film) {
   if (config.name == "gated_conv") return {config.gated_conv, true, 0, film};
@@ -17,7 +18,10 @@ ConvSettings conv_settings(const NetworkConfig& config, Index film) {
 }
 
 void refuse_film(Index film, const char* role) {
-  if (film > 0) throw ConfigError(cat("model.", role, ": residual_stack has no place for a condition \"by\": \"film\"; choose resnet, or another way for the condition"));
+  if (film > 0)
+    throw ConfigError(
+        cat("model.", role,
+            ": residual_stack has no place for a condition \"by\": \"film\"; choose resnet, or another way for the condition"));
 }
 
 }  // namespace
@@ -32,13 +36,21 @@ void MlpConfig::fields(Fields& f, bool gated) {
 
 void ConvConfig::fields(Fields& f, NetworkRole role, const std::string& kind) {
   const bool decoder = role == NetworkRole::decoder;
-  f("channels", channels, decoder ? "channels that go into each layer, the smallest image first" : "channels that come out of each layer", kOneOrMore);
+  f("channels", channels,
+    decoder ? "channels that go into each layer, the smallest image first" : "channels that come out of each layer", kOneOrMore);
   f("kernels", kernels, "side of the kernels: one for all layers, or one each; padded by half", kOneOrMore);
-  f("strides", strides, decoder ? "how much each layer enlarges: one for all, or one each" : "how much each layer shrinks: one for all, or one each", kOneOrMore);
-  if (kind == "resnet") f("blocks", blocks, decoder ? "residual blocks before each layer" : "residual blocks after each layer", at_least(1));
-  f("dense", dense, decoder ? "width of each fully connected layer before the convolutions" : "width of each fully connected layer after the convolutions",
+  f("strides", strides,
+    decoder ? "how much each layer enlarges: one for all, or one each" : "how much each layer shrinks: one for all, or one each",
     kOneOrMore);
-  if (decoder) f("output_kernel", output_kernel, "kernel of one more convolution at full size, which makes the image; 0: the last layer makes it", at_least(0));
+  if (kind == "resnet")
+    f("blocks", blocks, decoder ? "residual blocks before each layer" : "residual blocks after each layer", at_least(1));
+  f("dense", dense,
+    decoder ? "width of each fully connected layer before the convolutions"
+            : "width of each fully connected layer after the convolutions",
+    kOneOrMore);
+  if (decoder)
+    f("output_kernel", output_kernel,
+      "kernel of one more convolution at full size, which makes the image; 0: the last layer makes it", at_least(0));
   if (kind != "gated_conv") {
     f.choice("activation", activation, kActivations, "after each layer");
     f.choice("norm", norm, {"none", "batch", "group"}, "normalisation before each activation of a convolution");
@@ -51,7 +63,8 @@ void ConvConfig::fields(Fields& f, NetworkRole role, const std::string& kind) {
 
 void ResidualStackConfig::fields(Fields& f, NetworkRole role) {
   f("hidden", hidden, "channels at the smallest size", kOneOrMore);
-  f("halvings", halvings, role == NetworkRole::decoder ? "how often the image is doubled" : "how often the image is halved", kOneOrMore);
+  f("halvings", halvings, role == NetworkRole::decoder ? "how often the image is doubled" : "how often the image is halved",
+    kOneOrMore);
   f("layers", layers, "residual blocks", at_least(0));
   f("residual_hidden", residual_hidden, "channels inside of them", kOneOrMore);
   f("center", center, role == NetworkRole::decoder ? "where the output's bias starts" : "subtracted from the input");
@@ -66,15 +79,17 @@ NetworkConfig::NetworkConfig(NetworkRole role_, std::string name_) : role(role_)
 }
 
 void NetworkConfig::visit(Fields& f, const char* key, const char* doc) {
-  f.one_of(key, name,
-           {{"mlp", "fully connected layers", [this](Fields& g) { mlp.fields(g, false); }},
-            {"gated_mlp", "fully connected layers h * sigmoid(g)", [this](Fields& g) { gated_mlp.fields(g, true); }},
-            {"conv", "convolutions, and fully connected layers between them and the code", [this](Fields& g) { conv.fields(g, role, "conv"); }},
-            {"gated_conv", "the same with layers h * sigmoid(g)", [this](Fields& g) { gated_conv.fields(g, role, "gated_conv"); }},
-            {"resnet", "convolutions with residual blocks", [this](Fields& g) { resnet.fields(g, role, "resnet"); }},
-            {"residual_stack", "the networks of Sonnet's VQ-VAE: strided convolutions and a stack of residual blocks",
-             [this](Fields& g) { residual_stack.fields(g, role); }}},
-           doc);
+  f.one_of(
+      key, name,
+      {{"mlp", "fully connected layers", [this](Fields& g) { mlp.fields(g, false); }},
+       {"gated_mlp", "fully connected layers h * sigmoid(g)", [this](Fields& g) { gated_mlp.fields(g, true); }},
+       {"conv", "convolutions, and fully connected layers between them and the code",
+        [this](Fields& g) { conv.fields(g, role, "conv"); }},
+       {"gated_conv", "the same with layers h * sigmoid(g)", [this](Fields& g) { gated_conv.fields(g, role, "gated_conv"); }},
+       {"resnet", "convolutions with residual blocks", [this](Fields& g) { resnet.fields(g, role, "resnet"); }},
+       {"residual_stack", "the networks of Sonnet's VQ-VAE: strided convolutions and a stack of residual blocks",
+        [this](Fields& g) { residual_stack.fields(g, role); }}},
+      doc);
 }
 
 std::unique_ptr<Network> make_encoder_network(const NetworkConfig& config, const ImageShape& data, Parameters p, Index film) {
@@ -87,8 +102,8 @@ std::unique_ptr<Network> make_encoder_network(const NetworkConfig& config, const
   return conv_encoder(conv_settings(config, film), data, p);
 }
 
-std::unique_ptr<Network> make_decoder_network(const NetworkConfig& config, const ImageShape& input, const ImageShape& data, Index numbers, Parameters p,
-                                              Index film) {
+std::unique_ptr<Network> make_decoder_network(const NetworkConfig& config, const ImageShape& input, const ImageShape& data,
+                                              Index numbers, Parameters p, Index film) {
   if (config.name == "mlp") return mlp_network(config.mlp, input.size(), numbers * data.size(), film, p);
   if (config.name == "gated_mlp") return gated_mlp_network(config.gated_mlp, input.size(), numbers * data.size(), film, p);
   if (config.name == "residual_stack") {

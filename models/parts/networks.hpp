@@ -76,11 +76,12 @@ class Network {
 // With `film` > 0 every hidden layer is modulated by the context's condition [B, film] before its activation (FiLM, see film.hpp).
 
 /// x [B, H W C] -> features; a head on top is the caller's. Throws ConfigError when the layers do not fit the data.
-std::unique_ptr<Network> make_encoder_network(const NetworkConfig& config, const ImageShape& data, ad::Parameters p, ad::Index film = 0);
+std::unique_ptr<Network> make_encoder_network(const NetworkConfig& config, const ImageShape& data, ad::Parameters p,
+                                              ad::Index film = 0);
 
 /// z [B, input.size()] -> `numbers` for each of the H W C values of an example, [B, numbers H W C]: all first numbers, then all second
 /// ones ... A spatial input goes into the convolutions as it is. Throws ConfigError when the layers do not fit the data.
-std::unique_ptr<Network> make_decoder_network(const NetworkConfig& config, const ImageShape& input, const ImageShape& data, ad::Index numbers,
-                                              ad::Parameters p, ad::Index film = 0);
+std::unique_ptr<Network> make_decoder_network(const NetworkConfig& config, const ImageShape& input, const ImageShape& data,
+                                              ad::Index numbers, ad::Parameters p, ad::Index film = 0);
 
 }  // namespace vaezoo

@@ -20,7 +20,9 @@ class StandardNormalPrior final : public Prior {
   Var sample(const Context& c, Index count) const override {
     return StandardNormal{}.sample(c.tape, count, latent_dim_, c.key.fold("z"));
   }
-  Var kl_per_dimension(const Context&, const DiagonalNormal& q) const override { return vaezoo::kl_per_dimension(q, StandardNormal{}); }
+  Var kl_per_dimension(const Context&, const DiagonalNormal& q) const override {
+    return vaezoo::kl_per_dimension(q, StandardNormal{});
+  }
   Var kl(const Context&, const DiagonalNormal& q, Var) const override { return vaezoo::kl(q, StandardNormal{}); }
   bool closed_form_kl() const override { return true; }
   std::string describe() const override { return "standard normal prior"; }
@@ -54,7 +56,9 @@ class ConditionalPrior final : public Prior {
 };
 
 /// log sum_k w_k N(z; mean_k, diag variance_k), and draws from it.
-Var mixture_log_prob(Var z, const DiagonalNormal& components, Var log_weight) { return logsumexp(log_prob_table(z, components, log_weight), 1); }
+Var mixture_log_prob(Var z, const DiagonalNormal& components, Var log_weight) {
+  return logsumexp(log_prob_table(z, components, log_weight), 1);
+}
 
 /// Draws of a component for each row first, then of z from it.
 Var mixture_sample(const Context& c, Index count, const DiagonalNormal& components, Var log_weight) {
@@ -119,7 +123,9 @@ class VampPrior final : public Prior {
     // Data in [0, 1] have pseudo-inputs there, through the paper's "hardtanh"; real data have real ones.
     return q_(other, unit_interval_ ? clamp(u, 0, 1) : u);
   }
-  Var log_weight(const Context& c) const { return c.tape.constant({initial_examples()}, -std::log(static_cast<Real>(initial_examples()))); }
+  Var log_weight(const Context& c) const {
+    return c.tape.constant({initial_examples()}, -std::log(static_cast<Real>(initial_examples())));
+  }
 
   bool unit_interval_;
   Parameter& pseudo_inputs_;
@@ -135,15 +141,14 @@ void Prior::initialize(const Context&, Var) {}
 void PriorConfig::visit(Fields& f, const char* key) {
   std::vector<Alternative> choices{
       {"standard_normal", "N(0, I); the KL in closed form", [](Fields&) {}},
-      {"mixture", "a trained mixture of diagonal normals; the KL from the sampled z", [this](Fields& g) {
-         g("components", mixture_components, "number of normals", between(1, 100'000));
-       }},
-      {"vampprior", "the mean of the posteriors of trained pseudo-inputs, which start as training examples; the KL from the sampled z",
+      {"mixture", "a trained mixture of diagonal normals; the KL from the sampled z",
+       [this](Fields& g) { g("components", mixture_components, "number of normals", between(1, 100'000)); }},
+      {"vampprior",
+       "the mean of the posteriors of trained pseudo-inputs, which start as training examples; the KL from the sampled z",
        [this](Fields& g) { g("components", pseudo_inputs, "number of pseudo-inputs", between(1, 100'000)); }}};
   if (told)
-    choices.push_back({"conditional", "p(z | y) = N(mean(y), diag variance(y)), trained; the KL in closed form", [this](Fields& g) {
-      g("hidden", hidden, "width of each hidden layer of its network", at_least(1));
-    }});
+    choices.push_back({"conditional", "p(z | y) = N(mean(y), diag variance(y)), trained; the KL in closed form",
+                       [this](Fields& g) { g("hidden", hidden, "width of each hidden layer of its network", at_least(1)); }});
   f.one_of(key, name, choices, told ? "p(z | y)" : "p(z)");
 }
 
@@ -153,7 +158,8 @@ std::unique_ptr<Prior> make_prior(const PriorConfig& config, Index latent_dim, c
   if (config.name == "standard_normal") return std::make_unique<StandardNormalPrior>(latent_dim);
   if (config.name == "conditional") return std::make_unique<ConditionalPrior>(config.hidden, latent_dim, condition, p);
   if (!q)
-    throw ConfigError("model.prior: vampprior needs a posterior of x alone, which this model does not have; choose standard_normal or mixture");
+    throw ConfigError(
+        "model.prior: vampprior needs a posterior of x alone, which this model does not have; choose standard_normal or mixture");
   return std::make_unique<VampPrior>(config.pseudo_inputs, data, std::move(q), p);
 }
 

@@ -50,7 +50,7 @@ using Posterior = std::function<DiagonalNormal(const Context& c, Var x)>;
 
 /// `q` is asked by the vampprior alone; a model whose posterior is not a function of x alone gives none, and the vampprior is then
 /// refused with ConfigError. `condition`: the numbers of the context's condition, of a conditional model.
-std::unique_ptr<Prior> make_prior(const PriorConfig& config, Index latent_dim, const DataSpec& data, Posterior q, ad::Parameters p,
-                                  Index condition = 0);
+std::unique_ptr<Prior> make_prior(const PriorConfig& config, Index latent_dim, const DataSpec& data, Posterior q,
+                                  ad::Parameters p, Index condition = 0);
 
 }  // namespace vaezoo

@@ -14,7 +14,8 @@ void KlSchedule::visit(Fields& f, const char* key, const char* doc) {
   f.one_of(key, name,
            {{"constant", "1 always", [](Fields&) {}},
             {"linear", "from start to 1 over length (warm-up)", length_and_start},
-            {"cyclical", "cycles of length, each rising from start to 1 over its first part", [this, length_and_start](Fields& g) {
+            {"cyclical", "cycles of length, each rising from start to 1 over its first part",
+             [this, length_and_start](Fields& g) {
                length_and_start(g);
                g("ratio", ratio, "the part of a cycle in which the factor rises", Range{.low = 0, .high = 1, .low_open = true});
              }}},

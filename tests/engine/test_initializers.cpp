@@ -92,7 +92,9 @@ TEST_CASE("orthogonal weights have orthonormal rows or columns, whichever are fe
     const double gain = 1.5;
     const std::vector<double> w = draw(init::orthogonal(Real(gain)), shape);
     const Index rows = shape[0], columns = shape.size() / rows, count = std::min(rows, columns), length = std::max(rows, columns);
-    const auto at = [&](Index vector, Index k) { return w[static_cast<std::size_t>(rows <= columns ? vector * columns + k : k * columns + vector)]; };
+    const auto at = [&](Index vector, Index k) {
+      return w[static_cast<std::size_t>(rows <= columns ? vector * columns + k : k * columns + vector)];
+    };
     double worst = 0;
     for (Index i = 0; i < count; ++i)
       for (Index j = 0; j <= i; ++j) {
@@ -105,7 +107,8 @@ TEST_CASE("orthogonal weights have orthonormal rows or columns, whichever are fe
 }
 
 TEST_CASE("the key alone decides: equal keys give equal numbers, others do not") {
-  for (const Initializer& initializer : {init::normal(0, 1), init::xavier_uniform(), init::truncated_normal(0, 1), init::orthogonal()}) {
+  for (const Initializer& initializer :
+       {init::normal(0, 1), init::xavier_uniform(), init::truncated_normal(0, 1), init::orthogonal()}) {
     CHECK(draw(initializer, {9, 8}, 5) == draw(initializer, {9, 8}, 5));
     CHECK(draw(initializer, {9, 8}, 5) != draw(initializer, {9, 8}, 6));
   }

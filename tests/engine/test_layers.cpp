@@ -30,7 +30,8 @@ void check_equal(std::span<const Real> got, const json& want) {
 }
 
 /// A layer's gradients, to its parameters and to its input, against differences. `build` makes the layer in a store.
-void check_gradients(const std::function<std::function<Var(const Context&, Var)>(const Parameters&)>& build, const Shape& shape, bool training = true) {
+void check_gradients(const std::function<std::function<Var(const Context&, Var)>(const Parameters&)>& build, const Shape& shape,
+                     bool training = true) {
   ParameterStore store{Key(4)};
   const auto layer = build(Parameters(store) / "layer");
   Parameter& x = store.add("x", shape, init::normal(Real(0.3), 1));
@@ -180,7 +181,9 @@ TEST_CASE("weights start as PyTorch's Linear: uniform within 1 / sqrt(in), the b
   const Linear layer(Parameters(store) / "a", 400, 50);
   CHECK(layer.weight().path() == "a/weight");
   CHECK(layer.weight().shape() == Shape{50, 400});
-  const auto within = [](std::span<const Real> v, Real bound) { return std::ranges::all_of(v, [=](Real w) { return std::abs(w) <= bound; }); };
+  const auto within = [](std::span<const Real> v, Real bound) {
+    return std::ranges::all_of(v, [=](Real w) { return std::abs(w) <= bound; });
+  };
   CHECK(within(layer.weight().value(), Real(0.05)));
   CHECK_FALSE(within(layer.weight().value(), Real(0.0499)));
   CHECK(within(layer.bias()->value(), Real(0.05)));
@@ -202,7 +205,8 @@ TEST_CASE("Mlp and Sequential number their layers") {
   const Mlp mlp(Parameters(store) / "encoder", {784, 400, 20}, Activation::relu);
   Sequential net(Parameters(store) / "net");
   net.add<Linear>(3, 4).add<Activate>(Activation::relu).add<BatchNorm>(4);
-  for (const char* path : {"encoder/0/weight", "encoder/1/bias", "net/0/weight", "net/2/running_mean", "net/2/weight"}) CHECK(store.find(path) != nullptr);
+  for (const char* path : {"encoder/0/weight", "encoder/1/bias", "net/0/weight", "net/2/running_mean", "net/2/weight"})
+    CHECK(store.find(path) != nullptr);
   CHECK(store.find("encoder/2/weight") == nullptr);
   CHECK(net.size() == 3);
 }
@@ -214,8 +218,10 @@ TEST_CASE("Mlp applies its activation between layers and the last one at the end
   const Context context{tape};
   const std::vector<Real> values{1, -2, Real(0.5), 3, 0, -1};
   const Var x = tape.constant({2, 3}, values);
-  const Var h = activate(linear(x, tape.parameter(*store.find("0/weight")), tape.parameter(*store.find("0/bias"))), Activation::tanh);
-  const Var y = activate(linear(h, tape.parameter(*store.find("1/weight")), tape.parameter(*store.find("1/bias"))), Activation::sigmoid);
+  const Var h =
+      activate(linear(x, tape.parameter(*store.find("0/weight")), tape.parameter(*store.find("0/bias"))), Activation::tanh);
+  const Var y =
+      activate(linear(h, tape.parameter(*store.find("1/weight")), tape.parameter(*store.find("1/bias"))), Activation::sigmoid);
   const Var z = mlp(context, x);
   for (std::size_t i = 0; i < 4; ++i) CHECK(z.value()[i] == doctest::Approx(y.value()[i]).epsilon(1e-6));
 }
@@ -252,9 +258,13 @@ TEST_CASE("layers say what is wrong, and where") {
   const Residual residual(p / "residual", [](Sequential& body) { body.add<Linear>(3, 4); });
   Tape tape;
   const Context training{tape, true};
-  CHECK_THROWS_WITH_AS(norm(training, tape.constant({2, 4}, 0)), "[BatchNorm] norm/running_mean has 3 features, x is [2, 4]", ShapeError);
-  CHECK_THROWS_WITH_AS(norm(training, tape.constant({1, 3}, 0)),
-                       "[batch_norm] needs at least two rows to have a variance, x is [1, 3]; in evaluation set Context::training to false", ShapeError);
-  CHECK_THROWS_WITH_AS(residual(training, tape.constant({2, 3}, 0)), "[Residual] the body must keep the shape [2, 3], it returns [2, 4]", ShapeError);
+  CHECK_THROWS_WITH_AS(norm(training, tape.constant({2, 4}, 0)), "[BatchNorm] norm/running_mean has 3 features, x is [2, 4]",
+                       ShapeError);
+  CHECK_THROWS_WITH_AS(
+      norm(training, tape.constant({1, 3}, 0)),
+      "[batch_norm] needs at least two rows to have a variance, x is [1, 3]; in evaluation set Context::training to false",
+      ShapeError);
+  CHECK_THROWS_WITH_AS(residual(training, tape.constant({2, 3}, 0)),
+                       "[Residual] the body must keep the shape [2, 3], it returns [2, 4]", ShapeError);
   CHECK(store.find("norm/num_batches_tracked")->value()[0] == 0);
 }

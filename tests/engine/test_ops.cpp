@@ -176,14 +176,17 @@ TEST_CASE("map_sum_shared is map_sum of the rows repeated, in value and gradient
       const Var many = ad::normal(tape, {rows * times, width}, ad::Key(1)), few = ad::normal(tape, {rows, width}, ad::Key(2));
       const Var weight = ad::normal(tape, {rows * times}, ad::Key(3));
       std::array<Var, 4> x;
-      for (std::size_t i = 0; i < 4; ++i) x[i] = tape.variable(i % 2 == 0 ? many.shape() : few.shape(), (i % 2 == 0 ? many : few).value());
-      const Var shared = ad::map_sum_shared("f", f, x[0], x[1]), repeated = ad::map_sum("f", f, x[2], ad::repeat_rows(x[3], times));
+      for (std::size_t i = 0; i < 4; ++i)
+        x[i] = tape.variable(i % 2 == 0 ? many.shape() : few.shape(), (i % 2 == 0 ? many : few).value());
+      const Var shared = ad::map_sum_shared("f", f, x[0], x[1]),
+                repeated = ad::map_sum("f", f, x[2], ad::repeat_rows(x[3], times));
       CHECK(list(shared.value()) == list(repeated.value()));
       tape.backward(sum(shared * weight) + sum(repeated * weight) + sum(square(x[1])) + sum(square(x[3])));
       CHECK(list(x[0].gradient()) == list(x[2].gradient()));
       double worst = 0;
       for (Index i = 0; i < few.size(); ++i)
-        worst = std::max(worst, std::abs(double(x[1].gradient()[static_cast<std::size_t>(i)] - x[3].gradient()[static_cast<std::size_t>(i)])));
+        worst = std::max(
+            worst, std::abs(double(x[1].gradient()[static_cast<std::size_t>(i)] - x[3].gradient()[static_cast<std::size_t>(i)])));
       CHECK(worst < 200 * 10 * double(std::numeric_limits<Real>::epsilon()));  // sums in another order
     }
 }

@@ -45,10 +45,12 @@ std::unique_ptr<Optimizer> make(const json& c, ParameterStore& store) {
   const json& o = c["options"];
   const std::string kind = c["kind"];
   const double decay = o.value("weight_decay", kind == "AdamW" ? 0.01 : 0.0), momentum = o.value("momentum", 0.0);
-  if (kind == "SGD") return std::make_unique<Sgd>(store, SgdOptions{momentum, o.value("dampening", 0.0), decay, o.value("nesterov", false)});
+  if (kind == "SGD")
+    return std::make_unique<Sgd>(store, SgdOptions{momentum, o.value("dampening", 0.0), decay, o.value("nesterov", false)});
   if (kind == "Adamax") return std::make_unique<Adamax>(store, AdamaxOptions{.weight_decay = decay});
   if (kind == "RMSprop")
-    return std::make_unique<Rmsprop>(store, RmspropOptions{o.value("alpha", 0.99), 1e-8, decay, momentum, o.value("centered", false)});
+    return std::make_unique<Rmsprop>(store,
+                                     RmspropOptions{o.value("alpha", 0.99), 1e-8, decay, momentum, o.value("centered", false)});
   AdamOptions options = kind == "AdamW" ? adamw(decay) : AdamOptions{.weight_decay = decay};
   if (o.contains("betas")) options.beta1 = o["betas"][0], options.beta2 = o["betas"][1];
   options.epsilon = o.value("eps", 1e-8);
@@ -129,7 +131,8 @@ TEST_CASE("an optimiser with prefixes trains nothing else") {
 
 TEST_CASE("a prefix that no parameter has is an error") {
   TwoNets nets;
-  CHECK_THROWS_WITH_AS(Adam(nets.store, {}, {"crtic/"}), "[Optimizer] no parameter has a path that begins with \"crtic/\"", Error);
+  CHECK_THROWS_WITH_AS(Adam(nets.store, {}, {"crtic/"}), "[Optimizer] no parameter has a path that begins with \"crtic/\"",
+                       Error);
 }
 
 TEST_CASE("a parameter that is frozen after the optimiser was made stays as it is, and moves again when thawed") {

@@ -29,7 +29,8 @@ TEST_CASE("parameters are flat: 64-byte aligned tensors with zeros between them"
 TEST_CASE("how a parameter starts depends on its path, not on what was added before it") {
   ParameterStore one{Key(7)}, two{Key(7)}, other{Key(8)};
   two.add("first", {100}, init::normal(0, 1));
-  Parameter &a = one.add("w", {50}, init::normal(0, 1)), &b = two.add("w", {50}, init::normal(0, 1)), &c = other.add("w", {50}, init::normal(0, 1));
+  Parameter &a = one.add("w", {50}, init::normal(0, 1)), &b = two.add("w", {50}, init::normal(0, 1)),
+            &c = other.add("w", {50}, init::normal(0, 1));
   CHECK(std::ranges::equal(a.value(), b.value()));
   CHECK_FALSE(std::ranges::equal(a.value(), c.value()));
 }

@@ -55,8 +55,9 @@ std::string complaint(const std::string& bytes) {
 /// The numbers of the only tensor "t" in a file.
 std::vector<Real> numbers(const std::string& dtype, std::size_t count, const std::string& data) {
   const Folder folder;
-  put(folder.file(), with_length(R"({"t":{"dtype":")" + dtype + R"(","shape":[)" + std::to_string(count) + R"(],"data_offsets":[0,)" +
-                                 std::to_string(data.size()) + "]}}", data));
+  put(folder.file(), with_length(R"({"t":{"dtype":")" + dtype + R"(","shape":[)" + std::to_string(count) +
+                                     R"(],"data_offsets":[0,)" + std::to_string(data.size()) + "]}}",
+                                 data));
   const Safetensors file(folder.file());
   std::vector<Real> out(count);
   file.read(*file.find("t"), out);
@@ -70,7 +71,8 @@ std::string raw(std::initializer_list<T> values) {
   return bytes;
 }
 
-const std::string kTwo = R"({"a":{"dtype":"U8","shape":[3],"data_offsets":[0,3]},"b":{"dtype":"U8","shape":[2],"data_offsets":[3,5]}})";
+const std::string kTwo =
+    R"({"a":{"dtype":"U8","shape":[3],"data_offsets":[0,3]},"b":{"dtype":"U8","shape":[2],"data_offsets":[3,5]}})";
 
 struct Model {
   explicit Model(std::uint64_t seed) : store(Key(seed)) {}
@@ -97,12 +99,14 @@ TEST_CASE("parameters come back bit for bit, with their metadata") {
 
 TEST_CASE("a written file has the bytes that Python's safetensors writes") {
   // safetensors.numpy.save_file({"encoder.0.weight": ones([2, 1]), "b": array(2)}, metadata={"k": "v"}), version 0.8.0, 2026-11-21
-  const std::string dtype = sizeof(Real) == 4 ? "F32" : "F64", one = std::to_string(sizeof(Real)), three = std::to_string(3 * sizeof(Real));
+  const std::string dtype = sizeof(Real) == 4 ? "F32" : "F64", one = std::to_string(sizeof(Real)),
+                    three = std::to_string(3 * sizeof(Real));
   const std::vector<Real> two{2}, ones{1, 1};
   const Folder folder;
   write_safetensors(folder.file(), {{"encoder.0.weight", {2, 1}, ones}, {"b", {}, two}}, {{"k", "v"}});
   const std::string header = R"({"__metadata__":{"k":"v"},"b":{"dtype":")" + dtype + R"(","shape":[],"data_offsets":[0,)" + one +
-                             R"(]},"encoder.0.weight":{"dtype":")" + dtype + R"(","shape":[2,1],"data_offsets":[)" + one + "," + three + "]}}";
+                             R"(]},"encoder.0.weight":{"dtype":")" + dtype + R"(","shape":[2,1],"data_offsets":[)" + one + "," +
+                             three + "]}}";
   CHECK(bytes_of(folder.file()) == with_length(header + std::string((8 - header.size() % 8) % 8, ' '), raw<Real>({2, 1, 1})));
 }
 
@@ -211,11 +215,15 @@ TEST_CASE("every rule of the format is checked") {
   says(header(R"({"a":{"dtype":"F32","shape":[576460752303423488],"data_offsets":[0,0]}})"), "does not fill");
   says(header(R"({"a":{"dtype":"U8","shape":[18446744073709551616],"data_offsets":[0,0]}})"), "has no shape");
   says(header(R"({"a":{"dtype":"U8","shape":[18446744073709551615],"data_offsets":[0,18446744073709551615]}})"), "does not fill");
-  says(header(R"({"a":{"dtype":"U8","shape":[3],"data_offsets":[0,3]},"a":{"dtype":"U8","shape":[3],"data_offsets":[0,3]}})", "abc"), "comes twice");
+  says(header(R"({"a":{"dtype":"U8","shape":[3],"data_offsets":[0,3]},"a":{"dtype":"U8","shape":[3],"data_offsets":[0,3]}})",
+              "abc"),
+       "comes twice");
   says(header(R"({"a":{"dtype":"U8","shape":[3],"shape":[3],"data_offsets":[0,3]}})", "abc"), "comes twice");
-  says(header(R"({"a":{"dtype":"U8","shape":[3],"data_offsets":[0,3]},"b":{"dtype":"U8","shape":[3],"data_offsets":[2,5]}})", "abcde"),
+  says(header(R"({"a":{"dtype":"U8","shape":[3],"data_offsets":[0,3]},"b":{"dtype":"U8","shape":[3],"data_offsets":[2,5]}})",
+              "abcde"),
        "begins at byte 2, inside the one before");
-  says(header(R"({"a":{"dtype":"U8","shape":[3],"data_offsets":[0,3]},"b":{"dtype":"U8","shape":[1],"data_offsets":[4,5]}})", "abcde"),
+  says(header(R"({"a":{"dtype":"U8","shape":[3],"data_offsets":[0,3]},"b":{"dtype":"U8","shape":[1],"data_offsets":[4,5]}})",
+              "abcde"),
        "after a hole from 3");
   says(header(R"({"a":{"dtype":"U8","shape":[3],"data_offsets":[1,4]}})", "abcd"), "after a hole from 0");
   says(header(kTwo, "abcd"), "the tensors have 5 bytes, the file has 4");
@@ -232,10 +240,12 @@ TEST_CASE("a file that does not fit the model names every tensor and changes not
   other.add("encoder/0/bias", {3}, init::ones());
   other.add("decoder/weight", {1}, init::ones());
   save_parameters(model.store, folder.file());
-  CHECK_THROWS_WITH_AS(load_parameters(other, folder.file()),
-                       (folder.file() + ": does not fit the model: encoder.0.weight is [3, 2] but must be [2, 3]; decoder.weight is missing; "
-                                        "norm.num_batches_tracked is not in the model; norm.running_mean is not in the model").c_str(),
-                       FileError);
+  CHECK_THROWS_WITH_AS(
+      load_parameters(other, folder.file()),
+      (folder.file() + ": does not fit the model: encoder.0.weight is [3, 2] but must be [2, 3]; decoder.weight is missing; "
+                       "norm.num_batches_tracked is not in the model; norm.running_mean is not in the model")
+          .c_str(),
+      FileError);
   CHECK(std::ranges::all_of(kept.value(), [](Real v) { return v == Real(1); }));
 }
 
@@ -243,13 +253,15 @@ TEST_CASE("PyTorch's integer batch counter is read into its buffer, but integers
   const Folder folder;
   ParameterStore store{Key(1)};
   Parameter& count = store.add_buffer("num_batches_tracked", {}, 0);
-  put(folder.file(), with_length(R"({"num_batches_tracked":{"dtype":"I64","shape":[],"data_offsets":[0,8]}})", raw<std::int64_t>({123})));
+  put(folder.file(),
+      with_length(R"({"num_batches_tracked":{"dtype":"I64","shape":[],"data_offsets":[0,8]}})", raw<std::int64_t>({123})));
   load_parameters(store, folder.file());
   CHECK(count.value()[0] == Real(123));
   ParameterStore weights{Key(1)};
   weights.add("num_batches_tracked", {}, init::zeros());
-  CHECK_THROWS_WITH_AS(load_parameters(weights, folder.file()),
-                       (folder.file() + ": does not fit the model: num_batches_tracked has the dtype I64 but is a weight").c_str(), FileError);
+  CHECK_THROWS_WITH_AS(
+      load_parameters(weights, folder.file()),
+      (folder.file() + ": does not fit the model: num_batches_tracked has the dtype I64 but is a weight").c_str(), FileError);
 }
 
 TEST_CASE("files that are not there, folders and places that cannot be written are errors that name the path") {

@@ -29,18 +29,21 @@ Built build(const std::string& name, const std::string& settings, const DataSpec
 Built build_small(const ModelEntry& entry, const std::string& likelihood, const DataSpec& data, const std::string& extra,
                   std::uint64_t seed) {
   const json network = {{"name", "mlp"}, {"hidden", {5}}, {"activation", "tanh"}};
-  const json small = {{"latent_dim", 3},       {"encoder", network}, {"decoder", network},  {"likelihood", json::parse(likelihood)},
-                      {"latent_dims", {3, 2}}, {"hidden", {5, 4}},   {"between", network}, {"prior_network", network}, {"baseline", network},  {"batch_norm", false},
-                      {"standardize", false},
-                      {"positions", 2},        {"top_positions", 1}, {"embedding_dim", 3},  {"codebook", {{"codes", 6}}}, {"quantizers", 2},
-                      {"top_encoder", network}, {"top_decoder", network}, {"levels", {4, 3}},
-                      {"scales", {0, 1}},      {"channels", {3}},    {"blocks", {1}},       {"latent_channels", {1, 2}}};
+  const json small = {
+      {"latent_dim", 3},        {"encoder", network},     {"decoder", network},         {"likelihood", json::parse(likelihood)},
+      {"latent_dims", {3, 2}},  {"hidden", {5, 4}},       {"between", network},         {"prior_network", network},
+      {"baseline", network},    {"batch_norm", false},    {"standardize", false},       {"positions", 2},
+      {"top_positions", 1},     {"embedding_dim", 3},     {"codebook", {{"codes", 6}}}, {"quantizers", 2},
+      {"top_encoder", network}, {"top_decoder", network}, {"levels", {4, 3}},           {"scales", {0, 1}},
+      {"channels", {3}},        {"blocks", {1}},          {"latent_channels", {1, 2}}};
   const auto defaults = entry.make_config();
   const json known = write_config([&](Fields& f) { defaults->fields(f); });
   json settings = json::object();
   for (const auto& [key, value] : small.items())
-    if (known.contains(key) && (key != "prior" || known[key].value("name", "") == "mlp")) settings[key] = value;  // a network, or p(z)'s name
-  if (known.contains("prior") && known["prior"].value("name", "") == "pixelcnn") settings["prior"] = {{"layers", 2}, {"channels", 4}};
+    if (known.contains(key) && (key != "prior" || known[key].value("name", "") == "mlp"))
+      settings[key] = value;  // a network, or p(z)'s name
+  if (known.contains("prior") && known["prior"].value("name", "") == "pixelcnn")
+    settings["prior"] = {{"layers", 2}, {"channels", 4}};
   json more = json::parse(extra);
   for (const char* name : {"encoder", "decoder"}) {  // of a model without these networks: its own settings of the same name
     if (known.contains(name) || !more.contains(name)) continue;
@@ -61,7 +64,8 @@ void freeze_detached(const Built& built) {
   for (ad::Parameter& p : built.store->all())
     if (p.path().starts_with("baseline/")) p.set_trainable(false);  // completion_vae: its guess is told to the prior, detached
   if (built.store->find("data_variance") == nullptr) return;
-  for (ad::Parameter& p : built.store->all())  // discrete codes: what chooses them has a straight-through gradient (see test_vq.cpp)
+  for (ad::Parameter& p :
+       built.store->all())  // discrete codes: what chooses them has a straight-through gradient (see test_vq.cpp)
     if (!p.path().starts_with("decoder/") && !p.path().starts_with("prior/")) p.set_trainable(false);
 }
 
@@ -92,7 +96,11 @@ std::span<const LikelihoodCase> likelihood_cases() {
 }
 
 DataSpec data_spec(LikelihoodCase::Values values, Index dimension) {
-  return {.height = 2, .width = dimension / 2, .channels = 1, .classes = kClasses, .unit_interval = values != LikelihoodCase::Values::real};
+  return {.height = 2,
+          .width = dimension / 2,
+          .channels = 1,
+          .classes = kClasses,
+          .unit_interval = values != LikelihoodCase::Values::real};
 }
 
 std::vector<Real> synthetic(LikelihoodCase::Values values, Index count, Index dimension, std::uint64_t seed) {
@@ -123,7 +131,8 @@ Minibatch minibatch(Tape& tape, std::span<const Real> x, Index count) {
     for (std::size_t i = 0; i < l.size(); ++i) l[i] = static_cast<int>(i % std::size_t(kClasses));
     return l;
   }();
-  return {.x = tape.constant({count, static_cast<Index>(x.size()) / count}, x), .labels = std::span(labels).first(static_cast<std::size_t>(count))};
+  return {.x = tape.constant({count, static_cast<Index>(x.size()) / count}, x),
+          .labels = std::span(labels).first(static_cast<std::size_t>(count))};
 }
 
 std::vector<double> train(const Built& built, std::span<const Real> x, Index count, int steps) {

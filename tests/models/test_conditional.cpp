@@ -16,7 +16,8 @@ const std::string kSmall = R"("latent_dim": 2, "encoder": {"name": "mlp", "hidde
                              "decoder": {"name": "mlp", "hidden": [6], "activation": "tanh"})";
 
 std::string settings(const std::string& by, const std::string& prior, const std::string& on = "labels") {
-  return "{" + kSmall + R"(, "condition": {"on": ")" + on + R"(", "by": ")" + by + R"(", "embedding_dim": 4}, "prior": )" + prior + "}";
+  return "{" + kSmall + R"(, "condition": {"on": ")" + on + R"(", "by": ")" + by + R"(", "embedding_dim": 4}, "prior": )" +
+         prior + "}";
 }
 
 #ifdef VAEZOO_DOUBLE
@@ -27,8 +28,8 @@ DataSpec with_conditions(Index conditions) {
 }
 #endif
 
-constexpr const char* kPriors[] = {R"("standard_normal")", R"({"name": "conditional", "hidden": [3]})", R"({"name": "mixture", "components": 3})",
-                                   R"({"name": "vampprior", "components": 3})"};
+constexpr const char* kPriors[] = {R"("standard_normal")", R"({"name": "conditional", "hidden": [3]})",
+                                   R"({"name": "mixture", "components": 3})", R"({"name": "vampprior", "components": 3})"};
 
 }  // namespace
 
@@ -62,7 +63,8 @@ TEST_CASE("conditional VAE: what is generated depends on the label, once its wei
     Tape tape(ad::Grad::off);
     const Var z = tape.constant({2, 2}, Real(0.3));
     const std::vector<int> same{1, 1}, differ{1, 2};
-    const Var a = built.model->decode({tape, false, Key(1)}, z, {.labels = same}), b = built.model->decode({tape, false, Key(1)}, z, {.labels = differ});
+    const Var a = built.model->decode({tape, false, Key(1)}, z, {.labels = same}),
+              b = built.model->decode({tape, false, Key(1)}, z, {.labels = differ});
     for (Index j = 0; j < kDimension; ++j) {
       CHECK(a.data()[j] == a.data()[kDimension + j]);
       CHECK(b.data()[j] == a.data()[j]);
@@ -74,7 +76,8 @@ TEST_CASE("conditional VAE: what is generated depends on the label, once its wei
 TEST_CASE("conditional VAE: the conditional prior is what the KL and the importance weights are taken against") {
   // With q(z | x, y) = p(z | y) the KL is 0 and log w = log p(x | z, y).
   constexpr Index count = 6;
-  const Built built = build("conditional_vae", "{" + kSmall + R"(, "prior": {"name": "conditional", "hidden": []}})", data_spec(Values::unit));
+  const Built built =
+      build("conditional_vae", "{" + kSmall + R"(, "prior": {"name": "conditional", "hidden": []}})", data_spec(Values::unit));
   std::ranges::fill(built.values("encoder/head/weight"), Real(0));
   const std::vector<Real> head{Real(0.5), Real(-1), Real(0.2), Real(-0.3)};
   std::ranges::copy(head, built.values("encoder/head/bias").begin());
@@ -87,14 +90,16 @@ TEST_CASE("conditional VAE: the conditional prior is what the KL and the importa
   const ElboTerms e = built.model->elbo(c, batch, Code::sample);
   for (const Real k : e.kl.value()) CHECK(std::abs(double(k)) < 1e-6);
   const Var log_w = built.model->log_weights(c, batch, 1);
-  for (Index i = 0; i < count; ++i) CHECK(double(log_w.data()[i]) == doctest::Approx(double(e.reconstruction.data()[i])).epsilon(1e-5));
+  for (Index i = 0; i < count; ++i)
+    CHECK(double(log_w.data()[i]) == doctest::Approx(double(e.reconstruction.data()[i])).epsilon(1e-5));
 }
 
 TEST_CASE("conditional VAE: a pseudo-input of the VampPrior keeps the label of the example that it started from") {
   // One pseudo-input that is an example with its label: p(z) is q(z | x, y) of it, and log q - log p is 0 at every z.
   for (const char* by : {"concat", "embedding", "film"}) {
     CAPTURE(by);
-    const Built built = build("conditional_vae", settings(by, R"({"name": "vampprior", "components": 1})"), data_spec(Values::unit));
+    const Built built =
+        build("conditional_vae", settings(by, R"({"name": "vampprior", "components": 1})"), data_spec(Values::unit));
     ad::fill_normal(Key(4), built.store->values());  // else a modulation starts as none
     const std::vector<Real> x = synthetic(Values::unit, 1);
     Tape tape(ad::Grad::off);
@@ -140,7 +145,8 @@ TEST_CASE("completion VAE: the baseline's gradient is its own loss's alone, and 
   constexpr Index count = 6;
   const DataSpec image{.height = 5, .width = 3, .channels = 2, .unit_interval = true};
   const std::vector<Real> x = synthetic(Values::unit, count, image.size());
-  const std::string small = R"("latent_dim": 2, "encoder": {"hidden": [4]}, "prior_network": {"hidden": [4]}, "decoder": {"hidden": [4]}, "baseline": {"hidden": [4]})";
+  const std::string small =
+      R"("latent_dim": 2, "encoder": {"hidden": [4]}, "prior_network": {"hidden": [4]}, "decoder": {"hidden": [4]}, "baseline": {"hidden": [4]})";
   for (const char* seen : {"1", "2", "3"}) {
     const Built built = build("completion_vae", "{\"seen\": " + std::string(seen) + ", " + small + "}", image);
     const auto gradient = [&](const char* term) {  // d(term) / d(baseline's first weights)
@@ -174,7 +180,8 @@ TEST_CASE("completion VAE: what is seen stays as it is, and nothing of what is m
     std::vector<Real> changed = x;  // other pixels where nothing is seen
     for (Index b = 0; b < count; ++b)
       for (Index i = 0; i < image.size(); ++i)
-        if (const Index pixel = i / 2; !is_seen(pixel / 3, pixel % 3, seen)) changed[static_cast<std::size_t>(b * image.size() + i)] = Real(0.77);
+        if (const Index pixel = i / 2; !is_seen(pixel / 3, pixel % 3, seen))
+          changed[static_cast<std::size_t>(b * image.size() + i)] = Real(0.77);
     Tape tape(ad::Grad::off);
     const Context c{tape, false, Key(3)};
     const Minibatch given = minibatch(tape, x, count), other = minibatch(tape, changed, count);

@@ -152,14 +152,16 @@ TEST_CASE("two linear-Gaussian layers: the ELBO with the exact posterior has log
   }
 }
 
-TEST_CASE("two linear-Gaussian layers: with the exact posterior stl and dreg have no noise, the gradient to q is zero for every draw") {
+TEST_CASE(
+    "two linear-Gaussian layers: with the exact posterior stl and dreg have no noise, the gradient to q is zero for every draw") {
   const std::vector<Real> x = model_data(linear_gaussian(true), 20);
   for (const bool bottom_up : {true, false})
     for (const char* samples : {"1", "4"}) {
       CAPTURE(bottom_up);
       CAPTURE(samples);
       const auto largest = [&](const char* estimator, std::uint64_t key) {
-        const Built built = linear_gaussian(bottom_up, 0, 1, std::string(R"(, "estimator": ")") + estimator + R"(", "samples": )" + samples);
+        const Built built =
+            linear_gaussian(bottom_up, 0, 1, std::string(R"(, "estimator": ")") + estimator + R"(", "samples": )" + samples);
         Tape tape;
         tape.backward(built.model->objective({tape, true, Key(key)}, {}, {tape.constant({20, kSize}, x)}).loss);
         double size = 0;

@@ -19,7 +19,9 @@ constexpr double kTolerance = sizeof(Real) == 4 ? 3e-5 : 1e-11;
 constexpr Index kCount = 7;
 const LikelihoodCase& gaussian() { return likelihood_cases()[1]; }  // sigma 0.5
 
-Built small(const char* name, const std::string& extra = "{}") { return build_small(find_model(name), gaussian().settings, data_spec(Values::real), extra); }
+Built small(const char* name, const std::string& extra = "{}") {
+  return build_small(find_model(name), gaussian().settings, data_spec(Values::real), extra);
+}
 
 double log_mean_exp(std::span<const double> x) {
   const double largest = std::ranges::max(x);
@@ -85,8 +87,11 @@ double log_density(double x) {
 /// Any Gaussian model of this package, at these parameters, with the exact posterior but for a shifted mean and a stretched variance.
 Built linear(const char* name, const std::string& more, double shift = 0, double stretch = 1) {
   const DataSpec data{.height = 1, .width = 1, .channels = 1, .classes = kClasses, .unit_interval = false};
-  Built built = build(name, R"({"latent_dim": 1, "encoder": {"hidden": []}, "decoder": {"hidden": []}, "likelihood": {"name": "gaussian", "sigma": 0.6})" +
-                                (more.empty() ? "" : ", " + more) + "}", data);
+  Built built = build(
+      name,
+      R"({"latent_dim": 1, "encoder": {"hidden": []}, "decoder": {"hidden": []}, "likelihood": {"name": "gaussian", "sigma": 0.6})" +
+          (more.empty() ? "" : ", " + more) + "}",
+      data);
   const double variance = 1 / (1 + kW * kW / (kSigma * kSigma)), slope = variance * kW / (kSigma * kSigma);
   built.values("decoder/output/weight")[0] = Real(kW);
   built.values("decoder/output/bias")[0] = Real(kB);
@@ -113,7 +118,8 @@ struct Case {
   const char* name;
   std::string settings;
 };
-const std::array<Case, 4> kCases{{{"iwae", kSix}, {"miwae", kThreeFours}, {"ciwae", R"("samples": 6, "beta": 0.3)"}, {"piwae", kThreeFours}}};
+const std::array<Case, 4> kCases{
+    {{"iwae", kSix}, {"miwae", kThreeFours}, {"ciwae", R"("samples": 6, "beta": 0.3)"}, {"piwae", kThreeFours}}};
 
 }  // namespace
 
@@ -169,7 +175,8 @@ TEST_CASE("each bound is what loops over its draws make of their weights: groups
     CHECK(-term_of(piwae, x, kCount, key, "loss") == doctest::Approx(all).epsilon(kTolerance));
     CHECK(term_of(piwae, x, kCount, key, "encoder_bound") == doctest::Approx(grouped).epsilon(kTolerance));
     for (const Built* built : {&miwae, &iwae, &piwae})
-      CHECK(term_of(*built, x, kCount, key, "reconstruction") - term_of(*built, x, kCount, key, "kl") == doctest::Approx(elbo).epsilon(kTolerance));
+      CHECK(term_of(*built, x, kCount, key, "reconstruction") - term_of(*built, x, kCount, key, "kl") ==
+            doctest::Approx(elbo).epsilon(kTolerance));
   }
 }
 
@@ -181,7 +188,8 @@ TEST_CASE("the ends of each family are one another: MIWAE with one bound, CIWAE 
     const auto same = [&](const char* a, const std::string& a_settings, const char* b, const std::string& b_settings) {
       const Built one = small(a, with(estimator, a_settings)), other = small(b, with(estimator, b_settings));
       CHECK(term_of(one, x, kCount, key, "loss") == doctest::Approx(term_of(other, x, kCount, key, "loss")).epsilon(kTolerance));
-      for (const char* part : {"encoder", "decoder"}) check_close(gradient(one, x, kCount, key, part), gradient(other, x, kCount, key, part));
+      for (const char* part : {"encoder", "decoder"})
+        check_close(gradient(one, x, kCount, key, part), gradient(other, x, kCount, key, part));
     };
     same("miwae", R"("bounds": 1, "samples": 6)", "iwae", R"("samples": 6)");
     same("piwae", R"("bounds": 1, "samples": 6)", "iwae", R"("samples": 6)");
@@ -192,7 +200,8 @@ TEST_CASE("the ends of each family are one another: MIWAE with one bound, CIWAE 
   for (const auto& [name, more] : {std::pair<const char*, std::string>{"vae", ""}, {"beta_vae", R"("objective": {"beta": 3})"},
                                    {"beta_vae", R"("objective": {"name": "capacity"})"}, {"iwae", R"("samples": 1)"}})
     for (const char* part : {"encoder", "decoder"})
-      check_close(gradient(small(name, with("dreg", more)), x, kCount, key, part), gradient(small(name, with("stl", more)), x, kCount, key, part));
+      check_close(gradient(small(name, with("dreg", more)), x, kCount, key, part),
+                  gradient(small(name, with("stl", more)), x, kCount, key, part));
 }
 
 TEST_CASE("the estimator does not change the loss of an importance-weighted model, nor the decoder's gradient") {
@@ -220,7 +229,8 @@ TEST_CASE("dreg has the standard estimator's expectation in every model, stl for
     const Built standard = small(name, with("standard", settings)), other = small(name, with(estimator, settings));
     std::vector<Sample> difference;
     for (std::uint64_t key = 0; key < keys; ++key) {  // the same draws: the difference has less noise than either
-      const auto a = gradient(standard, x, count, Key(key), part, progress), b = gradient(other, x, count, Key(key), part, progress);
+      const auto a = gradient(standard, x, count, Key(key), part, progress),
+                 b = gradient(other, x, count, Key(key), part, progress);
       difference.resize(a.size());
       for (std::size_t i = 0; i < a.size(); ++i) difference[i].add(a[i] - b[i]);
     }
@@ -246,11 +256,13 @@ TEST_CASE("dreg has the standard estimator's expectation in every model, stl for
 
 TEST_CASE("where q is the posterior, stl and dreg have no noise: the encoder's gradient is zero for every draw") {
   const std::vector<Real> x = linear_data(50);
-  const std::array<Case, 5> cases{{{"vae", ""}, {"iwae", kSix}, {"miwae", kThreeFours}, {"ciwae", R"("samples": 6, "beta": 0.3)"}, {"piwae", kThreeFours}}};
+  const std::array<Case, 5> cases{
+      {{"vae", ""}, {"iwae", kSix}, {"miwae", kThreeFours}, {"ciwae", R"("samples": 6, "beta": 0.3)"}, {"piwae", kThreeFours}}};
   for (const Case& one : cases) {
     CAPTURE(one.name);
     const auto largest = [&](const char* estimator, std::uint64_t key) {
-      const Built built = linear(one.name, "\"estimator\": \"" + std::string(estimator) + "\"" + (one.settings.empty() ? "" : ", " + one.settings));
+      const Built built = linear(
+          one.name, "\"estimator\": \"" + std::string(estimator) + "\"" + (one.settings.empty() ? "" : ", " + one.settings));
       double size = 0;
       for (const double g : gradient(built, x, 50, Key(key), "encoder")) size = std::max(size, std::abs(g));
       return size;
@@ -268,7 +280,8 @@ TEST_CASE("with more draws the standard estimator's signal drowns in noise and d
   // for dreg (Rainforth et al. 2018, theorem 1; Tucker et al. 2019, section 6): from K = 4 to 64 by a factor of 4 each.
   const std::vector<Real> x{Real(1.1)};
   const auto signal_to_noise = [&](const char* estimator, int samples) {
-    const Built built = linear("iwae", "\"estimator\": \"" + std::string(estimator) + "\", \"samples\": " + std::to_string(samples), 0.4, 1.5);
+    const Built built =
+        linear("iwae", "\"estimator\": \"" + std::string(estimator) + "\", \"samples\": " + std::to_string(samples), 0.4, 1.5);
     Sample g;
     for (std::uint64_t key = 0; key < 8000; ++key) {
       Tape tape;
@@ -281,7 +294,8 @@ TEST_CASE("with more draws the standard estimator's signal drowns in noise and d
   };
   const double standard_4 = signal_to_noise("standard", 4), standard_64 = signal_to_noise("standard", 64);
   const double dreg_4 = signal_to_noise("dreg", 4), dreg_64 = signal_to_noise("dreg", 64);
-  MESSAGE("signal to noise, K = 4 and 64: standard " << standard_4 << ", " << standard_64 << "; dreg " << dreg_4 << ", " << dreg_64);
+  MESSAGE("signal to noise, K = 4 and 64: standard " << standard_4 << ", " << standard_64 << "; dreg " << dreg_4 << ", "
+                                                     << dreg_64);
   CHECK(standard_64 < standard_4 / 2);
   CHECK(dreg_64 > dreg_4 * 2);
 }
@@ -294,13 +308,15 @@ TEST_CASE("PIWAE: the encoder's gradient is MIWAE's and the decoder's is IWAE's"
       for (const char* prior : {R"("standard_normal")", R"({"name": "mixture", "components": 3})"}) {
         CAPTURE(sigma);
         CAPTURE(estimator);
-        const std::string shared = R"("likelihood": {"name": "gaussian", "sigma": )" + std::string(sigma) + R"(}, "prior": )" + prior + ", ";
+        const std::string shared =
+            R"("likelihood": {"name": "gaussian", "sigma": )" + std::string(sigma) + R"(}, "prior": )" + prior + ", ";
         const Built piwae = small("piwae", with(estimator, shared + R"("bounds": 3, "samples": 4)"));
         const Built miwae = small("miwae", with(estimator, shared + R"("bounds": 3, "samples": 4)"));
         const Built iwae = small("iwae", with(estimator, shared + R"("samples": 12)"));
         check_close(gradient(piwae, x, kCount, Key(4), "encoder"), gradient(miwae, x, kCount, Key(4), "encoder"));
         for (const char* part : {"decoder", "prior"})
-          if (std::string(part) == "decoder" || prior[0] == '{') check_close(gradient(piwae, x, kCount, Key(4), part), gradient(iwae, x, kCount, Key(4), part));
+          if (std::string(part) == "decoder" || prior[0] == '{')
+            check_close(gradient(piwae, x, kCount, Key(4), part), gradient(iwae, x, kCount, Key(4), part));
       }
 }
 
@@ -311,7 +327,8 @@ TEST_CASE("log weights of any size give finite bounds and gradients") {
       for (const char* sigma : {"1e-4", "1e4"}) {
         CAPTURE(one.name);
         CAPTURE(estimator);
-        const Built built = small(one.name, with(estimator, one.settings + R"(, "likelihood": {"name": "gaussian", "sigma": )" + sigma + "}"));
+        const Built built =
+            small(one.name, with(estimator, one.settings + R"(, "likelihood": {"name": "gaussian", "sigma": )" + sigma + "}"));
         CHECK(std::isfinite(term_of(built, x, kCount, Key(4), "loss")));
         for (const char* part : {"encoder", "decoder"})
           for (const double g : gradient(built, x, kCount, Key(4), part)) REQUIRE(std::isfinite(g));

@@ -69,7 +69,8 @@ TEST_CASE("networks: an encoder without dense layers ends in a map, from which a
     const ImageShape map = encoder->outputs();
     CHECK(map.channels == 6);
     CHECK(map.height == (data.height == 28 ? 7 : 6));
-    const auto decoder = make_decoder_network(network(NetworkRole::decoder, kind), {map.height, map.width, 5}, data, 1, p / "decoder");
+    const auto decoder =
+        make_decoder_network(network(NetworkRole::decoder, kind), {map.height, map.width, 5}, data, 1, p / "decoder");
     Tape tape;
     const std::vector<Real> z = noise(2 * map.height * map.width * 5, 4);
     CHECK((*decoder)({tape, true, Key(2)}, tape.constant({2, map.height * map.width * 5}, z)).shape() == Shape{2, data.size()});
@@ -82,13 +83,14 @@ TEST_CASE("networks: several numbers for each value come in planes, whatever the
   // With all weights 0 the output is the bias of the last convolution: channel c of number k at plane k.
   ParameterStore store(Key(1));
   const ImageShape data{4, 4, 2};
-  const auto decoder =
-      make_decoder_network(network(NetworkRole::decoder, R"({"name": "conv", "channels": [3], "dense": []})"), {1, 1, 2}, data, 2, ad::Parameters(store));
+  const auto decoder = make_decoder_network(network(NetworkRole::decoder, R"({"name": "conv", "channels": [3], "dense": []})"),
+                                            {1, 1, 2}, data, 2, ad::Parameters(store));
   for (ad::Parameter& parameter : store.all())
     for (Real& v : parameter.value()) v = 0;
   ad::Parameter* bias = store.find("conv/0/bias");
   REQUIRE(bias != nullptr);
-  for (Index i = 0; i < 4; ++i) bias->value()[static_cast<std::size_t>(i)] = static_cast<Real>(i);  // number 0: 0, 1; number 1: 2, 3
+  for (Index i = 0; i < 4; ++i)
+    bias->value()[static_cast<std::size_t>(i)] = static_cast<Real>(i);  // number 0: 0, 1; number 1: 2, 3
   Tape tape;
   const std::vector<Real> z = noise(2, 4);
   const Var y = (*decoder)({tape, false, Key(2)}, tape.constant({1, 2}, z));
@@ -98,17 +100,23 @@ TEST_CASE("networks: several numbers for each value come in planes, whatever the
 TEST_CASE("networks: what does not fit the data is told with the layer") {
   ParameterStore store(Key(1));
   const ad::Parameters p(store);
-  const auto encoder = [&](const char* kind, ImageShape data) { return message_of([&] { make_encoder_network(network(NetworkRole::encoder, kind), data, p); }); };
-  CHECK(encoder(R"({"name": "conv", "channels": [4, 4, 4, 4]})", {8, 8, 1}) ==
-        "model.encoder: layer 4 of 4 (kernel 4, stride 2) finds an image of 1 x 1, which is too small for it; data of 8 x 8 x 1 carry 3 such layers");
+  const auto encoder = [&](const char* kind, ImageShape data) {
+    return message_of([&] { make_encoder_network(network(NetworkRole::encoder, kind), data, p); });
+  };
+  CHECK(
+      encoder(R"({"name": "conv", "channels": [4, 4, 4, 4]})", {8, 8, 1}) ==
+      "model.encoder: layer 4 of 4 (kernel 4, stride 2) finds an image of 1 x 1, which is too small for it; data of 8 x 8 x 1 carry 3 such layers");
   CHECK(encoder(R"({"name": "conv"})", {1, 30, 1}) ==
         "model.encoder: convolutions need images, these data are vectors of 30 numbers; choose mlp or gated_mlp");
   CHECK(message_of([] { network(NetworkRole::encoder, R"({"name": "conv", "channels": [4, 4], "kernels": [3, 3, 3]})"); })
             .find("kernels: has 3 entries for 2 layers (channels); give one for all, or one each") != std::string::npos);
-  CHECK(message_of([] { network(NetworkRole::encoder, R"({"name": "conv", "channels": []})"); }).find("needs at least one layer") != std::string::npos);
+  CHECK(message_of([] {
+          network(NetworkRole::encoder, R"({"name": "conv", "channels": []})");
+        }).find("needs at least one layer") != std::string::npos);
   CHECK(message_of([] { network(NetworkRole::encoder, R"({"name": "resnett"})"); }).find("resnet") != std::string::npos);
   CHECK(message_of([&] {
-          make_decoder_network(network(NetworkRole::decoder, R"({"name": "conv", "output_kernel": 4})"), {1, 1, 2}, {8, 8, 1}, 1, p / "decoder");
+          make_decoder_network(network(NetworkRole::decoder, R"({"name": "conv", "output_kernel": 4})"), {1, 1, 2}, {8, 8, 1}, 1,
+                               p / "decoder");
         }) == "model.decoder.output_kernel: must be odd, so that the size stays; got 4");
 }
 
@@ -130,7 +138,8 @@ TEST_CASE("networks: the gradients of every kind are right, with and without a c
       const ad::GradcheckReport report = gradcheck_parameters(store, [&](Tape& tape) {
         Context c{tape, true, Key(2)};
         if (film > 0) c.condition = tape.constant({batch, 2}, y);
-        return mean(square((*encoder)(c, tape.constant({batch, data.size()}, x)))) + mean(square((*decoder)(c, tape.constant({batch, 3}, z))));
+        return mean(square((*encoder)(c, tape.constant({batch, data.size()}, x)))) +
+               mean(square((*decoder)(c, tape.constant({batch, 3}, z))));
       });
       CHECK_MESSAGE(report.passed, report.text());
     }

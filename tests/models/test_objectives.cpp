@@ -174,7 +174,8 @@ TEST_CASE("the loss is a mean over the batch: the same examples twice give the s
 
 TEST_CASE("the log-likelihood is a sum over the data dimensions: each pixel twice gives it twice, and leaves the KL") {
   const std::string linear = R"({"encoder": {"hidden": []}, "decoder": {"hidden": []}})";
-  for (const char* name : {"autoencoder", "vae", "beta_vae"}) {  // whose weights have this layout; all models share the likelihoods
+  for (const char* name :
+       {"autoencoder", "vae", "beta_vae"}) {  // whose weights have this layout; all models share the likelihoods
     const ModelEntry& entry = find_model(name);
     for (const LikelihoodCase& one : likelihood_cases()) {
       CAPTURE(std::string(entry.name));

@@ -86,7 +86,8 @@ Components components_of(Subject& s, const std::string& name) {
     const auto mean = s.values("prior/mean"), log_variance = s.values("prior/log_variance"), logits = s.values("prior/logits");
     std::vector<double> l(logits.begin(), logits.end());
     for (std::size_t k = 0; k < l.size(); ++k) {
-      out.mean.emplace_back(mean.begin() + static_cast<std::ptrdiff_t>(k) * kLatent, mean.begin() + static_cast<std::ptrdiff_t>(k + 1) * kLatent);
+      out.mean.emplace_back(mean.begin() + static_cast<std::ptrdiff_t>(k) * kLatent,
+                            mean.begin() + static_cast<std::ptrdiff_t>(k + 1) * kLatent);
       out.log_variance.emplace_back(log_variance.begin() + static_cast<std::ptrdiff_t>(k) * kLatent,
                                     log_variance.begin() + static_cast<std::ptrdiff_t>(k + 1) * kLatent);
       out.weight.push_back(std::exp(l[k] - log_sum_exp(l)));
@@ -110,10 +111,14 @@ Components components_of(Subject& s, const std::string& name) {
 }
 
 bool has_prior(const ModelEntry& entry) {
-  return message_of([&] { build_small(entry, likelihood_cases()[0].settings, data_spec(Values::binary), R"({"prior": {"name": "vampprior"}})"); }).empty();
+  return message_of([&] {
+           build_small(entry, likelihood_cases()[0].settings, data_spec(Values::binary), R"({"prior": {"name": "vampprior"}})");
+         })
+      .empty();
 }
 
-const std::string kMixture = R"({"prior": {"name": "mixture", "components": 4}})", kVamp = R"({"prior": {"name": "vampprior", "components": 5}})";
+const std::string kMixture = R"({"prior": {"name": "mixture", "components": 4}})",
+                  kVamp = R"({"prior": {"name": "vampprior", "components": 5}})";
 
 }  // namespace
 
@@ -126,12 +131,14 @@ TEST_CASE("log_prob_table is a double loop over codes and components, for sizes 
         CAPTURE(d);
         Tape tape;
         const auto z = numbers(n * d, 1, 0, 2), m = numbers(k * d, 2), l = numbers(k * d, 3), w = numbers(k, 4);
-        const Var y = log_prob_table(tape.constant({n, d}, z), {tape.constant({k, d}, m), tape.constant({k, d}, l)}, tape.constant({k}, w));
+        const Var y =
+            log_prob_table(tape.constant({n, d}, z), {tape.constant({k, d}, m), tape.constant({k, d}, l)}, tape.constant({k}, w));
         REQUIRE(y.shape() == Shape{n, k});
         double worst = 0;
         for (Index i = 0; i < n; ++i)
           for (Index c = 0; c < k; ++c) {
-            const double truth = double(w[static_cast<std::size_t>(c)]) + log_normal(z.data() + i * d, m.data() + c * d, l.data() + c * d, d);
+            const double truth =
+                double(w[static_cast<std::size_t>(c)]) + log_normal(z.data() + i * d, m.data() + c * d, l.data() + c * d, d);
             worst = std::max(worst, std::abs(double(y.data()[i * k + c]) - truth) / (20 + std::abs(truth)));
           }
         CHECK(worst < kTolerance);
@@ -143,15 +150,20 @@ TEST_CASE("log_prob_table keeps its digits for a narrow component far from zero"
   // would leave errors of some units.
   Tape tape;
   const Real mean = 8, z = mean + Real(1) / 1024, l = static_cast<Real>(-20 * std::log(2.0));
-  const Var y = log_prob_table(tape.constant({1, 1}, z), {tape.constant({1, 1}, mean), tape.constant({1, 1}, l)}, tape.constant({1}, Real(0)));
+  const Var y = log_prob_table(tape.constant({1, 1}, z), {tape.constant({1, 1}, mean), tape.constant({1, 1}, l)},
+                               tape.constant({1}, Real(0)));
   CHECK(double(y.item()) == doctest::Approx(-0.5 + 10 * std::log(2.0) - 0.5 * std::log(2 * std::numbers::pi)).epsilon(1e-6));
 }
 
 TEST_CASE("log_prob_table: gradients match differences, and have the same bits at any number of threads") {
   const Index n = 21, k = 19, d = 5;
-  const std::vector<ad::GradcheckInput> inputs{{{n, d}, numbers(n * d, 1)}, {{k, d}, numbers(k * d, 2)}, {{k, d}, numbers(k * d, 3, 0, Real(0.5))},
-                                               {{k}, numbers(k, 4)}};
-  const auto report = ad::gradcheck([](Tape&, std::span<const Var> x) { return ad::logsumexp(log_prob_table(x[0], {x[1], x[2]}, x[3]), 1); }, inputs);
+  const std::vector<ad::GradcheckInput> inputs{
+      {{n, d}, numbers(n * d, 1)}, {{k, d}, numbers(k * d, 2)}, {{k, d}, numbers(k * d, 3, 0, Real(0.5))}, {{k}, numbers(k, 4)}};
+  const auto report = ad::gradcheck(
+      [](Tape&, std::span<const Var> x) {
+        return ad::logsumexp(log_prob_table(x[0], {x[1], x[2]}, x[3]), 1);
+      },
+      inputs);
   CHECK_MESSAGE(report.passed, report.text());
 
   const auto run = [&] {
@@ -176,7 +188,8 @@ TEST_CASE("log_prob_table refuses shapes that do not fit") {
   Tape tape;
   const auto at = [&](const Shape& s) { return tape.constant(s, Real(0)); };
   CHECK_THROWS_WITH_AS(log_prob_table(at({2, 3}), {at({4, 2}), at({4, 2})}, at({4})),
-                       "[log_prob_table] needs codes [N, Z], normals [K, Z] and log weights [K], got [2, 3], [4, 2] and [4]", ad::ShapeError);
+                       "[log_prob_table] needs codes [N, Z], normals [K, Z] and log weights [K], got [2, 3], [4, 2] and [4]",
+                       ad::ShapeError);
   CHECK_THROWS_AS(log_prob_table(at({2, 3}), {at({4, 3}), at({4, 2})}, at({4})), ad::ShapeError);
   CHECK_THROWS_AS(log_prob_table(at({2, 3}), {at({4, 3}), at({4, 3})}, at({3})), ad::ShapeError);
 }
@@ -195,7 +208,8 @@ TEST_CASE("the densities of mixture and vampprior are sums over their components
     for (Index i = 0; i < 40; ++i) {
       std::vector<double> terms;
       for (std::size_t k = 0; k < all.mean.size(); ++k)
-        terms.push_back(std::log(all.weight[k]) + log_normal(z.data() + i * kLatent, all.mean[k].data(), all.log_variance[k].data(), kLatent));
+        terms.push_back(std::log(all.weight[k]) +
+                        log_normal(z.data() + i * kLatent, all.mean[k].data(), all.log_variance[k].data(), kLatent));
       CHECK(double(got.data()[i]) == doctest::Approx(log_sum_exp(terms)).epsilon(kTolerance));
     }
     CHECK_FALSE(s.prior->closed_form_kl());
@@ -236,14 +250,16 @@ TEST_CASE("draws have the mixture's own mean and variance, and each component it
     for (Index i = 0; i < draws; i += 8) {
       std::vector<double> terms;
       for (std::size_t k = 0; k < all.mean.size(); ++k)
-        terms.push_back(std::log(all.weight[k]) + log_normal(z.data() + i * kLatent, all.mean[k].data(), all.log_variance[k].data(), kLatent));
+        terms.push_back(std::log(all.weight[k]) +
+                        log_normal(z.data() + i * kLatent, all.mean[k].data(), all.log_variance[k].data(), kLatent));
       for (std::size_t k = 0; k < terms.size(); ++k) share[k].add(std::exp(terms[k] - log_sum_exp(terms)));
     }
     for (std::size_t k = 0; k < share.size(); ++k) CHECK(std::abs(share[k].z(all.weight[k])) < 5);
   }
 }
 
-TEST_CASE("one component N(0, I) is the standard normal prior, and its estimated KL has the closed form as its mean") {  // |z| < 5
+TEST_CASE(
+    "one component N(0, I) is the standard normal prior, and its estimated KL has the closed form as its mean") {  // |z| < 5
   constexpr Index rows = 20'000;
   Subject one(named("mixture", 1)), standard({});
   std::ranges::fill(one.values("prior/mean"), Real(0));
@@ -277,7 +293,8 @@ TEST_CASE("the vampprior starts from the first training examples; with too few t
 
 TEST_CASE("a prior that a model cannot have is refused") {
   ParameterStore store(Key(1));
-  const std::string message = message_of([&] { make_prior(named("vampprior", 3), 2, data_spec(Values::binary), nullptr, ad::Parameters(store)); });
+  const std::string message =
+      message_of([&] { make_prior(named("vampprior", 3), 2, data_spec(Values::binary), nullptr, ad::Parameters(store)); });
   CHECK(message.find("vampprior needs a posterior of x alone") != std::string::npos);
   CHECK_NOTHROW(make_prior(named("mixture", 3), 2, data_spec(Values::binary), nullptr, ad::Parameters(store)));
   const DataSpec data = data_spec(Values::binary);
@@ -300,7 +317,8 @@ TEST_CASE("every model that has a choice of priors trains with each, and its wei
       CAPTURE(std::string(entry.name));
       CAPTURE(prior);
       constexpr Index count = 600, samples = 8;
-      const Built built = build_small(entry, likelihood_cases()[values == Values::binary ? 0 : 1].settings, data_spec(values), prior);
+      const Built built =
+          build_small(entry, likelihood_cases()[values == Values::binary ? 0 : 1].settings, data_spec(values), prior);
       const std::vector<Real> x = synthetic(values, count);
       const auto first = std::span(x).first(32 * kDimension);
       Tape tape;
@@ -309,7 +327,8 @@ TEST_CASE("every model that has a choice of priors trains with each, and its wei
       double start = 0, end = 0;
       for (std::size_t i = 0; i < 8; ++i) start += loss[i] / 8, end += loss[loss.size() - 1 - i] / 8;
       CHECK(end < start - 0.1);
-      CHECK(built.model->describe().find(prior == kVamp ? "VampPrior of 5 pseudo-inputs" : "mixture of 4 normals") != std::string::npos);
+      CHECK(built.model->describe().find(prior == kVamp ? "VampPrior of 5 pseudo-inputs" : "mixture of 4 normals") !=
+            std::string::npos);
 
       tape.reset();
       const Minibatch batch = minibatch(tape, x, count);
@@ -341,12 +360,17 @@ TEST_CASE("the gradient of every model with a mixture or a vampprior matches dif
       CAPTURE(prior);
       const LikelihoodCase& likelihood = likelihood_cases()[0];
       const Built built = build_small(entry, likelihood.settings, data_spec(likelihood.values), prior);
-      if (std::string(entry.name) == "piwae") freeze(built, "encoder/");  // has an objective of its own; see test_importance_bounds.cpp
+      if (std::string(entry.name) == "piwae")
+        freeze(built, "encoder/");  // has an objective of its own; see test_importance_bounds.cpp
       const std::vector<Real> x = synthetic(likelihood.values, 6);
       ad::GradcheckOptions options;
       options.narrow_step = 1e-6;  // weights that start at 0 stand where the curvature of an elu jumps
       const auto report = ad::gradcheck_parameters(
-          *built.store, [&](Tape& tape) { return built.model->objective({tape, true, Key(6)}, {}, minibatch(tape, x, 6)).loss; }, options);
+          *built.store,
+          [&](Tape& tape) {
+            return built.model->objective({tape, true, Key(6)}, {}, minibatch(tape, x, 6)).loss;
+          },
+          options);
       CHECK_MESSAGE(report.passed, report.text());
     }
   }
@@ -362,7 +386,8 @@ TEST_CASE("a mixture prior fits clustered codes: its density comes to that of th
     Real& first = z[static_cast<std::size_t>(i * kLatent)];
     first = (i % 4 == 0 ? Real(-3) : Real(3)) + Real(0.5) * first;
     const Real low_mean = -3, high_mean = 3, l = static_cast<Real>(2 * std::log(0.5)), zero = 0;
-    truth += log_sum_exp({std::log(0.25) + log_normal(&first, &low_mean, &l, 1), std::log(0.75) + log_normal(&first, &high_mean, &l, 1)});
+    truth += log_sum_exp(
+        {std::log(0.25) + log_normal(&first, &low_mean, &l, 1), std::log(0.75) + log_normal(&first, &high_mean, &l, 1)});
     for (Index j = 1; j < kLatent; ++j) truth += log_normal(&z[static_cast<std::size_t>(i * kLatent + j)], &zero, &zero, 1);
   }
   truth /= count;
@@ -389,9 +414,12 @@ TEST_CASE("a VAE on clustered data has a higher ELBO with a mixture prior than w
   for (Index i = 0; i < count; ++i)  // six clusters: +-5 along each of three pairs of dimensions
     for (Index j = 0; j < 2; ++j) x[static_cast<std::size_t>(i * size + (i % 3) * 2 + j)] += i % 2 == 0 ? Real(5) : Real(-5);
   const auto elbo_with = [&](const std::string& prior) {
-    const Built built = build("vae", R"({"latent_dim": 3, "encoder": {"hidden": [16], "activation": "tanh"}, "decoder": {"hidden": [16], "activation": "tanh"},
-                                         "likelihood": {"name": "gaussian", "sigma": 0.3}, "prior": )" + prior + "}",
-                              {.height = 1, .width = size, .channels = 1, .unit_interval = false});
+    const Built built = build(
+        "vae",
+        R"({"latent_dim": 3, "encoder": {"hidden": [16], "activation": "tanh"}, "decoder": {"hidden": [16], "activation": "tanh"},
+                                         "likelihood": {"name": "gaussian", "sigma": 0.3}, "prior": )" +
+            prior + "}",
+        {.height = 1, .width = size, .channels = 1, .unit_interval = false});
     Tape tape;
     built.model->initialize({tape, false, Key(1)}, minibatch(tape, std::span(x).first(12 * size), 12));
     const std::vector<double> loss = train(built, x, count, 1000);

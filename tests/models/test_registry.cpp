@@ -57,7 +57,8 @@ void check_gradient(const ModelEntry& entry, const LikelihoodCase& one, const st
   constexpr Index count = 8;
   const Built built = build_small(entry, one.settings, data_spec(one.values), extra);
   freeze_detached(built);
-  if (std::string(entry.name) == "piwae") freeze(built, "encoder/");  // has an objective of its own; see test_importance_bounds.cpp
+  if (std::string(entry.name) == "piwae")
+    freeze(built, "encoder/");  // has an objective of its own; see test_importance_bounds.cpp
   const std::vector<Real> x = synthetic(one.values, count);
   const ad::GradcheckReport report = gradcheck_parameters(*built.store, [&](Tape& tape) {
     return built.model->objective({tape, training, Key(6)}, progress, minibatch(tape, x, count)).loss;

@@ -24,7 +24,11 @@ namespace test_support {
 inline nlohmann::json tiny_experiment() {
   return {{"name", "tiny"},
           {"dataset", {{"name", "digits"}, {"limit", 200}, {"validation", 40}, {"test", 40}}},
-          {"model", {{"name", "vae"}, {"latent_dim", 3}, {"encoder", {{"name", "mlp"}, {"hidden", {16}}}}, {"decoder", {{"name", "mlp"}, {"hidden", {16}}}}}},
+          {"model",
+           {{"name", "vae"},
+            {"latent_dim", 3},
+            {"encoder", {{"name", "mlp"}, {"hidden", {16}}}},
+            {"decoder", {{"name", "mlp"}, {"hidden", {16}}}}}},
           {"train", {{"epochs", 2}, {"batch_size", 32}, {"log_every", 1}}},
           {"evaluate", {{"importance_samples", 4}}},
           {"output", {{"samples", 4}, {"reconstructions", 4}}}};

@@ -58,7 +58,8 @@ struct LinearVae {
       m01 += w0 * w1;
       m11 += w1 * w1;
     }
-    const double angle = 0.5 * std::atan2(2 * m01, m00 - m11), c = std::cos(angle), s = std::sin(angle), s2 = truth.sigma * truth.sigma;
+    const double angle = 0.5 * std::atan2(2 * m01, m00 - m11), c = std::cos(angle), s = std::sin(angle),
+                 s2 = truth.sigma * truth.sigma;
     for (Index k = 0; k < kZ; ++k) {
       double d = 0, offset = 0;
       for (Index i = 0; i < kD; ++i) {
@@ -230,7 +231,8 @@ TEST_CASE("evaluate: bits per dimension are told of discrete data under a discre
   digits.unit_range = true;
   const auto bits = [&](const json& likelihood) {
     std::unique_ptr<ModelConfig> config = find_model("vae").make_config();
-    read_config(json{{"latent_dim", 2}, {"encoder", {{"name", "mlp"}, {"hidden", {8}}}}, {"likelihood", likelihood}}, "test", [&](Fields& f) { config->fields(f); });
+    read_config(json{{"latent_dim", 2}, {"encoder", {{"name", "mlp"}, {"hidden", {8}}}}, {"likelihood", likelihood}}, "test",
+                [&](Fields& f) { config->fields(f); });
     ad::ParameterStore store{Key(1)};
     const std::unique_ptr<Model> model = config->build(data_spec(digits), ad::Parameters(store));
     EvaluationOptions options;

@@ -12,7 +12,8 @@ using ad::Index;
 namespace {
 
 /// Points mean + a u + b v for the four signs of (a, b) = (+-big, +-small): their covariance is exactly big^2 u u^T + small^2 v v^T.
-std::vector<float> cross(const std::vector<double>& mean, const std::vector<double>& u, const std::vector<double>& v, double big, double small) {
+std::vector<float> cross(const std::vector<double>& mean, const std::vector<double>& u, const std::vector<double>& v, double big,
+                         double small) {
   std::vector<float> rows;
   for (const double a : {big, -big})
     for (const double b : {small, -small})

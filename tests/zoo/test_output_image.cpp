@@ -63,7 +63,8 @@ TEST_CASE("image: write_png writes the encoded bytes and names the path when it 
   write_png(folder / "a.png", image);
   const std::string bytes = read_file(folder / "a.png");
   CHECK(decode({bytes.begin(), bytes.end()}).pixels == image.pixels);
-  CHECK(test_support::message_of<FileError>([&] { write_png(folder / "no" / "a.png", image); }).find("no/a.png") != std::string::npos);
+  CHECK(test_support::message_of<FileError>([&] { write_png(folder / "no" / "a.png", image); }).find("no/a.png") !=
+        std::string::npos);
 }
 
 TEST_CASE("image: scaling repeats pixels") {
@@ -115,8 +116,12 @@ TEST_CASE("image: pairs stand with the original above its reconstruction") {
 }
 
 TEST_CASE("image: wrong sizes and channels are refused in a sentence, and no tiles make an empty canvas") {
-  CHECK(test_support::message_of<std::invalid_argument>([&] { to_image(ramp(8), 2, 2, 2); }).find("1 channel (grey) or 3 (RGB), got 2") != std::string::npos);
-  CHECK(test_support::message_of<std::invalid_argument>([&] { image_grid(ramp(7), {2, 2, 2, 1}); }).find("[2, 2, 2, 1], got 7") != std::string::npos);
+  CHECK(test_support::message_of<std::invalid_argument>([&] {
+          to_image(ramp(8), 2, 2, 2);
+        }).find("1 channel (grey) or 3 (RGB), got 2") != std::string::npos);
+  CHECK(test_support::message_of<std::invalid_argument>([&] {
+          image_grid(ramp(7), {2, 2, 2, 1});
+        }).find("[2, 2, 2, 1], got 7") != std::string::npos);
   CHECK_THROWS_AS(pairs_grid(ramp(4), ramp(5), {1, 2, 2, 1}), std::invalid_argument);
   CHECK_THROWS_AS(scale_up(to_image(ramp(1), 1, 1, 1), 0), std::invalid_argument);
   CHECK_THROWS_AS(encode_png(Image{}), std::invalid_argument);

@@ -117,7 +117,9 @@ TEST_CASE("metrics_log: a broken line elsewhere is an error with its number, and
                                 R"({"event":"step","step":1,"epoch":1,"split":"a","time":0,"loss":"much"})"}) {
     CAPTURE(bad);
     atomic_write(folder / "metrics.jsonl", good + bad + "\n" + good);
-    CHECK(test_support::message_of<FileError>([&] { read_metrics(folder / "metrics.jsonl"); }).find("metrics.jsonl:2: this line is not a record") != std::string::npos);
+    CHECK(test_support::message_of<FileError>([&] {
+            read_metrics(folder / "metrics.jsonl");
+          }).find("metrics.jsonl:2: this line is not a record") != std::string::npos);
     CHECK_THROWS_AS(MetricsLog(folder.path(), 1), FileError);
     CHECK(jsonl(folder) == good + bad + "\n" + good);
   }

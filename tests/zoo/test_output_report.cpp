@@ -20,8 +20,10 @@ Report full_report(const std::string& text) {
   report.warnings = {text, text};
   report.headlines = {{text, 97.3149, text, 0.4217, text}, {"nll", NAN, "nats", {}, ""}};
   const std::vector<std::uint8_t> png = encode_png(Image{2, 2, 1, {0, 80, 160, 255}});
-  report.sections = {{text, text, {{text, to_svg(LineChart{text, "epoch", "nats", {{"train", {1, 2}, {3, 2}}}, false, 2, "best"}), {}},
-                                   {text, "", png}}}};
+  report.sections = {
+      {text,
+       text,
+       {{text, to_svg(LineChart{text, "epoch", "nats", {{"train", {1, 2}, {3, 2}}}, false, 2, "best"}), {}}, {text, "", png}}}};
   report.environment = {{text, text}};
   return report;
 }

@@ -86,7 +86,8 @@ TEST_CASE("svg: long series become a mean over a band that keeps a single spike"
   CHECK(contains(svg, "class=\"band\""));
   CHECK(svg.size() < 40'000);
   const std::size_t begin = svg.find("d=\"", svg.find("class=\"band\""));
-  CHECK(contains(svg.substr(begin, svg.find('Z', begin) - begin), " 70.1"));  // the spike: 0.04 / 1.08 of 220 below the plot's top at 62
+  CHECK(contains(svg.substr(begin, svg.find('Z', begin) - begin),
+                 " 70.1"));  // the spike: 0.04 / 1.08 of 220 below the plot's top at 62
 }
 
 TEST_CASE("svg: all text is escaped") {
@@ -101,7 +102,8 @@ TEST_CASE("svg: empty, constant, single and non-finite data still give a chart")
   for (const auto& values : std::vector<std::vector<double>>{{}, {3}, {0, 0}, {NAN}, {5, 5, 5}, {INFINITY, 1}, {-1e308, 1e308}}) {
     CAPTURE(values.size());
     Series series{"s", std::vector<double>(values.size(), 2), values};
-    for (const bool log : {false, true}) check_self_contained(to_svg(LineChart{"t", "", "", {series, {"", {}, {}}}, log, 3, "best"}));
+    for (const bool log : {false, true})
+      check_self_contained(to_svg(LineChart{"t", "", "", {series, {"", {}, {}}}, log, 3, "best"}));
     check_self_contained(to_svg(BarChart{"t", "", "", values, {}, "", ""}));
     const std::vector<float> points(values.begin(), values.end());
     check_self_contained(to_svg(ScatterPlot{"t", "", "", points, points, {}, {}}));
@@ -150,7 +152,8 @@ TEST_CASE("svg: bars are as high as their values and inactive ones are grey") {
   check_self_contained(svg);
   std::vector<double> heights;
   for (std::size_t at = svg.find("<rect x"); at != std::string::npos; at = svg.find("<rect x", at + 1)) {
-    if (svg.compare(svg.find('>', at) + 1, 7, "<title>") == 0) heights.push_back(std::atof(svg.c_str() + svg.find("height=\"", at) + 8));
+    if (svg.compare(svg.find('>', at) + 1, 7, "<title>") == 0)
+      heights.push_back(std::atof(svg.c_str() + svg.find("height=\"", at) + 8));
   }
   REQUIRE(heights.size() == 3);
   CHECK(heights[0] == doctest::Approx(2 * heights[1]).epsilon(0.001));

@@ -75,7 +75,8 @@ TEST_CASE("axis: the labels of one axis share their notation") {
 
 TEST_CASE("axis: every interval can be drawn") {
   const std::vector<std::pair<double, double>> intervals = {
-      {0, 1}, {5, 5}, {0, 0}, {1, -1}, {NAN, 1}, {-INFINITY, INFINITY}, {1e300, 1e301}, {-1e308, 1e308}, {1, 1 + 1e-15}, {1e-320, 2e-320}, {1e308, 1e308}};
+      {0, 1},         {5, 5},          {0, 0},         {1, -1},          {NAN, 1},      {-INFINITY, INFINITY},
+      {1e300, 1e301}, {-1e308, 1e308}, {1, 1 + 1e-15}, {1e-320, 2e-320}, {1e308, 1e308}};
   for (const auto& interval : intervals) {
     const double low = interval.first, high = interval.second;
     CAPTURE(low);

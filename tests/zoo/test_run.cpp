@@ -74,14 +74,16 @@ void check_same_run(const fs::path& a, const fs::path& b) {
 TEST_CASE("run: a run writes its configuration, metrics, summary, checkpoints, pictures and report") {
   const TempFolder temp;
   CHECK(run(tiny_experiment(), temp / "run") == kDone);
-  for (const char* file : {"config.json", "metrics.jsonl", "metrics.csv", "summary.json", "report.html", "samples.png", "reconstructions.png",
-                           "latent_map.svg", "checkpoints/last.safetensors", "checkpoints/best.safetensors", "checkpoints/state.safetensors"}) {
+  for (const char* file :
+       {"config.json", "metrics.jsonl", "metrics.csv", "summary.json", "report.html", "samples.png", "reconstructions.png",
+        "latent_map.svg", "checkpoints/last.safetensors", "checkpoints/best.safetensors", "checkpoints/state.safetensors"}) {
     CAPTURE(file);
     CHECK(fs::file_size(temp / "run" / file) > 0);
   }
   const json summary = read_json_file(temp / "run" / "summary.json");
   CHECK(summary.at("steps") == 14);
-  for (const char* key : {"loss", "elbo", "reconstruction", "kl", "nll", "nll_stderr", "mse", "active_units"}) CHECK(summary.at("test").contains(key));
+  for (const char* key : {"loss", "elbo", "reconstruction", "kl", "nll", "nll_stderr", "mse", "active_units"})
+    CHECK(summary.at("test").contains(key));
   CHECK_FALSE(summary.at("test").contains("bits_per_dim"));  // grey targets of a Bernoulli are no discrete data
   const std::string page = read_file(temp / "run" / "report.html");
   CHECK(count(page, "data:image/png;base64,") == 2);
@@ -92,7 +94,8 @@ TEST_CASE("run: a run writes its configuration, metrics, summary, checkpoints, p
 TEST_CASE("run: the resolved configuration gives the same run bit for bit, at any number of threads") {
   const TempFolder temp;
   json value = tiny_experiment();
-  value["model"]["encoder"]["hidden"] = value["model"]["decoder"]["hidden"] = {256, 256};  // wide enough to be cut into parallel blocks
+  value["model"]["encoder"]["hidden"] =
+      value["model"]["decoder"]["hidden"] = {256, 256};  // wide enough to be cut into parallel blocks
   REQUIRE(run(value, temp / "a") == kDone);
   REQUIRE(run(read_json_file(temp / "a" / "config.json"), temp / "b") == kDone);
   REQUIRE(run(value, temp / "c", 2) == kDone);
@@ -187,7 +190,8 @@ TEST_CASE("run: what is wrong has its exit code and a sentence") {
   expect(kConfig, "did you mean \"vae\"?", {"describe", "vea"});
   value = tiny_experiment();
   value["dataset"] = "mnist";
-  expect(kData, "vaezoo download mnist", {"run", write_experiment(temp, value), "--data-dir", (temp / "data").string(), "--out", (temp / "x").string()});
+  expect(kData, "vaezoo download mnist",
+         {"run", write_experiment(temp, value), "--data-dir", (temp / "data").string(), "--out", (temp / "x").string()});
   CHECK_FALSE(fs::exists(temp / "x"));
   expect(kUsage, "", {"fly"});
   expect(kUsage, "holds no run", {"resume", (temp / "x").string()});
