@@ -52,16 +52,10 @@ class Conditional {
   NormalHead head_;
 };
 
-std::vector<LayerShape> layer_shapes(const HvaeConfig& config) {
-  std::vector<LayerShape> shapes;
-  for (const std::int64_t n : config.latent_dims) shapes.push_back({.name = cat("z", shapes.size() + 1), .channels = n});
-  return shapes;
-}
-
 class Hvae final : public HierarchicalModel {
  public:
   Hvae(const HvaeConfig& config, const DataSpec& data, Parameters p)
-      : HierarchicalModel(config, layer_shapes(config),
+      : HierarchicalModel(config, vector_layers(config.latent_dims),
                           config.inference == "bottom_up" ? Inference::bottom_up : Inference::top_down, data, p),
         bottom_up_(config.inference == "bottom_up") {
     // Features of x: shared by all layers' q. Bottom up, only z1 looks at them.

@@ -1,6 +1,7 @@
 // The ladder VAE: a deterministic pass up, and on the way down each layer's prior meets what x says of it.
 //   Sonderby, Raiko, Maaloe, Sonderby & Winther, "Ladder Variational Autoencoders", NeurIPS 2016, section 2
 #include "autodiff/elementwise.hpp"
+#include "models/parts/gaussian_latent_model.hpp"
 #include "models/parts/hierarchical_model.hpp"
 #include "models/registry.hpp"
 
@@ -12,8 +13,10 @@ using namespace ad;
 struct LadderConfig : HierarchicalConfig {
   std::vector<std::int64_t> latent_dims{64, 32, 16, 8, 4}, hidden{512, 256, 128, 64, 32};
   bool batch_norm = true;
+  NetworkConfig encoder{NetworkRole::encoder}, decoder{NetworkRole::decoder};
 
   LadderConfig() {
+    encoder.mlp.hidden = decoder.mlp.hidden = {};
     kl_weight.name = "linear";  // warm-up: deep ladders lose their upper layers without
     kl_weight.length = 200;
   }
@@ -21,6 +24,8 @@ struct LadderConfig : HierarchicalConfig {
     f("latent_dims", latent_dims, "dimension of each stochastic layer, the one nearest to x first", between(1, 65536));
     f("hidden", hidden, "width of the two hidden layers between each stochastic layer and the one below it (x for the first)",
       at_least(1));
+    encoder.visit(f, "encoder", "network between x and the first hidden layers on the way up; none as a rule");
+    decoder.visit(f, "decoder", "network from the last hidden layers on the way down to p(x | z1); a linear layer as a rule");
     f("batch_norm", batch_norm, "batch normalisation before each rectifier");
     HierarchicalConfig::fields(f);
     f.require("latent_dims", !latent_dims.empty(), "needs at least one stochastic layer");
@@ -47,18 +52,14 @@ Sequential hidden_layers(Index inputs, Index width, bool batch_norm, const Param
   return layers;
 }
 
-std::vector<LayerShape> layer_shapes(const LadderConfig& config) {
-  std::vector<LayerShape> shapes;
-  for (const std::int64_t n : config.latent_dims) shapes.push_back({.name = cat("z", shapes.size() + 1), .channels = n});
-  return shapes;
-}
-
 class LadderVae final : public HierarchicalModel {
  public:
   LadderVae(const LadderConfig& config, const DataSpec& data, Parameters p)
-      : HierarchicalModel(config, layer_shapes(config), Inference::top_down, data, p),
-        output_(p / "output", config.hidden[0], likelihood().outputs()) {
-    Index width = data.size();
+      : HierarchicalModel(config, vector_layers(config.latent_dims), Inference::top_down, data, p),
+        encoder_(make_encoder_network(config.encoder, image_shape(data), p / "encoder")),
+        decoder_(make_decoder_network(config.decoder, {1, 1, config.hidden[0]}, image_shape(data),
+                                      likelihood().outputs() / data.size(), p / "decoder")) {
+    Index width = encoder_->outputs().size();
     for (std::size_t i = 0; i <= top(); ++i) {
       const std::string& name = layers()[i].name;
       const Index hidden = config.hidden[i], dim = layers()[i].size();
@@ -73,10 +74,10 @@ class LadderVae final : public HierarchicalModel {
  private:
   using Estimates = std::array<DiagonalNormal, Pass::kMaxLayers>;
 
-  /// What x alone says of each layer: N(mean_i(d_i), variance_i(d_i)) of d_i = MLP(d_i-1), d_0 = x.
+  /// What x alone says of each layer: N(mean_i(d_i), variance_i(d_i)) of d_i = MLP(d_i-1), d_0 = x or a network of it.
   Estimates bottom_up(const Context& c, Var x) const {
     Estimates estimates;
-    Var d = x;
+    Var d = (*encoder_)(c, x);
     for (std::size_t i = 0; i <= top(); ++i) {
       d = up_[i](c, d);
       estimates[i] = q_[i](c, d);
@@ -100,7 +101,7 @@ class LadderVae final : public HierarchicalModel {
       pass.h = down_[i](c, pass.layers[i].z);
       if (i > 0) p = p_[i - 1](c, pass.h);  // p(z_i-1 | z_i)
     }
-    pass.h = output_(c, pass.h);            // p(x | z_1)
+    pass.h = (*decoder_)(c, pass.h);        // p(x | z_1)
     return pass;
   }
 
@@ -123,7 +124,7 @@ class LadderVae final : public HierarchicalModel {
 
   std::vector<Sequential> up_, down_;  // x -> d_1 -> d_2 ...; z_i -> features
   std::vector<NormalHead> q_, p_;      // of d_i; of the features of z_i+1
-  Linear output_;
+  std::unique_ptr<Network> encoder_, decoder_;
 };
 
 }  // namespace

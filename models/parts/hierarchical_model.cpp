@@ -47,6 +47,12 @@ void HierarchicalConfig::fields(Fields& f) {
                 " takes log q - log p at what was drawn; set 0, or estimator standard"));
 }
 
+std::vector<LayerShape> vector_layers(const std::vector<std::int64_t>& dimensions) {
+  std::vector<LayerShape> layers;
+  for (const std::int64_t n : dimensions) layers.push_back({.name = cat("z", layers.size() + 1), .channels = n});
+  return layers;
+}
+
 // Draws what is not given from the prior.
 class HierarchicalModel::FromPrior final : public Source {
  public:

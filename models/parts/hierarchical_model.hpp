@@ -34,6 +34,9 @@ struct LayerShape {
   Index size() const { return height * width * channels; }
 };
 
+/// z1, z2, ... that are vectors of these dimensions.
+std::vector<LayerShape> vector_layers(const std::vector<std::int64_t>& dimensions);
+
 /// One stochastic layer in one pass.
 struct Stochastic {
   Var z;             ///< [N, Z_i]

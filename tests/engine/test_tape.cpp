@@ -71,8 +71,9 @@ TEST_CASE("only the gradients of variables and parameters are kept, and whoever 
   const Var x = number(tape, 3), y = square(x);
   tape.backward(y * Real(5));
   CHECK(x.gradient()[0] == 30);
-  CHECK_THROWS_WITH_AS(y.gradient(), "[gradient] of the result of 'square' is not kept; make the tensor whose gradient you want a tape.variable",
-                       ad::Error);
+  CHECK_THROWS_WITH_AS(
+      y.gradient(), "[gradient] of the result of 'square' is not kept; make the tensor whose gradient you want a tape.variable",
+      ad::Error);
 }
 
 TEST_CASE("an unused branch costs nothing and has a gradient of zeros") {

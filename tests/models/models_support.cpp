@@ -38,15 +38,19 @@ Built build_small(const ModelEntry& entry, const std::string& likelihood, const 
       {"channels", {3}},        {"blocks", {1}},          {"latent_channels", {1, 2}}};
   const auto defaults = entry.make_config();
   const json known = write_config([&](Fields& f) { defaults->fields(f); });
+  // Networks that are empty unless asked for (the ladder's own layers stand behind) stay so.
+  const auto has = [&](const std::string& key) {
+    return known.contains(key) && !(known[key].is_object() && known[key].value("hidden", json{5}).empty());
+  };
   json settings = json::object();
   for (const auto& [key, value] : small.items())
-    if (known.contains(key) && (key != "prior" || known[key].value("name", "") == "mlp"))
+    if (has(key) && (key != "prior" || known[key].value("name", "") == "mlp"))
       settings[key] = value;  // a network, or p(z)'s name
   if (known.contains("prior") && known["prior"].value("name", "") == "pixelcnn")
     settings["prior"] = {{"layers", 2}, {"channels", 4}};
   json more = json::parse(extra);
   for (const char* name : {"encoder", "decoder"}) {  // of a model without these networks: its own settings of the same name
-    if (known.contains(name) || !more.contains(name)) continue;
+    if (has(name) || !more.contains(name) || (known.contains(name) && more[name].contains("hidden"))) continue;
     for (const auto& [key, value] : more[name].items())
       if (known.contains(key)) settings[key] = value;
     more.erase(name);

@@ -1,5 +1,6 @@
 #pragma once
 // What the tests of the zoo share: small models from the registry, synthetic batches, statistics with a standard error.
+#include <algorithm>
 #include <cmath>
 #include <exception>
 #include <memory>
@@ -16,6 +17,18 @@ using namespace vaezoo;
 using ad::Context;
 using ad::ParameterStore;
 using ad::Shape;
+
+/// log (1/n sum_i e^x_i), in double.
+template <class T>
+double log_mean_exp(std::span<const T> x) {
+  const double largest = double(*std::max_element(x.begin(), x.end()));
+  double total = 0;
+  for (const T v : x) total += std::exp(double(v) - largest);
+  return largest + std::log(total / double(x.size()));
+}
+inline double log_mean_exp(const Real* x, Index count) {
+  return log_mean_exp(std::span<const Real>(x, static_cast<std::size_t>(count)));
+}
 
 /// A mean that knows how far from its expectation it may be.
 struct Sample {

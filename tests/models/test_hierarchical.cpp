@@ -20,13 +20,6 @@ constexpr double kTolerance = sizeof(Real) == 4 ? 2e-4 : 1e-11;
 
 const LikelihoodCase& gaussian() { return likelihood_cases()[1]; }  // sigma 0.5
 
-double log_mean_exp(const Real* log_w, Index count) {
-  const double largest = double(*std::max_element(log_w, log_w + count));
-  double total = 0;
-  for (Index k = 0; k < count; ++k) total += std::exp(double(log_w[k]) - largest);
-  return largest + std::log(total / double(count));
-}
-
 const std::vector<const char*> kHierarchical{"hvae", "ladder_vae", "top_down_vae"};
 
 std::string refusal(const std::string& model, const std::string& settings, const DataSpec& data = {.height = 28, .width = 28}) {
@@ -245,6 +238,22 @@ TEST_CASE("settings of several layers that do not fit each other are refused wit
   says(refusal("top_down_vae", R"({"blocks": [1, 1, 0]})"), "at least one stochastic layer at the smallest resolution");
   says(refusal("top_down_vae", R"({"blocks": [10]})"), "30 stochastic layers; at most 20");
   says(refusal("hvae", R"({"latent_dims": [9,9,9,9,9,9,9,9,9,9,9,9,9,9,9,9,9,9,9,9,9]})"), "21 stochastic layers; at most 20");
+}
+
+TEST_CASE("ladder_vae: networks in front of its layers and behind them, of convolutions too") {
+  const DataSpec image{.height = 10, .width = 7, .channels = 2, .classes = 0, .unit_interval = true};
+  const Built built =
+      build("ladder_vae", R"({"latent_dims": [3, 2], "hidden": [6, 5], "encoder": {"name": "conv", "channels": [4], "dense": []},
+                                              "decoder": {"name": "conv", "channels": [4], "dense": []}})",
+            image);
+  CHECK(built.store->find("up/z1/0/weight")->shape() == Shape{6, 5 * 3 * 4});  // 5 x 3 pixels of 4 channels
+  CHECK(built.store->find("decoder/conv/0/weight") != nullptr);
+  const std::vector<Real> x = synthetic(LikelihoodCase::Values::unit, 6, image.size());
+  const std::vector<double> loss = train(built, x, 6, 60);
+  CHECK(loss.back() < loss.front() - 1);
+  Tape tape(ad::Grad::off);
+  const Context c{tape, false, Key(1)};
+  CHECK(built.model->decode(c, built.model->sample_prior(c, 3, {}), {}).shape() == Shape{3, image.size()});
 }
 
 #ifdef VAEZOO_DOUBLE

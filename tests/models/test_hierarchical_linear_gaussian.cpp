@@ -104,13 +104,6 @@ std::vector<Real> model_data(const Built& built, Index count) {
   return {x.value().begin(), x.value().end()};
 }
 
-double log_mean_exp(const Real* log_w, Index count) {
-  const double largest = double(*std::max_element(log_w, log_w + count));
-  double total = 0;
-  for (Index k = 0; k < count; ++k) total += std::exp(double(log_w[k]) - largest);
-  return largest + std::log(total / double(count));
-}
-
 }  // namespace
 
 TEST_CASE("two linear-Gaussian layers: with the exact posterior every log weight is log p(x)") {

@@ -186,7 +186,7 @@ Oracle ladder_oracle(const Weights& w, std::span<const Real> x_row, const std::v
     h = block("down/z" + std::to_string(i + 1), z);
     if (i > 0) p = normal_of(w.linear("p/z" + std::to_string(i), h), Variance::softplus);
   }
-  o.reconstruction = gaussian_log_prob(w.linear("output", h), x_row, 0.5);
+  o.reconstruction = gaussian_log_prob(w.linear("decoder/output", h), x_row, 0.5);
   return o;
 }
 
@@ -291,6 +291,7 @@ TEST_CASE("hvae: ELBO parts and log weights are what plain loops over the weight
 TEST_CASE("ladder_vae: ELBO parts and log weights are what plain loops over the weights give, batch norm in evaluation") {
   const Built built = build_small(find_model("ladder_vae"), gaussian().settings, data_spec(Values::real),
                                   R"({"latent_dims": [3, 2, 2], "hidden": [6, 5, 4], "batch_norm": true,
+                                      "encoder": {"hidden": []}, "decoder": {"hidden": []},
                                       "kl_weight": "constant"})");
   train(built, synthetic(Values::real, 32), 32, 20);
   const Weights weights{built};

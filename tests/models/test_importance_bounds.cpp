@@ -23,13 +23,6 @@ Built small(const char* name, const std::string& extra = "{}") {
   return build_small(find_model(name), gaussian().settings, data_spec(Values::real), extra);
 }
 
-double log_mean_exp(std::span<const double> x) {
-  const double largest = std::ranges::max(x);
-  double total = 0;
-  for (const double v : x) total += std::exp(v - largest);
-  return largest + std::log(total / double(x.size()));
-}
-
 /// log w of every draw that the objective with this key makes, [B, samples].
 std::vector<double> log_weights(const Built& built, std::span<const Real> x, Index count, Index samples, Key key) {
   Tape tape(ad::Grad::off);
@@ -161,10 +154,10 @@ TEST_CASE("each bound is what loops over its draws make of their weights: groups
       for (Index i = 0; i < m; ++i) {
         std::vector<double> group;
         for (Index j = 0; j < k; ++j) group.push_back(log_w[static_cast<std::size_t>((b * m + i) * k + j)]);
-        grouped += log_mean_exp(group) / double(m * kCount);
+        grouped += log_mean_exp<double>(group) / double(m * kCount);
         row.insert(row.end(), group.begin(), group.end());
       }
-      all += log_mean_exp(row) / kCount;
+      all += log_mean_exp<double>(row) / kCount;
       for (const double w : row) elbo += w / double(m * k * kCount);
     }
     CHECK(-term_of(miwae, x, kCount, key, "loss") == doctest::Approx(grouped).epsilon(kTolerance));

@@ -92,13 +92,6 @@ std::vector<Real> data(Index count) {
 // A weight adds three log densities of size up to some hundred for the unlikely x.
 double tolerance(double log_p) { return (sizeof(Real) == 4 ? 5e-6 : 1e-13) * (20 + std::abs(log_p)); }
 
-double log_mean_exp(const Real* log_w, Index count) {
-  const double largest = double(*std::max_element(log_w, log_w + count));
-  double total = 0;
-  for (Index k = 0; k < count; ++k) total += std::exp(double(log_w[k]) - largest);
-  return largest + std::log(total / double(count));
-}
-
 }  // namespace
 
 TEST_CASE("linear-Gaussian: with the exact posterior every log weight is log p(x)") {

@@ -239,7 +239,7 @@ TEST_CASE("batch norm and dropout act in training alone") {
     if (!has_setting(entry, "encoder")) continue;
     CAPTURE(std::string(entry.name));
     const std::vector<Real> x = synthetic(one.values, count);
-    const std::string extra = R"({"encoder": {"batch_norm": true, "dropout": 0.5}})";
+    const std::string extra = R"({"encoder": {"hidden": [5], "batch_norm": true, "dropout": 0.5}})";
     const Built built = build_small(entry, one.settings, data_spec(one.values), extra);
     Tape tape;
     const Minibatch batch = minibatch(tape, x, count);
