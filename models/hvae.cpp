@@ -89,7 +89,7 @@ class Hvae final : public HierarchicalModel {
       const DiagonalNormal q_i = q_[i - 1](c, pass.layers[i - 1].z);  // q(z_i | z_i-1)
       pass.layers[i] = {draw(c, q_i, i, how), q_i, {}};
     }
-    return top_down(c, rows, FromBelow(pass));
+    return top_down(c, rows, Given(pass));
   }
 
   Pass top_down(const Context& c, Index rows, const Source& source) const override;
@@ -97,17 +97,6 @@ class Hvae final : public HierarchicalModel {
     return bottom_up_ ? "q(z1|x) q(z2|z1) ..., p(x|z1)" : "q(zL|x) q(zi|x,zi+1) ..., p(x|z)";
   }
 
-  // Codes that were drawn before, from z1 up.
-  class FromBelow final : public Source {
-   public:
-    explicit FromBelow(const Pass& pass) : pass_(pass) {}
-    Stochastic layer(std::size_t i, const DiagonalNormal& p, Var) const override {
-      return {pass_.layers[i].z, pass_.layers[i].q, p};
-    }
-
-   private:
-    const Pass& pass_;
-  };
   // Codes drawn from q(z_L | x) and then q(z_i | x, z_i+1).
   class FromX final : public Source {
    public:

@@ -73,16 +73,6 @@ class HierarchicalModel::FromPrior final : public Source {
   std::size_t keep_;
 };
 
-// The codes of another pass.
-class HierarchicalModel::Given final : public Source {
- public:
-  explicit Given(const Pass& pass) : pass_(pass) {}
-  Stochastic layer(std::size_t i, const DiagonalNormal& p, Var) const override { return {pass_.layers[i].z, {}, p}; }
-
- private:
-  const Pass& pass_;
-};
-
 HierarchicalModel::HierarchicalModel(const HierarchicalConfig& config, std::vector<LayerShape> layers, Inference inference,
                                      const DataSpec& data, Parameters p)
     : config_(config),

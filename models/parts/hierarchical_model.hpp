@@ -65,6 +65,18 @@ class Source {
   virtual Stochastic layer(std::size_t i, const DiagonalNormal& p, Var above) const = 0;
 };
 
+/// The codes of another pass, and what they were drawn from.
+class Given final : public Source {
+ public:
+  explicit Given(const Pass& pass) : pass_(pass) {}
+  Stochastic layer(std::size_t i, const DiagonalNormal& p, Var) const override {
+    return {pass_.layers[i].z, pass_.layers[i].q, p};
+  }
+
+ private:
+  const Pass& pass_;
+};
+
 class HierarchicalModel : public Model {
  public:
   /// -ELBO with the weight of the KL and free bits; with `samples` = K > 1, -log 1/K sum_k w_k (Burda et al. 2016, eq. 8).
@@ -114,7 +126,6 @@ class HierarchicalModel : public Model {
 
  private:
   class FromPrior;
-  class Given;
 
   Pass generate(const Context& c, Index rows, Var z, std::size_t keep) const;
   Var joined(const Pass& pass) const;

@@ -31,7 +31,7 @@ class StandardNormalPrior final : public Prior {
   Index latent_dim_;
 };
 
-/// p(z | y): y is the context's condition, of as many rows as z or one for some neighbouring rows of z.
+/// p(z | y): y is the context's condition, of as many rows as z.
 class ConditionalPrior final : public Prior {
  public:
   ConditionalPrior(const std::vector<std::int64_t>& hidden, Index latent_dim, Index condition, Parameters p)
