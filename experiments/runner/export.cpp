@@ -100,7 +100,7 @@ int encode_command(const LoadedRun& run, const std::string& split_name, const st
   const Split split = split_name == "train" ? Split::train : split_name == "validation" ? Split::validation : Split::test;
   const Index size = s.data.split(split).size();
   if (size == 0) throw UsageError(cat("--split ", split_name, ": this split of ", s.data.name, " is empty"));
-  const Codes codes = encode_split(s, split, size);
+  const MeanCodes codes = encode_split(s, split, size);
   if (path.extension() == ".npy")
     atomic_write(path, npy_bytes({codes.count, codes.dimensions}, codes.codes));
   else

@@ -114,7 +114,7 @@ struct LatentPlane {
   std::vector<float> points;  ///< [N, 2]
 };
 
-LatentPlane latent_plane(const Codes& codes) {
+LatentPlane latent_plane(const MeanCodes& codes) {
   if (codes.dimensions == 2) return {"Mean codes", "z0", "z1", "", codes.codes};
   const PrincipalComponents pca = principal_components(codes.codes, codes.dimensions, 2);
   const double first = 100 * pca.explained[0], second = 100 * pca.explained[1];
@@ -123,9 +123,9 @@ LatentPlane latent_plane(const Codes& codes) {
           fmt::format(": the first two of {} principal components", codes.dimensions), project(codes.codes, pca)};
 }
 
-std::optional<Picture> draw_latent_map(const Session& s, const fs::path& folder) {
+std::optional<SavedPicture> draw_latent_map(const Session& s, const fs::path& folder) {
   const Split split = shown_split(s.data);
-  const Codes codes = encode_split(s, split, s.model->latent_dim() > kWideCode ? kWideCode : kMapPoints);
+  const MeanCodes codes = encode_split(s, split, s.model->latent_dim() > kWideCode ? kWideCode : kMapPoints);
   if (codes.dimensions < 2 || codes.count == 0) return std::nullopt;
   const LatentPlane plane = latent_plane(codes);
   ScatterPlot plot{.title = plane.title,
@@ -140,20 +140,20 @@ std::optional<Picture> draw_latent_map(const Session& s, const fs::path& folder)
     plot.y.push_back(plane.points[i + 1]);
   }
   atomic_write(folder / "latent_map.svg", to_svg(plot));
-  return Picture{fmt::format("Mean codes of {}{}{}.", plural(codes.count, to_text(split)),
+  return SavedPicture{fmt::format("Mean codes of {}{}{}.", plural(codes.count, to_text(split)),
                              codes.labels.empty() ? "" : ", coloured by label", plane.caption),
                  folder / "latent_map.svg"};
 }
 
 /// Writes a picture's PNG and shows it to TensorBoard.
-Picture save_picture(const fs::path& folder, const std::string& name, const Image& image, std::string caption, std::int64_t step,
+SavedPicture save_picture(const fs::path& folder, const std::string& name, const Image& image, std::string caption, std::int64_t step,
                      EventWriter* events) {
   write_png(folder / (name + ".png"), image);
   if (events != nullptr) events->picture(step, name, image);
   return {std::move(caption), folder / (name + ".png")};
 }
 
-std::optional<Picture> draw_samples(const Session& s, const fs::path& folder, std::int64_t step, EventWriter* events) {
+std::optional<SavedPicture> draw_samples(const Session& s, const fs::path& folder, std::int64_t step, EventWriter* events) {
   const Index wanted = s.config.output.samples;
   const Key key = s.keys.pictures().fold("samples");
   if (wanted == 0) return std::nullopt;
@@ -169,12 +169,12 @@ std::optional<Picture> draw_samples(const Session& s, const fs::path& folder, st
   }
   if (s.data.shape.size() != 2) return std::nullopt;
   atomic_write(folder / "samples.svg", plane_svg(s, samples(s, kMapPoints, key, Drawn::sample)));
-  return Picture{fmt::format("Data, and {} samples: z from the prior, then x from p(x | z).", kMapPoints),
+  return SavedPicture{fmt::format("Data, and {} samples: z from the prior, then x from p(x | z).", kMapPoints),
                  folder / "samples.svg"};
 }
 
 /// Codes of examples decoded with every label: what of an example is style, and what its class.
-std::optional<Picture> draw_styles(const Session& s, const fs::path& folder, std::int64_t step, EventWriter* events) {
+std::optional<SavedPicture> draw_styles(const Session& s, const fs::path& folder, std::int64_t step, EventWriter* events) {
   if (s.model->conditioning() != Conditioning::labels || !shows_pixels(s.data)) return std::nullopt;
   std::vector<float> rows;
   const Index columns = s.data.classes + 1;
@@ -196,7 +196,7 @@ std::optional<Picture> draw_styles(const Session& s, const fs::path& folder, std
 }
 
 /// Reconstructions in which the lower levels are drawn anew: what each level knows.
-std::optional<Picture> draw_levels(const Session& s, const fs::path& folder, std::int64_t step, EventWriter* events) {
+std::optional<SavedPicture> draw_levels(const Session& s, const fs::path& folder, std::int64_t step, EventWriter* events) {
   const std::vector<Level> levels = s.model->levels();
   if (levels.size() < 2 || !shows_pixels(s.data)) return std::nullopt;
   std::vector<float> rows;
@@ -228,7 +228,7 @@ std::array<float, 3> code_colour(Index code) {
 }
 
 /// Discrete codes as maps, a row of tiles for each example; maps of other sizes than the first are scaled to it.
-std::optional<Picture> draw_codes(const Session& s, const fs::path& folder, std::int64_t step, EventWriter* events) {
+std::optional<SavedPicture> draw_codes(const Session& s, const fs::path& folder, std::int64_t step, EventWriter* events) {
   std::vector<float> pixels;
   Index side_h = 0, side_w = 0, columns = 0;
   std::string names;
@@ -254,7 +254,7 @@ std::optional<Picture> draw_codes(const Session& s, const fs::path& folder, std:
                       fmt::format("The codes of test examples, a colour for each code ({}).", names), step, events);
 }
 
-std::optional<Picture> draw_reconstructions(const Session& s, const fs::path& folder, std::int64_t step, EventWriter* events) {
+std::optional<SavedPicture> draw_reconstructions(const Session& s, const fs::path& folder, std::int64_t step, EventWriter* events) {
   if (s.config.output.reconstructions == 0 || !shows_pixels(s.data)) return std::nullopt;
   Reconstructions r = reconstruct(s, s.config.output.reconstructions);
   const Image image = pixel_pairs(s.data, std::move(r.originals), std::move(r.reconstructions));
@@ -318,8 +318,8 @@ Reconstructions reconstruct(const Session& s, Index count) {
   return r;
 }
 
-Codes encode_split(const Session& s, Split split, Index limit) {
-  Codes codes{.count = 0, .dimensions = s.model->latent_dim(), .codes = {}, .labels = {}};
+MeanCodes encode_split(const Session& s, Split split, Index limit) {
+  MeanCodes codes{.count = 0, .dimensions = s.model->latent_dim(), .codes = {}, .labels = {}};
   codes.count = for_batches(s, split, limit, [&](const Context& c, const Minibatch& batch) {
     append(codes.codes, s.model->encode(c, batch));
     codes.labels.insert(codes.labels.end(), batch.labels.begin(), batch.labels.end());
@@ -327,9 +327,9 @@ Codes encode_split(const Session& s, Split split, Index limit) {
   return codes;
 }
 
-std::vector<Picture> draw_pictures(const Session& session, const fs::path& folder, std::int64_t step, EventWriter* events) {
-  std::vector<Picture> pictures;
-  const auto keep = [&](std::optional<Picture> p) {
+std::vector<SavedPicture> draw_pictures(const Session& session, const fs::path& folder, std::int64_t step, EventWriter* events) {
+  std::vector<SavedPicture> pictures;
+  const auto keep = [&](std::optional<SavedPicture> p) {
     if (p) pictures.push_back(std::move(*p));
   };
   keep(draw_samples(session, folder, step, events));

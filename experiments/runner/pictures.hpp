@@ -10,7 +10,7 @@
 namespace vaezoo {
 
 /// A picture that was written: a PNG for pixels, an SVG for charts.
-struct Picture {
+struct SavedPicture {
   std::string caption;         ///< one sentence
   std::filesystem::path file;
 };
@@ -24,7 +24,7 @@ struct Picture {
 ///   styles.png           examples' codes decoded with every label
 ///   levels.png           reconstructions with the lower stochastic layers drawn anew from the prior
 ///   codes.png            the discrete codes of test examples as coloured maps
-std::vector<Picture> draw_pictures(const Session& session, const std::filesystem::path& folder, std::int64_t step,
+std::vector<SavedPicture> draw_pictures(const Session& session, const std::filesystem::path& folder, std::int64_t step,
                                    EventWriter* events);
 
 /// Can examples be shown as pixels: images of one or three channels?
@@ -49,11 +49,11 @@ struct Reconstructions {
 };
 Reconstructions reconstruct(const Session& session, Index count);
 /// Mean codes of at most `limit` examples of a split, [N, Z], and their labels (empty when there are none).
-struct Codes {
+struct MeanCodes {
   Index count = 0, dimensions = 0;
   std::vector<float> codes;
   std::vector<int> labels;
 };
-Codes encode_split(const Session& session, Split split, Index limit);
+MeanCodes encode_split(const Session& session, Split split, Index limit);
 
 }  // namespace vaezoo

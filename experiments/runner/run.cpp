@@ -82,7 +82,7 @@ int conclude(Session& session, const RunFolder& folder, const TrainingState& sta
   const auto results = evaluate_splits(session, trained);
   if (!results) return interrupted_code();
   write_summary(folder, session, state, *results, which, outcome == Outcome::stopped_early);
-  const std::vector<Picture> pictures = draw_pictures(session, folder.path, state.step, events);
+  const std::vector<SavedPicture> pictures = draw_pictures(session, folder.path, state.step, events);
   if (session.config.output.report) write_run_report(folder, session, *results, pictures);
   if (!common.quiet) fmt::print("{}", results_table(session, *results));
   say(common, fmt::format("wrote {}", (session.config.output.report ? folder.path / "report.html" : folder.summary()).string()));

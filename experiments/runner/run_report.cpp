@@ -96,24 +96,24 @@ Figure kl_figure(const Evaluation& e, double threshold) {
       .png = {}};
 }
 
-Figure picture_figure(const Picture& picture) {
+Figure picture_figure(const SavedPicture& picture) {
   const std::string bytes = read_file(picture.file);
   if (picture.file.extension() == ".svg") return {.caption = picture.caption, .svg = bytes, .png = {}};
   return {.caption = picture.caption, .svg = "", .png = {bytes.begin(), bytes.end()}};
 }
 
-ReportSection latent_section(const SplitResult* result, const std::vector<Picture>& pictures, double threshold) {
+ReportSection latent_section(const SplitResult* result, const std::vector<SavedPicture>& pictures, double threshold) {
   ReportSection section{.heading = "Latent space", .text = "", .figures = {}};
-  for (const Picture& p : pictures)
+  for (const SavedPicture& p : pictures)
     if (p.file.filename() == "latent_map.svg") section.figures.push_back(picture_figure(p));
   if (result != nullptr && !result->evaluation.kl_per_dimension.empty())
     section.figures.push_back(kl_figure(result->evaluation, threshold));
   return section;
 }
 
-ReportSection picture_section(const std::vector<Picture>& pictures) {
+ReportSection picture_section(const std::vector<SavedPicture>& pictures) {
   ReportSection section{.heading = "Samples and reconstructions", .text = "", .figures = {}};
-  for (const Picture& p : pictures)
+  for (const SavedPicture& p : pictures)
     if (p.file.filename() != "latent_map.svg") section.figures.push_back(picture_figure(p));
   return section;
 }
@@ -131,7 +131,7 @@ std::vector<std::pair<std::string, std::string>> environment_rows(const std::vec
 }  // namespace
 
 void write_run_report(const RunFolder& folder, const Session& s, const std::vector<SplitResult>& results,
-                      const std::vector<Picture>& pictures) {
+                      const std::vector<SavedPicture>& pictures) {
   const std::vector<MetricRecord> records = read_metrics(folder.path / "metrics.jsonl");
   const SplitResult* lead = leading(results);
   Report report{.title = s.config.name, .subtitle = "", .warnings = {}, .headlines = {}, .sections = {},

@@ -9,6 +9,6 @@ namespace vaezoo {
 /// report.html of a run: results with their units and meaning, warnings, curves of the losses, KL per dimension, pictures, configuration,
 /// environment.
 void write_run_report(const RunFolder& folder, const Session& session, const std::vector<SplitResult>& results,
-                      const std::vector<Picture>& pictures);
+                      const std::vector<SavedPicture>& pictures);
 
 }  // namespace vaezoo
