@@ -5,6 +5,15 @@
 #include <array>
 #include <cmath>
 #include <limits>
+
+#if defined(__AVX512BW__) && !defined(__OPTIMIZE__) && defined(__GNUC__) && !defined(__clang__)
+// Without optimisation g++ has these two as macros, and their casts cannot take the batches that xsimd 8 gives them.
+#include <immintrin.h>
+#undef _mm512_mask_blend_epi8
+#undef _mm512_mask_blend_epi16
+inline __m512i _mm512_mask_blend_epi8(__mmask64 mask, __m512i a, __m512i b) { return _mm512_mask_mov_epi8(a, mask, b); }
+inline __m512i _mm512_mask_blend_epi16(__mmask32 mask, __m512i a, __m512i b) { return _mm512_mask_mov_epi16(a, mask, b); }
+#endif
 #include <xsimd/xsimd.hpp>
 
 #include "autodiff/real.hpp"

@@ -5,6 +5,7 @@ function(add_engine name)
   add_library(${name} STATIC ${autodiff_sources})
   add_library(vaezoo::${name} ALIAS ${name})
   target_include_directories(${name} PUBLIC $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}> $<INSTALL_INTERFACE:include/vaezoo>)
+  target_compile_features(${name} PUBLIC cxx_std_20)
   # PUBLIC: `map` is compiled into its callers, who must agree on the vector width.
   target_compile_options(${name} PUBLIC -fno-math-errno -fno-trapping-math $<$<BOOL:${VAEZOO_NATIVE}>:-march=native>)
   target_link_libraries(${name} PUBLIC OpenMP::OpenMP_CXX xsimd xtensor PRIVATE $<BUILD_INTERFACE:vaezoo_flags>
@@ -14,9 +15,9 @@ function(add_engine name)
     target_include_directories(${name} SYSTEM PRIVATE ${dnnl_include})
     target_link_libraries(${name} PRIVATE ${dnnl_library})
   endif()
-  if(VAEZOO_SANITIZE)
-    target_compile_options(${name} PUBLIC -fsanitize=${VAEZOO_SANITIZE} -fno-omit-frame-pointer)
-    target_link_options(${name} PUBLIC -fsanitize=${VAEZOO_SANITIZE})
+  if(VAEZOO_SANITIZE)  # who links an installed engine with sanitizers needs them too
+    target_compile_options(${name} INTERFACE $<INSTALL_INTERFACE:-fsanitize=${VAEZOO_SANITIZE}>)
+    target_link_options(${name} INTERFACE $<INSTALL_INTERFACE:-fsanitize=${VAEZOO_SANITIZE}>)
   endif()
 endfunction()
 

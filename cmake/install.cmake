@@ -17,7 +17,6 @@ install(TARGETS vaezoo RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR} COMPONENT pro
 
 if(VAEZOO_TESTS)
   add_test(NAME package COMMAND ${CMAKE_COMMAND} -D build=${PROJECT_BINARY_DIR} -D source=${PROJECT_SOURCE_DIR}/tests/package
-    -D generator=${CMAKE_GENERATOR} -D compiler=${CMAKE_CXX_COMPILER} -D type=${CMAKE_BUILD_TYPE}
-    -P ${PROJECT_SOURCE_DIR}/tests/package/run.cmake)
+    -D generator=${CMAKE_GENERATOR} -D compiler=${CMAKE_CXX_COMPILER} -P ${PROJECT_SOURCE_DIR}/tests/package/run.cmake)
   set_tests_properties(package PROPERTIES LABELS package)
 endif()

@@ -1,4 +1,5 @@
-# Installs the engine into an empty prefix, then configures, builds and runs the project of this folder against it.
+# Installs the engine into an empty prefix, then configures, builds and runs the project of this folder against it: as it is, which is
+# without any optimisation, and with -O2.
 set(work ${build}/package_test)
 file(REMOVE_RECURSE ${work})
 
@@ -11,10 +12,17 @@ function(step)
 endfunction()
 
 step(${CMAKE_COMMAND} --install ${build} --component autodiff --prefix ${work}/prefix)
-step(${CMAKE_COMMAND} -S ${source} -B ${work}/consumer -G ${generator} -D CMAKE_CXX_COMPILER=${compiler} -D CMAKE_BUILD_TYPE=${type}
-  -D CMAKE_PREFIX_PATH=${work}/prefix)
-step(${CMAKE_COMMAND} --build ${work}/consumer)
-step(${work}/consumer/fit_line)
-if(NOT output STREQUAL "y = 2.00 x + 1.00\n")
-  message(FATAL_ERROR "fit_line printed: ${output}")
-endif()
+foreach(level 0 2)
+  set(consumer ${work}/consumer_O${level})
+  set(flags)
+  if(level)
+    set(flags -D CMAKE_CXX_FLAGS=-O${level})
+  endif()
+  step(${CMAKE_COMMAND} -S ${source} -B ${consumer} -G ${generator} -D CMAKE_CXX_COMPILER=${compiler} -D CMAKE_BUILD_TYPE= ${flags}
+    -D CMAKE_PREFIX_PATH=${work}/prefix)
+  step(${CMAKE_COMMAND} --build ${consumer})
+  step(${consumer}/fit_line)
+  if(NOT output STREQUAL "y = 2.00 x + 1.00\n")
+    message(FATAL_ERROR "fit_line at -O${level} printed: ${output}")
+  endif()
+endforeach()
