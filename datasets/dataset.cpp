@@ -104,7 +104,7 @@ std::span<const Real> Examples::conditions(Index row) const {
 
 std::size_t Examples::memory() const {
   const auto bytes = [](const auto& values) { return values.size() * sizeof(values[0]); };
-  return bytes(bytes_) + bytes(numbers_) + bytes(source_rows_) + bytes(labels_) + bytes(conditions_);
+  return bytes(bytes_) + bytes(numbers_) + bytes(source_rows_) + bytes(labels_) + bytes(conditions_) + bytes(origin_);
 }
 
 void Examples::read(Index row, std::span<Real> out) const {
@@ -185,6 +185,8 @@ Examples Examples::subset(std::span<const Index> rows) const {
   take_rows(part.source_rows_, source_rows_, rows);
   take_rows(part.labels_, labels_, rows);
   take_rows(part.conditions_, conditions_, rows);
+  part.origin_.reserve(rows.size());
+  for (const Index row : rows) part.origin_.push_back(source_row(row));
   return part;
 }
 
@@ -211,6 +213,7 @@ void Examples::keep_first(Index count) {
   shorten(source_rows_, count);
   shorten(labels_, count);
   shorten(conditions_, count * condition_size_);
+  shorten(origin_, count);
 }
 
 bool Examples::in_unit_range() const {

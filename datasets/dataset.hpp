@@ -67,6 +67,8 @@ class Examples {
   const std::vector<int>& labels() const { return labels_; }  ///< empty when the source has none
   Index condition_size() const { return condition_size_; }    ///< 0 when there are none
   std::span<const Real> conditions(Index row) const;          ///< [condition_size()]
+  /// Where the source had example `row`, counted from 0, before examples were reordered or left out.
+  Index source_row(Index row) const { return origin_.empty() ? row : origin_[static_cast<std::size_t>(row)]; }
   std::size_t memory() const;                                 ///< bytes held here, without what a lazy source holds
 
   /// Writes example `row` into out [D].
@@ -100,6 +102,7 @@ class Examples {
   std::vector<Index> source_rows_;  // which row of the source each example is
   std::vector<int> labels_;
   std::vector<Real> conditions_;
+  std::vector<Index> origin_;  // the source's row of each example; empty: as they are
   Index count_ = 0, item_size_ = 0, condition_size_ = 0;
   int top_ = 0;
 };

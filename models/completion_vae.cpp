@@ -128,7 +128,8 @@ class CompletionVae final : public Model {
     return ImportanceSamples(draws, log_p_y, repeat_rows(normal_of(prior_(c, x)), samples).log_prob(draws.z)).log_w;
   }
 
-  Var encode(const Context& c, const Minibatch& batch) const override { return normal_of(encoder_(c, batch.x)).mean; }
+  Var encode(const Context& c, const Minibatch& batch) const override { return posterior(c, batch).mean; }
+  DiagonalNormal posterior(const Context& c, const Minibatch& batch) const override { return normal_of(encoder_(c, batch.x)); }
   Var decode(const Context& c, Var z, const Minibatch& given) const override {
     return quadrants_.complete(given.x, likelihood_->mean(outputs(c, z, guess_outputs(c, given.x))));
   }

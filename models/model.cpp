@@ -14,7 +14,12 @@ void Objective::add(const Term& term) {
 }
 
 Var Model::resample_below(const Context&, Var z, std::size_t, const Minibatch&) const { return z; }
+DiagonalNormal Model::posterior(const Context& c, const Minibatch& batch) const { return {encode(c, batch), Var()}; }
 std::vector<CodeMap> Model::code_maps(const Context&, const Minibatch&) const { return {}; }
+std::vector<CodeMap> Model::code_shapes() const { return {}; }
+Var Model::embed_codes(const Context&, const std::vector<CodeMap>&) const {
+  throw ad::Error("[embed_codes] a model of continuous codes has none to look up");
+}
 void Model::initialize(const Context&, const Minibatch&) {}
 
 }  // namespace vaezoo

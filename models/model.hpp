@@ -90,6 +90,9 @@ class Model {
   virtual Var log_weights(const Context& c, const Minibatch& batch, Index samples) const = 0;
   /// The mean of q(z | x), [B, Z].
   virtual Var encode(const Context& c, const Minibatch& batch) const = 0;
+  /// The mean, as encode() gives it, and the log variance of q(z | x), each [B, Z]; in a hierarchy each layer's q is given the means of the
+  /// layers that were inferred before it. An empty log variance: q is one point.
+  virtual DiagonalNormal posterior(const Context& c, const Minibatch& batch) const;
 
   // Generation. Of `given` a model reads what its conditioning() names, one row for each row of z; an unconditional one nothing.
   /// E[x | z], [B, D].
@@ -107,6 +110,10 @@ class Model {
   virtual Var resample_below(const Context& c, Var z, std::size_t level, const Minibatch& given) const;
   /// The discrete codes of a batch; none in a model of continuous codes.
   virtual std::vector<CodeMap> code_maps(const Context& c, const Minibatch& batch) const;
+  /// The maps of codes that an example has, without indices; none in a model of continuous codes.
+  virtual std::vector<CodeMap> code_shapes() const;
+  /// The code z [B, Z] of such maps, each with the indices of B examples: decode() takes it. Throws Error in a model of continuous codes.
+  virtual Var embed_codes(const Context& c, const std::vector<CodeMap>& maps) const;
 
   /// Called once, before the first step of training, with the first `initial_examples()` training examples (fewer when there are fewer):
   /// what starts from data (pseudo-inputs, codebooks) starts here.

@@ -8,17 +8,19 @@
 
 namespace vaezoo {
 
-static_assert(std::endian::native == std::endian::little, "npy_bytes copies the machine's own floats");
+static_assert(std::endian::native == std::endian::little, "npy_bytes copies the machine's own numbers");
 
-std::string npy_bytes(const std::vector<ad::Index>& shape, std::span<const float> values) {
+namespace {
+
+std::string npy_of(const char* type, const std::vector<ad::Index>& shape, ad::Index count, std::string_view data) {
   ad::Index size = 1;
   std::string sizes;
   for (const ad::Index n : shape) {
     size *= n;
     sizes += fmt::format("{}{}", n, shape.size() == 1 ? "," : &n == &shape.back() ? "" : ", ");
   }
-  if (size != std::ssize(values)) throw std::invalid_argument("npy_bytes: the shape and the number of values differ");
-  std::string header = fmt::format("{{'descr': '<f4', 'fortran_order': False, 'shape': ({}), }}", sizes);
+  if (size != count) throw std::invalid_argument("npy_bytes: the shape and the number of values differ");
+  std::string header = fmt::format("{{'descr': '{}', 'fortran_order': False, 'shape': ({}), }}", type, sizes);
   constexpr std::size_t kPrefix = 10, kAlignment = 64;  // magic, version, length; the data begin at a multiple of 64
   header.append(kAlignment - (kPrefix + header.size() + 1) % kAlignment, ' ');
   header += '\n';
@@ -26,8 +28,31 @@ std::string npy_bytes(const std::vector<ad::Index>& shape, std::span<const float
   bytes += static_cast<char>(header.size() & 0xff);
   bytes += static_cast<char>(header.size() >> 8);
   bytes += header;
-  bytes.append(reinterpret_cast<const char*>(values.data()), values.size_bytes());
+  bytes.append(data);
   return bytes;
+}
+
+template <class T>
+std::string_view bytes_of(std::span<const T> values) {
+  return {reinterpret_cast<const char*>(values.data()), values.size_bytes()};
+}
+
+}  // namespace
+
+std::string npy_bytes(const std::vector<ad::Index>& shape, std::span<const float> values) {
+  return npy_of("<f4", shape, std::ssize(values), bytes_of(values));
+}
+
+std::string npy_bytes(const std::vector<ad::Index>& shape, std::span<const ad::Index> values) {
+  static_assert(sizeof(ad::Index) == 8);
+  return npy_of("<i8", shape, std::ssize(values), bytes_of(values));
+}
+
+std::string csv_cell(std::string_view text) {
+  if (text.find_first_of(",\"\r\n") == std::string_view::npos) return std::string(text);
+  std::string quoted = "\"";
+  for (const char c : text) quoted += c == '"' ? std::string("\"\"") : std::string(1, c);
+  return quoted + '"';
 }
 
 std::string csv_text(const std::vector<std::string>& columns, std::span<const float> values, std::span<const int> labels) {

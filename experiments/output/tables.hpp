@@ -2,6 +2,7 @@
 // Arrays of numbers for other programs: NumPy files and CSV.
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "autodiff/real.hpp"
@@ -10,6 +11,12 @@ namespace vaezoo {
 
 /// The bytes of a .npy file, version 1.0: little-endian float32 in C order. Throws std::invalid_argument when the shape holds another count.
 std::string npy_bytes(const std::vector<ad::Index>& shape, std::span<const float> values);
+
+/// The same of whole numbers, as little-endian int64.
+std::string npy_bytes(const std::vector<ad::Index>& shape, std::span<const ad::Index> values);
+
+/// A cell of a CSV file that holds this text: in quotes where it has a comma, a quote or the end of a line.
+std::string csv_cell(std::string_view text);
 
 /// A header and one line per row of `values`, [N, columns]; numbers read back exactly. With `labels`, [N], each line begins with its label and
 /// the header with "label". Throws std::invalid_argument when the sizes do not fit.

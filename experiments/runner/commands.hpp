@@ -22,6 +22,15 @@ int doctor_command(const CommonOptions& common);
 /// `out` says the format by its ending; empty: a file in the run's folder.
 int sample_command(const LoadedRun& run, Index count, const std::string& out);
 int reconstruct_command(const LoadedRun& run, Index count, const std::string& out);
-int encode_command(const LoadedRun& run, const std::string& split, const std::string& out);
+
+struct EncodeRequest {
+  std::string split = "test";  ///< or all
+  bool elbo = false;           ///< of each example
+  Index nll = 0;               ///< samples of each example's importance-weighted -log p(x); 0: without
+  bool vectors = false;        ///< of discrete codes the vectors, not the indices
+  std::string out = "";
+};
+/// A .csv with a line for each example, or the codes alone as .npy. Throws UsageError for what does not fit the model.
+int encode_command(const LoadedRun& run, const EncodeRequest& request);
 
 }  // namespace vaezoo

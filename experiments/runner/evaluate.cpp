@@ -125,6 +125,11 @@ Evaluation summarise(const Model& model, const Sums& s, const Dataset& data, con
 
 }  // namespace
 
+BatchKeys batch_keys(Key key, std::uint64_t number) {
+  const Key batch = key.fold(number);
+  return {batch.fold("elbo"), batch.fold("nll")};
+}
+
 std::vector<double> importance_log_likelihood(const Model& model, Tape& tape, const std::function<Minibatch(Tape&)>& batch,
                                               Index samples, Index chunk, Key key) {
   // log sum_k w_k as a running maximum and the sum of exp(log w_k - maximum).
@@ -162,8 +167,8 @@ std::optional<Evaluation> evaluate(const Model& model, const Dataset& data, Spli
   std::uint64_t number = 0;
   while (const Index count = feed.next()) {
     tape.reset();
-    const Key batch_key = key.fold(number++);
-    const Context c{tape, false, batch_key.fold("elbo")};
+    const BatchKeys keys = batch_keys(key, number++);
+    const Context c{tape, false, keys.elbo};
     const Minibatch batch = feed.batch(tape);
     add_objective(model, c, options.progress, batch, sums);
     add_elbo(model, c, batch, sums);
@@ -173,8 +178,7 @@ std::optional<Evaluation> evaluate(const Model& model, const Dataset& data, Spli
                                   tape.first_nonfinite()));
     if (model.has_density() && options.importance_samples > 0)
       for (const double log_p : importance_log_likelihood(
-               model, tape, [&](Tape& t) { return feed.batch(t); }, options.importance_samples, options.chunk,
-               batch_key.fold("nll")))
+               model, tape, [&](Tape& t) { return feed.batch(t); }, options.importance_samples, options.chunk, keys.nll))
         sums.nll.add(-log_p);
     if (data.log_density) add_exact(data, feed.batch(tape).x, count, sums);
     if (interrupted()) return std::nullopt;

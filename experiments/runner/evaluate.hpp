@@ -49,6 +49,12 @@ std::optional<Evaluation> evaluate(
     const Model& model, const Dataset& data, Split split, const EvaluationOptions& options, Key key,
     const std::function<bool()>& interrupted = [] { return false; });
 
+/// The noise of a split's batch `number`, of an evaluation with `key`: of its ELBO and of its importance samples.
+struct BatchKeys {
+  Key elbo, nll;
+};
+BatchKeys batch_keys(Key key, std::uint64_t number);
+
 /// log p(x) of each example of `batch`, which puts it on a tape, estimated with K samples in chunks: logsumexp_k log w_k - log K. [B]
 /// Resets the tape (of Grad::off), whose memory serves all chunks and the caller's next batches.
 std::vector<double> importance_log_likelihood(const Model& model, Tape& tape, const std::function<Minibatch(Tape&)>& batch,

@@ -17,13 +17,14 @@ using namespace vaezoo;
 namespace fs = std::filesystem;
 
 struct Arguments {  // of all commands
-  std::string target, out, checkpoint, split = "test";
+  std::string target, out, checkpoint;
   std::vector<std::string> overrides;
   std::vector<std::string> files;
   std::int64_t count = 64;
   bool force = false;
   CommonOptions common;
   std::optional<std::int64_t> seed;
+  EncodeRequest encode;
 };
 
 CLI::App* add_command(CLI::App& app, const char* name, const char* doc, Arguments& a) {
@@ -66,9 +67,16 @@ int dispatch(int argc, char** argv) {
   CLI::App* reconstruct = add_run_command(app, "reconstruct", "encode and decode test examples", a);
   reconstruct->add_option("--count", a.count, "how many")->check(CLI::Range(1, 1'000'000));
   reconstruct->add_option("--out", a.out, "a .png, .npy or .csv file (default: reconstructions.png in the run's folder)");
-  CLI::App* encode = add_run_command(app, "encode", "write the mean codes of a split", a);
-  encode->add_option("--split", a.split, "train, validation or test")->check(CLI::IsMember({"train", "validation", "test"}));
-  encode->add_option("--out", a.out, "a .npy or .csv file (default: codes.csv in the run's folder)");
+  CLI::App* encode = add_run_command(app, "encode", "write the codes of a split, and what is known of each example", a);
+  encode->add_option("--split", a.encode.split, "train, validation, test or all (default: test)")
+      ->check(CLI::IsMember({"train", "validation", "test", "all"}));
+  encode->add_flag("--elbo", a.encode.elbo, "also the ELBO of each example, in nats");
+  encode->add_option("--nll", a.encode.nll, "also -log p(x) of each example, in nats, by so many importance samples")
+      ->check(CLI::Range(1, 1'000'000'000));
+  encode->add_flag("--vectors", a.encode.vectors, "of discrete codes their vectors, not their indices");
+  encode->add_option("--out", a.encode.out,
+                     "a .csv file: index, split, class, means and standard deviations (or indices) of the codes; or a .npy file: means "
+                     "(or indices) alone (default: codes.csv in the run's folder)");
   CLI::App* list = app.add_subcommand("list", "the models and data sets");
   CLI::App* describe =
       app.add_subcommand("describe", "a model, a data set, or 'experiment': its settings with defaults and ranges");
@@ -106,7 +114,7 @@ int dispatch(int argc, char** argv) {
   if (*evaluate) return evaluate_run(loaded);
   if (*sample) return sample_command(loaded, a.count, a.out);
   if (*reconstruct) return reconstruct_command(loaded, a.count, a.out);
-  if (*encode) return encode_command(loaded, a.split, a.out);
+  if (*encode) return encode_command(loaded, a.encode);
   return kUsage;
 }
 

@@ -72,19 +72,35 @@ Var CodeModel::decode(const Context& c, Var z, const Minibatch&) const { return 
 Var CodeModel::sample_x(const Context& c, Var z, const Minibatch&) const { return likelihood_->sample(c, decoder_outputs(c, z)); }
 Var CodeModel::sample_prior(const Context& c, Index count, const Minibatch&) const { return embed(c, prior_->sample(c, count)); }
 
-std::vector<CodeMap> CodeModel::code_maps(const Context& c, const Minibatch& batch) const {
-  const Chosen q = choose(c, batch.x);
+std::vector<CodeMap> CodeModel::code_shapes() const {
   const std::vector<CodeGrid>& grids = prior_->grids();
   std::vector<CodeMap> maps;
-  for (std::size_t i = 0; i < grids.size(); ++i) {
-    const auto& codes = q.codes.maps[i];
-    maps.push_back({grids.size() == 1 ? "codes" : cat("codes ", i + 1),
-                    grids[i].height,
-                    grids[i].width,
-                    grids[i].codes,
-                    {codes.begin(), codes.end()}});
-  }
+  for (std::size_t i = 0; i < grids.size(); ++i)
+    maps.push_back({grids.size() == 1 ? "codes" : cat("codes ", i + 1), grids[i].height, grids[i].width, grids[i].codes, {}});
   return maps;
+}
+
+std::vector<CodeMap> CodeModel::code_maps(const Context& c, const Minibatch& batch) const {
+  const Chosen q = choose(c, batch.x);
+  std::vector<CodeMap> maps = code_shapes();
+  for (std::size_t i = 0; i < maps.size(); ++i) maps[i].indices.assign(q.codes.maps[i].begin(), q.codes.maps[i].end());
+  return maps;
+}
+
+Var CodeModel::embed_codes(const Context& c, const std::vector<CodeMap>& maps) const {
+  const std::vector<CodeGrid>& grids = prior_->grids();
+  AD_CHECK(maps.size() == grids.size(), "embed_codes", cat(maps.size(), " maps of codes; the model has ", grids.size()));
+  Codes codes;
+  const Index rows = std::ssize(maps[0].indices) / grids[0].size();
+  for (std::size_t i = 0; i < maps.size(); ++i) {
+    const std::vector<Index>& indices = maps[i].indices;
+    AD_CHECK(std::ssize(indices) == rows * grids[i].size(), "embed_codes",
+             cat("map ", i, " has ", indices.size(), " codes for ", rows, " examples of ", grids[i].size()));
+    for (const Index k : indices)
+      AD_CHECK(k >= 0 && k < grids[i].codes, "embed_codes", cat("code ", k, " in map ", i, ", which has ", grids[i].codes));
+    codes.maps[i] = indices;
+  }
+  return embed(c, codes);
 }
 
 /// Enough for 32 vectors for each code, and for the variance of the data.

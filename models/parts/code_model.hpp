@@ -52,6 +52,8 @@ class CodeModel : public Model {
   Var sample_x(const Context& c, Var z, const Minibatch& given) const final;
   Var sample_prior(const Context& c, Index count, const Minibatch& given) const final;
   std::vector<CodeMap> code_maps(const Context& c, const Minibatch& batch) const final;
+  std::vector<CodeMap> code_shapes() const final;
+  Var embed_codes(const Context& c, const std::vector<CodeMap>& maps) const final;
   Index initial_examples() const final;
   void initialize(const Context& c, const Minibatch& examples) final;
 

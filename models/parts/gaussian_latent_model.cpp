@@ -116,7 +116,9 @@ Var GaussianLatentModel::log_weights(const Context& c, const Minibatch& batch, I
   return draw(told(c, batch), batch.x, samples).log_w;
 }
 
-Var GaussianLatentModel::encode(const Context& c, const Minibatch& batch) const { return q_z(told(c, batch), batch.x).mean; }
+DiagonalNormal GaussianLatentModel::posterior(const Context& c, const Minibatch& batch) const {
+  return q_z(told(c, batch), batch.x);
+}
 Var GaussianLatentModel::decode(const Context& c, Var z, const Minibatch& given) const { return p_.mean(told(c, given), z); }
 Var GaussianLatentModel::sample_x(const Context& c, Var z, const Minibatch& given) const { return p_.sample(told(c, given), z); }
 Var GaussianLatentModel::sample_prior(const Context& c, Index count, const Minibatch& given) const {

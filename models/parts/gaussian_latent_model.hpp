@@ -68,7 +68,8 @@ class GaussianLatentModel : public Model {
  public:
   ElboTerms elbo(const Context& c, const Minibatch& batch, Code code) const final;
   Var log_weights(const Context& c, const Minibatch& batch, Index samples) const final;
-  Var encode(const Context& c, const Minibatch& batch) const final;
+  Var encode(const Context& c, const Minibatch& batch) const final { return posterior(c, batch).mean; }
+  DiagonalNormal posterior(const Context& c, const Minibatch& batch) const final;
   Var decode(const Context& c, Var z, const Minibatch& given) const final;
   Var sample_x(const Context& c, Var z, const Minibatch& given) const final;
   Var sample_prior(const Context& c, Index count, const Minibatch& given) const final;

@@ -229,6 +229,12 @@ Pass HierarchicalModel::generate(const Context& c, Index rows, Var z, std::size_
 Var HierarchicalModel::encode(const Context& c, const Minibatch& batch) const {
   return joined(infer(c, batch.x, 1, {Code::mean}));
 }
+DiagonalNormal HierarchicalModel::posterior(const Context& c, const Minibatch& batch) const {
+  const Pass pass = infer(c, batch.x, 1, {Code::mean});
+  std::array<Var, Pass::kMaxLayers> log_variance;
+  for (std::size_t i = 0; i < layers_.size(); ++i) log_variance[i] = pass.layers[i].q.log_variance;
+  return {joined(pass), concat(std::span<const Var>(log_variance).first(layers_.size()), 1)};
+}
 Var HierarchicalModel::decode(const Context& c, Var z, const Minibatch&) const {
   return likelihood_->mean(generate(c, z.shape()[0], z, 0).h);
 }

@@ -87,6 +87,7 @@ class HierarchicalModel : public Model {
   Var log_weights(const Context& c, const Minibatch& batch, Index samples) const final;
   /// The means of q, layer by layer in the order of inference, each given the means before it; all layers side by side.
   Var encode(const Context& c, const Minibatch& batch) const final;
+  DiagonalNormal posterior(const Context& c, const Minibatch& batch) const final;
   Var decode(const Context& c, Var z, const Minibatch& given) const final;
   Var sample_x(const Context& c, Var z, const Minibatch& given) const final;
   Var sample_prior(const Context& c, Index count, const Minibatch& given) const final;

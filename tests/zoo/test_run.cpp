@@ -224,7 +224,7 @@ TEST_CASE("run: trained weights answer evaluate, sample, reconstruct and encode"
   CHECK(run_program(temp, {"reconstruct", folder, "--count", "5", "--out", (temp / "r.csv").string()}).code == kDone);
   CHECK(count(read_file(temp / "r.csv"), "\n") == 6);
   CHECK(run_program(temp, {"encode", folder, "--out", (temp / "codes.csv").string()}).code == kDone);
-  CHECK(read_file(temp / "codes.csv").starts_with("label,z0,z1,z2\n"));
+  CHECK(read_file(temp / "codes.csv").starts_with("index,split,class,mean_0,mean_1,mean_2,std_0,std_1,std_2\n"));
   CHECK(count(read_file(temp / "codes.csv"), "\n") == 41);
   CHECK(run_program(temp, {"encode", folder, "--out", (temp / "codes.png").string()}).code == kUsage);
 }
