@@ -47,18 +47,24 @@ BatchNorm::BatchNorm(const Parameters& p, Index features, const Options& options
 
 Var BatchNorm::operator()(const Context& context, Var x) const {
   const Var weight = on_tape(context, weight_), bias = on_tape(context, bias_);
-  const std::span<Real> mean = running_mean_->value(), variance = running_var_->value();
-  AD_CHECK(x.shape().rank() >= 1 && x.shape().back() == std::ssize(mean), "BatchNorm",
-           cat(running_mean_->path(), " has ", mean.size(), " features, x is ", x.shape()));
-  if (!context.training) return batch_norm(x, weight, bias, Moments{mean, variance}, options_.epsilon, options_.activation);
-  const Normalized batch = batch_norm(x, weight, bias, options_.epsilon, options_.activation);
-  if (context.again) return batch.y;
-  const Real rows = static_cast<Real>(x.size() / std::ssize(mean)), unbiased = rows / (rows - 1), m = options_.momentum;
-  for (std::size_t j = 0; j < mean.size(); ++j) {
-    mean[j] = (1 - m) * mean[j] + m * batch.moments.mean[j];
-    variance[j] = (1 - m) * variance[j] + m * unbiased * batch.moments.variance[j];
+  const Index features = running_mean_->size();
+  AD_CHECK(x.shape().rank() >= 1 && x.shape().back() == features, "BatchNorm",
+           cat(running_mean_->path(), " has ", features, " features, x is ", x.shape()));
+  if (!context.training) {
+    const Moments running{running_mean_->value(), running_var_->value()};
+    return batch_norm(x, weight, bias, running, options_.epsilon, options_.activation);
   }
-  batches_->value()[0] += 1;
+  const Normalized batch = batch_norm(x, weight, bias, options_.epsilon, options_.activation);
+  const auto rows = static_cast<Real>(x.size() / features);
+  context.tape.after_step([this, moments = batch.moments, rows] {
+    const std::span<Real> mean = running_mean_->value(), variance = running_var_->value();
+    const Real unbiased = rows / (rows - 1), m = options_.momentum;
+    for (std::size_t j = 0; j < mean.size(); ++j) {
+      mean[j] = (1 - m) * mean[j] + m * moments.mean[j];
+      variance[j] = (1 - m) * variance[j] + m * unbiased * moments.variance[j];
+    }
+    batches_->value()[0] += 1;
+  });
   return batch.y;
 }
 

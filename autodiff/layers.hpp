@@ -28,8 +28,7 @@ struct Context {
   Tape& tape;
   bool training = false;
   Key key{};
-  Var condition{};     ///< [B, C]: what layers that are modulated by something outside of x (FiLM) read
-  bool again = false;  ///< a second look at a batch in training: batch norm's running statistics have seen it
+  Var condition{};  ///< [B, C]: what layers that are modulated by something outside of x (FiLM) read
 };
 
 /// A function of one tensor with parameters. Every layer is one, so they can be put into a Sequential.
@@ -81,8 +80,8 @@ class Mlp final : public Layer {
 };
 
 /// Batch norm, Ioffe & Szegedy 2015, over all axes but the last: [B, D], or images [B, H, W, C].
-/// In training by the batch's mean and (biased) variance, and the running ones move towards the batch's (unbiased) ones by
-/// `momentum`; otherwise by the running ones.   x: [..., D]   returns: [..., D].
+/// In training by the batch's mean and (biased) variance, and at Tape::commit() the running ones move towards the batch's (unbiased)
+/// ones by `momentum`; otherwise by the running ones.   x: [..., D]   returns: [..., D].
 class BatchNorm final : public Layer {
  public:
   struct Options {

@@ -34,8 +34,29 @@ Parameter& ParameterStore::insert(std::string_view path, const Shape& shape, boo
   p.is_buffer_ = is_buffer;
   p.trainable_ = !is_buffer;
   p.offset_ = (is_buffer ? buffers_ : values_).append(shape.size());
-  if (!is_buffer) gradients_.append(shape.size());
+  if (!is_buffer) {
+    gradients_.append(shape.size());
+    p.group_ = group_of(path.substr(0, path.find('/')));
+  }
   return p;
+}
+
+Groups ParameterStore::group_of(std::string_view name) {
+  auto it = std::ranges::find(group_names_, name);
+  if (it == group_names_.end()) it = group_names_.insert(it, std::string(name));
+  return Groups::one(static_cast<int>(std::min<std::ptrdiff_t>(it - group_names_.begin(), Groups::kMost - 1)));
+}
+
+Groups ParameterStore::groups(std::initializer_list<std::string_view> names) const {
+  AD_CHECK(std::ssize(group_names_) <= Groups::kMost, "groups",
+           cat("the first parts of the paths have ", group_names_.size(), " names, more than the ", Groups::kMost, " that a tape distinguishes"));
+  Groups chosen;
+  for (const std::string_view name : names) {
+    const auto it = std::ranges::find(group_names_, name);
+    AD_CHECK(it != group_names_.end(), "groups", cat("no trained parameter's path begins with \"", name, "\""));
+    chosen = chosen | Groups::one(static_cast<int>(it - group_names_.begin()));
+  }
+  return chosen;
 }
 
 Parameter& ParameterStore::add(std::string_view path, const Shape& shape, const Initializer& initializer) {

@@ -2,12 +2,14 @@
 // The trained numbers of a model. All values are one flat buffer and all gradients another with equal offsets, so
 // zero_grad, optimisers, clipping, averaging and checkpoints are single passes. A parameter is named by its path.
 #include <deque>
+#include <initializer_list>
 #include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "autodiff/flat_buffer.hpp"
+#include "autodiff/groups.hpp"
 #include "autodiff/initializers.hpp"
 #include "autodiff/random.hpp"
 #include "autodiff/shape.hpp"
@@ -24,6 +26,7 @@ class Parameter {
   const Shape& shape() const { return shape_; }
   Index size() const { return shape_.size(); }
   Index offset() const { return offset_; }           ///< into the flat buffers of its kind
+  Groups group() const { return group_; }            ///< that of the first part of its path
   bool is_buffer() const { return is_buffer_; }
   bool trainable() const { return trainable_; }
   void set_trainable(bool on) { trainable_ = on && !is_buffer_; }  ///< false freezes it: no gradient is computed
@@ -41,6 +44,7 @@ class Parameter {
   std::string path_;
   Shape shape_;
   Index offset_ = 0;
+  Groups group_;
   bool is_buffer_ = false;
   bool trainable_ = true;
   bool touched_ = false;  // does the gradient memory hold this step's sum?
@@ -61,6 +65,9 @@ class ParameterStore {
   std::deque<Parameter>& all() { return parameters_; }
   const std::deque<Parameter>& all() const { return parameters_; }
   Parameter* find(std::string_view path);  ///< nullptr when there is none
+  /// The groups with these names: {"encoder", "decoder"} are all parameters "encoder/..." and "decoder/...". Throws Error for a name
+  /// that no parameter begins with, and in a store with more than Groups::kMost groups.
+  Groups groups(std::initializer_list<std::string_view> names) const;
   Index count() const;                     ///< trained numbers, buffers not counted
 
   // The flat buffers. Tensors start at multiples of 64 bytes; the gaps hold zeros.
@@ -79,9 +86,11 @@ class ParameterStore {
  private:
   friend class Parameter;
   Parameter& insert(std::string_view path, const Shape& shape, bool is_buffer);
+  Groups group_of(std::string_view name);  // a new one for a new name
 
   Key key_;
   std::deque<Parameter> parameters_;
+  std::vector<std::string> group_names_;  // by number
   FlatBuffer values_, gradients_, buffers_;
 };
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <utility>
 
 #include "autodiff/parameters.hpp"
 
@@ -17,7 +18,7 @@ Real Var::item() const {
 
 std::span<const Real> Var::gradient() const {
   Node& n = node();
-  if (!n.live) return {};
+  if (n.groups.empty()) return {};
   if (n.pullback != nullptr)
     fail("gradient", cat("of the result of '", n.name, "' is not kept; make the tensor whose gradient you want a tape.variable"));
   if (n.adjoint == nullptr) n.adjoint = tape_->scratch(n.size);
@@ -42,9 +43,9 @@ Var Tape::node(const char* op, const Shape& shape, std::span<const Var> inputs) 
     const Var& x = inputs[static_cast<std::size_t>(i)];
     AD_CHECK(x.tape_ == this, op, cat("input ", i, " is on another tape"));
     n->inputs[i] = &x.node();
-    n->live = n->live || n->inputs[i]->live;
+    n->groups = n->groups | n->inputs[i]->groups;
   }
-  n->live = n->live && recording();
+  if (!recording()) n->groups = Groups::none();
   last_ = n;
   ++count_;
   return {n, this, epoch_};
@@ -71,7 +72,7 @@ Var Tape::variable(const Shape& shape, std::span<const Real> data) {
            cat("shape ", shape, " needs ", shape.size(), " numbers, got ", std::ssize(data)));
   Var x = node("variable", shape, {});
   std::copy(data.begin(), data.end(), x.data());
-  x.node_->live = recording();
+  if (recording()) x.node_->groups = Groups::variables();
   return x;
 }
 
@@ -82,8 +83,8 @@ Var Tape::parameter(Parameter& p) {
   n.size = p.size();
   n.value = p.value().data();
   n.parameter = &p;
-  n.live = recording() && p.trainable() && !frozen_;
-  if (n.live) {
+  if (recording() && p.trainable() && !frozen_) {
+    n.groups = p.group();
     n.adjoint = p.gradient_data();
     n.touched = p.touched_flag();
   }
@@ -97,13 +98,13 @@ Var Tape::alias(const char* op, const Shape& shape, Var x, bool live) {
   n.shape = shape;
   n.size = shape.size();
   n.value = x.data();
-  n.live = live && n.live;
+  if (!live) n.groups = Groups::none();
   return y;
 }
 
 GradSlot Tape::grad(Var x) {
   Node& n = x.node();
-  if (!n.live) return {};
+  if ((n.groups & active_).empty()) return {};
   if (n.adjoint == nullptr) n.adjoint = scratch(n.size);
   const GradSlot slot{n.adjoint, *n.touched};
   *n.touched = true;
@@ -112,7 +113,7 @@ GradSlot Tape::grad(Var x) {
 
 GradSlot Tape::grad_over(Var x, Var y) {
   Node &n = x.node(), &from = y.node();
-  if (n.live && n.adjoint == nullptr && n.size == from.size) {
+  if (!(n.groups & active_).empty() && n.adjoint == nullptr && n.size == from.size) {
     n.adjoint = from.adjoint;
     n.borrowed = true;
   }
@@ -128,10 +129,12 @@ Real* Tape::workspace(Index count) {
   return reinterpret_cast<Real*>(workspace_.get());
 }
 
-void Tape::backward(Var loss) {
+void Tape::backward(Var loss, Groups groups) {
   AD_CHECK(loss.size() == 1, "backward", cat("the loss must be one number, it is ", loss.shape(), "; take its sum or mean"));
   AD_CHECK(recording(), "backward", "this tape was made with Grad::off and recorded nothing");
   AD_CHECK(loss.live(), "backward", "the loss does not depend on any parameter or variable");
+  active_ = groups | Groups::variables();
+  AD_CHECK(!(loss.groups() & active_).empty(), "backward", "the loss does not depend on any parameter of the groups that it is to train");
   for (Node* n = last_; n != nullptr; n = n->previous) {
     n->own_touched = false;
     if (n->borrowed) n->adjoint = nullptr;  // its owner comes first again
@@ -143,9 +146,15 @@ void Tape::backward(Var loss) {
     if (n->pullback != nullptr && *n->touched) n->pullback(n->closure);
 }
 
+void Tape::commit() {
+  for (const detail::Effect* e = std::exchange(first_effect_, nullptr); e != nullptr; e = e->next) e->run(e->closure);
+  last_effect_ = nullptr;
+}
+
 void Tape::reset() {
   arena_.reset();
   last_ = nullptr;
+  first_effect_ = last_effect_ = nullptr;
   count_ = 0;
   ++epoch_;
 }
@@ -177,7 +186,7 @@ std::string Tape::dot() const {
   const auto id = [&](const Node* n) { return std::find(nodes.begin(), nodes.end(), n) - nodes.begin(); };
   for (const Node* n : nodes) {
     const std::string label = n->parameter != nullptr ? n->parameter->path() : std::string(n->name);
-    text += cat("  n", id(n), " [label=\"", label, " ", n->shape, n->live ? "\"];\n" : "\", style=dashed];\n");
+    text += cat("  n", id(n), " [label=\"", label, " ", n->shape, !n->groups.empty() ? "\"];\n" : "\", style=dashed];\n");
     for (Index k = 0; k < n->input_count; ++k) text += cat("  n", id(n->inputs[k]), " -> n", id(n), ";\n");
   }
   return text + "}\n";

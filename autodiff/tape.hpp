@@ -14,6 +14,7 @@
 
 #include "autodiff/arena.hpp"
 #include "autodiff/check.hpp"
+#include "autodiff/groups.hpp"
 #include "autodiff/shape.hpp"
 
 namespace ad {
@@ -43,9 +44,16 @@ struct Node {
   const Parameter* parameter;
   Shape shape;
   Index size;
-  bool live;            // something upstream wants a gradient
+  Groups groups;        // of the parameters upstream, kVariables for a variable; none: no gradient flows here
   bool own_touched;
   bool borrowed;        // is the adjoint another node's memory?
+};
+
+/// A change of state that waits for the end of the step.
+struct Effect {
+  void (*run)(void*);
+  void* closure;
+  Effect* next;
 };
 }  // namespace detail
 
@@ -56,7 +64,8 @@ class Var {
 
   const Shape& shape() const { return node().shape; }
   Index size() const { return node().size; }
-  bool live() const { return node().live; }            ///< does a gradient flow through here?
+  bool live() const { return !node().groups.empty(); }  ///< does a gradient flow through here?
+  Groups groups() const { return node().groups; }      ///< of the parameters (and variables) that this was computed from
   const char* name() const { return node().name; }
   Tape& tape() const { return *tape_; }
 
@@ -97,7 +106,7 @@ class Tape {
   Var parameter(Parameter& p);                                   ///< its gradient is the parameter's own
 
   // ---- recording an op: make its node, fill the value, give the pullback
-  /// A node with uninitialised value. live when gradients are on and an input is live.
+  /// A node with uninitialised value. live when gradients are on and an input is live; its groups are those of its inputs.
   Var node(const char* op, const Shape& shape, std::span<const Var> inputs);
   Var node(const char* op, const Shape& shape, std::initializer_list<Var> inputs) {
     return node(op, shape, std::span<const Var>(inputs.begin(), inputs.size()));
@@ -117,7 +126,8 @@ class Tape {
   }
   /// The adjoint that has arrived at y; only inside y's pullback. May be overwritten there, it is not needed again.
   Real* adjoint(Var y) const { return y.node().adjoint; }
-  /// The place for one contribution to the gradient of x; only inside a pullback. Each call is one contribution.
+  /// The place for one contribution to the gradient of x; only inside a pullback. Each call is one contribution. Empty when no
+  /// gradient flows to x, or none that this backward() asks for.
   GradSlot grad(Var x);
   /// The same inside y's pullback, where x may take over the memory of adjoint(y), which has the same size: for a pullback that
   /// reads each number of adjoint(y) for the last time before it writes that place of the gradient.
@@ -137,9 +147,30 @@ class Tape {
   // ---- running
   /// Gradients of `loss` (one element) with respect to everything live. Parameters' gradients add up over calls
   /// until ParameterStore::zero_grad; the gradients of other nodes start anew at each call.
-  void backward(Var loss);
-  /// Forgets every node, keeps the memory. All Vars of this tape become invalid.
+  ///
+  /// With `groups`, only the parameters of these groups (and variables) receive a gradient, and only nodes on the way to them are
+  /// walked. So several losses of one recording train a part each: backward(vae_loss, encoder and decoder),
+  /// backward(discriminator_loss, discriminator); then all optimisers step. Throws ShapeError when the loss depends on none of them.
+  void backward(Var loss, Groups groups = Groups::all());
+  /// Forgets every node and every effect, keeps the memory. All Vars of this tape become invalid.
   void reset();
+
+  // ---- what a step does to state that no gradient trains: running statistics, codebook averages
+  /// Keeps f, a closure of plain data like that of on_backward, for commit(). Nothing while a WithoutEffects lives.
+  template <class F>
+  void after_step(F f) {
+    static_assert(std::is_trivially_copyable_v<F> && std::is_trivially_destructible_v<F>,
+                  "an effect captures plain data only: Vars, numbers, pointers into the arena");
+    if (without_effects_) return;
+    auto* effect = new (arena_.allocate(sizeof(detail::Effect))) detail::Effect{};
+    effect->closure = new (arena_.allocate(sizeof(F))) F(f);
+    effect->run = [](void* closure) { (*static_cast<F*>(closure))(); };
+    (last_effect_ != nullptr ? last_effect_->next : first_effect_) = effect;
+    last_effect_ = effect;
+  }
+  /// Runs the effects in the order in which they came, each once. Called by whoever trains, after the optimisers have stepped:
+  /// an evaluation that records the same model commits nothing.
+  void commit();
 
   bool recording() const { return grad_ == Grad::on; }
   std::uint64_t epoch() const { return epoch_; }
@@ -154,14 +185,18 @@ class Tape {
  private:
   friend class Var;
   friend class FrozenParameters;
+  friend class WithoutEffects;
   std::vector<const detail::Node*> in_order() const;
 
   Grad grad_;
   bool frozen_ = false;
+  bool without_effects_ = false;
+  Groups active_ = Groups::all();  // what the running backward() asks for
   Arena arena_;
   std::unique_ptr<std::byte, void (*)(std::byte*)> workspace_{nullptr, system_free};
   Index workspace_size_ = 0;
   detail::Node* last_ = nullptr;
+  detail::Effect *first_effect_ = nullptr, *last_effect_ = nullptr;
   Index count_ = 0;
   std::uint64_t epoch_ = 1;
 };
@@ -174,6 +209,19 @@ class FrozenParameters {
   FrozenParameters(const FrozenParameters&) = delete;
   FrozenParameters& operator=(const FrozenParameters&) = delete;
   ~FrozenParameters() { tape_.frozen_ = before_; }
+
+ private:
+  Tape& tape_;
+  bool before_;
+};
+
+/// As long as it lives, after_step keeps nothing: for a second look at a batch, which the running statistics have seen.
+class WithoutEffects {
+ public:
+  explicit WithoutEffects(Tape& tape) : tape_(tape), before_(tape.without_effects_) { tape.without_effects_ = true; }
+  WithoutEffects(const WithoutEffects&) = delete;
+  WithoutEffects& operator=(const WithoutEffects&) = delete;
+  ~WithoutEffects() { tape_.without_effects_ = before_; }
 
  private:
   Tape& tape_;

@@ -79,6 +79,7 @@ struct Step {  // one model with its data, ready to be stepped
     const auto objective = model->objective(context, {}, {.x = tape.constant({batch, size}, x)});
     tape.backward(objective.loss);
     adam->step(Real(1e-3));
+    tape.commit();
     return objective.loss.item();
   }
 };

@@ -26,6 +26,7 @@ class Classifier {
     labels_.assign(batch.labels.begin(), batch.labels.end());
     c.tape.backward(-mean(gather(log_softmax(network_(c, batch.x)), 1, labels_)));
     adam_.step(kLearningRate);
+    c.tape.commit();
   }
   /// How many of the batch it puts into the class of their label.
   Index right(const Context& c, const Minibatch& batch) const {

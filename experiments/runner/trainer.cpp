@@ -192,6 +192,7 @@ void Trainer::step(Index count) {
   if (train.clip_norm) optimizer_->clip_gradient_norm(*train.clip_norm);
   if (train.clip_value) optimizer_->clip_gradient_value(*train.clip_value);
   optimizer_->step(learning_rate());
+  tape_.commit();
   if (!std::isfinite(optimizer_->last_gradient_norm()))
     diverged(cat("the gradient of ", session_.store.first_nonfinite_gradient()));
   if (average_) average_->update();

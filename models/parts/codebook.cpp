@@ -129,7 +129,11 @@ Clusters kmeans(Key key, std::span<const Real> points, Index width, Index cluste
 CodeUsage::CodeUsage(Index codes, const Parameters& p)
     : idle_(&p.add_buffer("idle", {codes}, 0)), steps_(&p.add_buffer("steps", Shape{}, 0)) {}
 
-void CodeUsage::update(std::span<const Index> chosen) const {
+void CodeUsage::update(Tape& tape, std::span<const Index> chosen) const {
+  tape.after_step([this, chosen] { count(chosen); });
+}
+
+void CodeUsage::count(std::span<const Index> chosen) const {
   const std::span<Real> idle = idle_->value();
   for (Real& steps : idle) steps += 1;
   for (const Index k : chosen) idle[static_cast<std::size_t>(k)] = 0;
@@ -208,7 +212,11 @@ Var Codebook::penalty(const Quantized& q) const {
 }
 
 void Codebook::update(const Context& c, Var input, std::span<const Index> codes) const {
-  usage_.update(codes);
+  c.tape.after_step([this, c, input, codes] { learn(c, input, codes); });
+}
+
+void Codebook::learn(const Context& c, Var input, std::span<const Index> codes) const {
+  usage_.count(codes);
   for (Real& steps : age_->value()) steps += 1;
   if (table_->is_buffer()) move_averages(c.tape, input.data(), codes);
   if (config_.restart_after > 0) restart_idle(c, input);

@@ -44,9 +44,10 @@ class CodeUsage {
  public:
   CodeUsage(Index codes, const ad::Parameters& p);
 
-  void update(std::span<const Index> chosen) const;  ///< one more step
+  void update(Tape& tape, std::span<const Index> chosen) const;  ///< one more step, at Tape::commit()
   /// The share of codes that were chosen in the last 100 steps of training.
   Var share(Tape& tape) const;
+  void count(std::span<const Index> chosen) const;               ///< the same at once
   Real idle(Index code) const { return idle_->value()[static_cast<std::size_t>(code)]; }
 
  private:
@@ -78,8 +79,7 @@ class Codebook {
   Quantized operator()(const Context& c, Var z) const;
   /// commitment * q.commitment, plus the codebook's own loss: what is added to the distortion.
   Var penalty(const Quantized& q) const;
-  /// One step of learning from vectors [N, D] and the codes that they chose: for training, once a step. What is on the tape
-  /// stays.
+  /// One step of learning from vectors [N, D] and the codes that they chose, at Tape::commit(): for training, once a step.
   void update(const Context& c, Var input, std::span<const Index> codes) const;
   /// Starts codes [first, first + count) as k-means centres of z [B, n D], if the configuration says so.
   void initialize(Key key, Var z, Index first, Index count) const;
@@ -93,6 +93,7 @@ class Codebook {
   Index width() const { return width_; }
 
  private:
+  void learn(const Context& c, Var input, std::span<const Index> codes) const;
   void move_averages(Tape& tape, const Real* input, std::span<const Index> codes) const;
   void set_code(Index code, const Real* vector, Real count) const;
   void restart_idle(const Context& c, Var input) const;

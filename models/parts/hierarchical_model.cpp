@@ -104,16 +104,15 @@ Var HierarchicalModel::draw(const Context& c, const DiagonalNormal& q, std::size
 Pass HierarchicalModel::infer_for_gradient(const Context& c, Var x, Index samples, std::span<Real> factors) const {
   Pass pass = infer(c, x, samples, {});
   if (!config_.estimator.through_z_alone()) return pass;
-  Context again = c;
-  again.again = true;
+  const ad::WithoutEffects again(c.tape);
   if (config_.estimator.doubly_reparameterized() && samples > 1) {
     for (std::size_t i = 0; i < layers_.size(); ++i) pass.layers[i].z = scale_gradient(pass.layers[i].z, factors);
-    const Pass densities = top_down(again, x.shape()[0] * samples, Given(pass));
+    const Pass densities = top_down(c, x.shape()[0] * samples, Given(pass));
     for (std::size_t i = 0; i < layers_.size(); ++i) pass.layers[i].p = densities.layers[i].p;
     pass.h = densities.h;
   }
   const FrozenParameters frozen(c.tape);
-  const Pass constant = infer(again, x, samples, {.given = &pass});
+  const Pass constant = infer(c, x, samples, {.given = &pass});
   for (std::size_t i = 0; i < layers_.size(); ++i) pass.layers[i].q = constant.layers[i].q;
   return pass;
 }

@@ -113,9 +113,11 @@ class LocationScale final : public Likelihood {
     if (scale_ == "learned") return c.tape.parameter(*log_scale_);
     if (scale_ == "fixed" || !c.training) return c.tape.constant(Shape{}, std::log(std::max(scale(), kSmallest)));
     const Var per_dimension = ad::mean(error) / static_cast<Real>(size_);
-    Real &seen = updates_->value()[0], &average = running_error_->value()[0];
-    average += std::max(Real(0.01), 1 / (seen + 1)) * (per_dimension.item() - average);  // the plain average of the first hundred
-    seen += 1;
+    c.tape.after_step([this, error = per_dimension.item()] {
+      Real &seen = updates_->value()[0], &average = running_error_->value()[0];
+      average += std::max(Real(0.01), 1 / (seen + 1)) * (error - average);  // the plain average of the first hundred
+      seen += 1;
+    });
     const Real power = laplace_ ? Real(1) : Real(0.5);
     return power * ad::log(maximum(per_dimension, c.tape.constant(Shape{}, laplace_ ? kSmallest : kSmallest * kSmallest)));
   }

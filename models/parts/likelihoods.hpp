@@ -26,7 +26,7 @@ class Likelihood {
   virtual ~Likelihood() = default;
 
   virtual Index outputs() const = 0;                                  ///< numbers that the decoder gives for D data dimensions
-  virtual Var log_prob(const ad::Context& c, Var h, Var x) const = 0; ///< [B], nats. In training, may update its scale
+  virtual Var log_prob(const ad::Context& c, Var h, Var x) const = 0; ///< [B], nats. In training, may update its scale at Tape::commit()
   virtual Var mean(Var h) const = 0;  ///< E[x | z], [B, D]; of the discretised logistic, its location
   virtual Var sample(const ad::Context& c, Var h) const = 0;          ///< x ~ p(x | z), [B, D]
   virtual std::string describe() const = 0;                           ///< "Gaussian, sigma 0.21 (optimal)"

@@ -167,6 +167,75 @@ TEST_CASE("while parameters are frozen the gradient passes through what uses the
   CHECK(list(w.gradient()) == std::vector<double>{5, 5});
 }
 
+TEST_CASE("losses of one recording train the groups that they name, and no gradient leaks into another") {
+  ParameterStore store(ad::Key(1));
+  Parameter& encoder = store.add("encoder/weight", {2}, ad::init::constant(3));
+  Parameter& critic = store.add("critic/0/weight", {2}, ad::init::constant(5));
+  Parameter& critic_bias = store.add("critic/1/weight", {2}, ad::init::constant(7));
+  Tape tape;
+  const Var x = tape.variable({2}, std::vector<Real>{1, 2});
+  const Var z = x * tape.parameter(encoder);
+  const Var score = sum(z * tape.parameter(critic) + tape.parameter(critic_bias));  // of z, by the critic
+  const Var loss = sum(square(z)) - score;
+  CHECK(loss.groups() == (store.groups({"encoder", "critic"}) | ad::Groups::variables()));
+  CHECK(z.groups() == (store.groups({"encoder"}) | ad::Groups::variables()));
+
+  tape.backward(loss, store.groups({"encoder"}));
+  CHECK(list(encoder.gradient()) == std::vector<double>{6 - 5, 24 - 10});  // x (2 z - critic)
+  CHECK(list(x.gradient()) == std::vector<double>{18 - 15, 36 - 15});      // encoder (2 z - critic)
+  CHECK(list(critic.gradient()) == std::vector<double>{0, 0});
+  CHECK(list(critic_bias.gradient()) == std::vector<double>{0, 0});
+
+  tape.backward(score, store.groups({"critic"}));
+  CHECK(list(critic.gradient()) == std::vector<double>{3, 6});
+  CHECK(list(critic_bias.gradient()) == std::vector<double>{1, 1});
+  CHECK(list(encoder.gradient()) == std::vector<double>{1, 14});  // as it was
+
+  tape.backward(sum(z), store.groups({"encoder"}));  // a second loss of a group adds to its gradient
+  CHECK(list(encoder.gradient()) == std::vector<double>{2, 16});
+  CHECK(list(critic.gradient()) == std::vector<double>{3, 6});
+}
+
+TEST_CASE("groups: a name that no parameter begins with, and a loss that depends on none of them, are errors") {
+  ParameterStore store(ad::Key(1));
+  Parameter& w = store.add("encoder/weight", {}, ad::init::constant(3));
+  store.add("critic/weight", {}, ad::init::constant(3));
+  store.add_buffer("statistics/mean", {}, 0);
+  CHECK_THROWS_WITH_AS(store.groups({"critik"}), "[groups] no trained parameter's path begins with \"critik\"", ad::Error);
+  CHECK_THROWS_AS(store.groups({"statistics"}), ad::Error);
+  Tape tape;
+  CHECK_THROWS_WITH_AS(tape.backward(square(tape.parameter(w)), store.groups({"critic"})),
+                       "[backward] the loss does not depend on any parameter of the groups that it is to train", ad::ShapeError);
+  for (int i = 2; i < ad::Groups::kMost; ++i) store.add(std::to_string(i) + "/weight", {}, ad::init::zeros());
+  store.add("critic/bias", {}, ad::init::zeros());
+  CHECK(store.groups({"2", "critic"}) == (store.groups({"2"}) | store.groups({"critic"})));
+  CHECK((store.groups({"62"}) & store.groups({"61"})).empty());
+  store.add("64th/weight", {}, ad::init::zeros());  // a group too many to tell apart
+  CHECK_THROWS_AS(store.groups({"critic"}), ad::Error);
+}
+
+TEST_CASE("effects run at commit, in order and once; a reset forgets them and a second look adds none") {
+  Tape tape;
+  std::vector<int> ran;
+  const auto add = [&](int number) { tape.after_step([&ran, number] { ran.push_back(number); }); };
+  add(1);
+  {
+    const ad::WithoutEffects outer(tape);
+    { const ad::WithoutEffects inner(tape); }
+    add(2);  // the inner one's end is not the outer one's
+  }
+  add(3);
+  CHECK(ran.empty());
+  tape.commit();
+  CHECK(ran == std::vector<int>{1, 3});
+  tape.commit();
+  CHECK(ran == std::vector<int>{1, 3});
+  add(4);
+  tape.reset();
+  tape.commit();
+  CHECK(ran == std::vector<int>{1, 3});
+}
+
 TEST_CASE("first_nonfinite names the node and the parameter") {
   ParameterStore store(ad::Key(1));
   Parameter& w = store.add("encoder/0/weight", {1, 2}, ad::init::constant(1));

@@ -150,6 +150,7 @@ std::vector<double> train(const Built& built, std::span<const Real> x, Index cou
     built.store->zero_grad();
     tape.backward(objective.loss);
     adam.step(0.01);
+    tape.commit();
     losses.push_back(double(objective.loss.item()));
   }
   return losses;

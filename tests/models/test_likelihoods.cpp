@@ -211,6 +211,8 @@ TEST_CASE("optimal scale: evaluation uses the average over training and leaves i
         average += (laplace ? d : d * d) / double(x.size()) / 20;
       }
       log_prob(s, tape, true, h, x);
+      CHECK(double(s.value("updates")) == step);
+      tape.commit();
       CHECK(double(s.value("updates")) == step + 1);
     }
     const double scale = laplace ? average : std::sqrt(average);
@@ -237,6 +239,7 @@ TEST_CASE("optimal scale: a perfect reconstruction gives a finite, large density
     const std::vector<Real> x = normal_numbers(kRows * kSize, 28);
     const Var h = tape.variable({kRows, kSize}, x), data = tape.constant({kRows, kSize}, x);
     const Var training = s->log_prob(Context{tape, true, Key(1)}, h, data);
+    tape.commit();
     const Var evaluation = s->log_prob(Context{tape, false, Key(1)}, h, data);
     tape.backward(sum(training));
     for (const Real g : h.gradient()) CHECK(g == 0);

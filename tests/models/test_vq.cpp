@@ -66,6 +66,7 @@ struct Subject {
   void update(Tape& tape, const std::vector<Real>& z, std::uint64_t step = 0) {
     const Quantized q = codebook({tape, true, Key(9).fold(step)}, tape.constant({1, std::ssize(z)}, z));
     codebook.update({tape, true, Key(9).fold(step)}, q.input, q.codes);
+    tape.commit();
   }
 };
 
@@ -246,7 +247,7 @@ TEST_CASE("usage is the share of codes that were chosen in the last 100 steps, o
   const CodeUsage usage(8, ad::Parameters(store) / "usage");
   Tape tape;
   const auto share_after = [&](int steps, const std::vector<Index>& chosen) {
-    for (int i = 0; i < steps; ++i) usage.update(chosen);
+    for (int i = 0; i < steps; ++i) usage.count(chosen);
     return double(usage.share(tape).item());
   };
   CHECK(double(usage.share(tape).item()) == 0);
@@ -395,6 +396,8 @@ TEST_CASE("the loss is the bound's two parts and the penalty; evaluation changes
     }();
     CHECK(penalty == doctest::Approx(expected).epsilon(1e-4));
     built.model->objective({tape, true, Key(5)}, {}, batch);
+    CHECK(buffers() == before);
+    tape.commit();
     CHECK(buffers() != before);
   }
 }
