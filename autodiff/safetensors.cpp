@@ -1,20 +1,17 @@
 #include "autodiff/safetensors.hpp"
 
-#include <unistd.h>
-
 #include <algorithm>
 #include <array>
 #include <bit>
-#include <cerrno>
-#include <cstdio>
 #include <cstring>
 #include <fstream>
 #include <limits>
-#include <memory>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <set>
 #include <utility>
+
+#include "autodiff/files.hpp"
 
 namespace ad {
 namespace {
@@ -48,32 +45,6 @@ std::string shape_text(std::span<const std::uint64_t> shape) {
 
 // ---- writing
 
-void write_all(std::FILE* file, const void* data, std::size_t bytes) {
-  if (bytes > 0 && std::fwrite(data, 1, bytes, file) != bytes) throw FileError(std::strerror(errno));
-}
-
-/// Calls fill(file) on a temporary neighbour, makes sure that it is on the disk and gives it its name.
-template <class Fill>
-void write_atomically(const std::filesystem::path& path, const Fill& fill) {
-  std::filesystem::path temporary = path;
-  temporary += cat(".", getpid(), ".tmp");  // two programs that write the same file do not mix their bytes
-  try {
-    struct Close {
-      void operator()(std::FILE* f) const { std::fclose(f); }
-    };
-    std::unique_ptr<std::FILE, Close> file(std::fopen(temporary.c_str(), "wb"));
-    if (file == nullptr) throw FileError(std::strerror(errno));
-    fill(file.get());
-    if (std::fflush(file.get()) != 0 || fsync(fileno(file.get())) != 0 || std::fclose(file.release()) != 0)
-      throw FileError(std::strerror(errno));
-    std::filesystem::rename(temporary, path);
-  } catch (const std::exception& e) {
-    std::error_code ignored;
-    std::filesystem::remove(temporary, ignored);
-    throw FileError(cat(path.string(), ": cannot be written: ", e.what()));
-  }
-}
-
 std::string header_of(const std::vector<NamedTensor>& tensors, const Metadata& metadata) {
   nlohmann::ordered_json header = nlohmann::ordered_json::object();
   if (!metadata.empty()) header["__metadata__"] = metadata;
@@ -101,13 +72,16 @@ void write_safetensors(const std::filesystem::path& path, std::vector<NamedTenso
       throw FileError(cat(path.string(), ": cannot be written: \"", t.name, "\" is ", t.shape, " but has ", t.values.size(),
                           " numbers"));
   }
-  write_atomically(path, [&](std::FILE* file) {
-    const std::string header = header_of(tensors, metadata);
-    const std::uint64_t length = header.size();
-    write_all(file, &length, sizeof length);
-    write_all(file, header.data(), header.size());
-    for (const NamedTensor& t : tensors) write_all(file, t.values.data(), t.values.size_bytes());
-  });
+  std::string header;
+  try {
+    header = header_of(tensors, metadata);
+  } catch (const nlohmann::json::exception& e) {  // names or metadata that are not UTF-8
+    throw FileError(cat(path.string(), ": cannot be written: ", e.what()));
+  }
+  const std::uint64_t length = header.size();
+  std::vector<std::string_view> pieces{{reinterpret_cast<const char*>(&length), sizeof length}, header};
+  for (const NamedTensor& t : tensors) pieces.emplace_back(reinterpret_cast<const char*>(t.values.data()), t.values.size_bytes());
+  atomic_write(path, pieces);
 }
 
 // ---- reading
@@ -211,7 +185,7 @@ bool convert(std::string_view dtype, const char* data, std::span<Real> out) {
   return true;
 }
 
-std::vector<char> read_file(const std::string& path) {
+std::vector<char> whole_file(const std::string& path) {
   std::error_code error;
   if (!std::filesystem::is_regular_file(path, error)) throw FileError(cat(path, ": there is no such file"));
   std::ifstream file(path, std::ios::binary);
@@ -229,7 +203,7 @@ std::vector<char> read_file(const std::string& path) {
 
 }  // namespace
 
-Safetensors::Safetensors(const std::filesystem::path& path) : path_(path.string()), bytes_(read_file(path_)) {
+Safetensors::Safetensors(const std::filesystem::path& path) : path_(path.string()), bytes_(whole_file(path_)) {
   std::uint64_t length = 0;
   if (bytes_.size() < sizeof length) reject(path_, cat("it has ", bytes_.size(), " bytes, the header's length alone needs 8"));
   std::memcpy(&length, bytes_.data(), sizeof length);

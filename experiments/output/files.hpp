@@ -1,45 +1,14 @@
 #pragma once
-// Files that survive a crash: a reader sees the old content or the new one, never half of it.
-#include <cstdint>
-#include <filesystem>
-#include <span>
-#include <string>
-#include <string_view>
-
-#include "autodiff/check.hpp"
+// Files that survive a crash, as all that runs write: the engine's.
+#include "autodiff/files.hpp"
 
 namespace vaezoo {
 
-using ad::FileError;  // a file or folder that cannot be read or written: one sentence with the path, the reason and what to do
-
-/// Replaces the file at once: writes a temporary file beside it, syncs it to the disk, renames it and syncs the folder.
-/// Follows a symbolic link. Throws FileError; the old content then still stands and the temporary file is gone.
-void atomic_write(const std::filesystem::path& path, std::string_view bytes);
-void atomic_write(const std::filesystem::path& path, std::span<const std::uint8_t> bytes);
-
-/// The whole file, byte for byte. Throws FileError when it is missing, a folder, or not readable.
-std::string read_file(const std::filesystem::path& path);
-
-/// Creates the folder and its parents; one that exists is fine. Throws FileError.
-void make_folder(const std::filesystem::path& path);
-
-/// A log that grows: every write has reached the kernel when it returns, so a killed process loses nothing.
-class AppendFile {
- public:
-  enum class Open { append, create_new };
-
-  /// append creates the file if need be; create_new throws FileError when the path exists already.
-  explicit AppendFile(std::filesystem::path path, Open how = Open::append);
-  ~AppendFile();
-  AppendFile(AppendFile&& other) noexcept;
-  AppendFile& operator=(AppendFile&& other) noexcept;
-
-  void write(std::string_view bytes);  ///< throws FileError, for example when the disk is full
-  const std::filesystem::path& path() const { return path_; }
-
- private:
-  std::filesystem::path path_;
-  int descriptor_ = -1;
-};
+using ad::AppendFile;
+using ad::atomic_write;
+using ad::FileError;
+using ad::make_folder;
+using ad::read_file;
+using ad::remove_stale_temporaries;
 
 }  // namespace vaezoo

@@ -1,5 +1,6 @@
 #include <doctest/doctest.h>
 #include <sys/resource.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <csignal>
@@ -87,6 +88,29 @@ TEST_CASE("files: a write that fails half way keeps the old content, removes the
   CHECK(names(folder.path()).size() == 1);
 }
 
+TEST_CASE("files: what a killed process left behind is removed, what others have is not") {
+  const TempFolder folder;
+  const pid_t dead = ::fork();
+  if (dead == 0) ::_exit(0);
+  ::waitpid(dead, nullptr, 0);
+  const std::string stale = ".weights.bin." + std::to_string(dead) + ".tmp";
+  const std::vector<std::string> others = {".weights.bin." + std::to_string(::getppid()) + ".tmp", ".weights.bin.tmp", ".12.tmp",
+                                           "weights." + std::to_string(dead) + ".tmp", ".weights.x.tmp"};
+  for (const std::string& name : others) atomic_write(folder / name, "kept");
+  atomic_write(folder / stale, "half");
+  CHECK(remove_stale_temporaries(folder.path()) == 1);
+  CHECK_FALSE(fs::exists(folder / stale));
+  for (const std::string& name : others) CHECK(fs::exists(folder / name));
+  CHECK(remove_stale_temporaries(folder / "nowhere") == 0);
+}
+
+TEST_CASE("files: a content may come in pieces") {
+  const TempFolder folder;
+  const std::vector<std::string_view> pieces = {"one", "", "two"};
+  atomic_write(folder / "a", pieces);
+  CHECK(read_file(folder / "a") == "onetwo");
+}
+
 TEST_CASE("files: a symbolic link is followed, not replaced") {
   const TempFolder folder;
   atomic_write(folder / "real.txt", "one");
@@ -129,6 +153,7 @@ TEST_CASE("files: appended text is on file at once, and survives a move of the w
   CHECK(read_file(first.path()) == "one\n");
   AppendFile second = std::move(first);
   second.write("two\n");
+  second.sync();
   CHECK(read_file(second.path()) == "one\ntwo\n");
 }
 

@@ -1,17 +1,20 @@
-#include "experiments/output/files.hpp"
+#include "autodiff/files.hpp"
 
 #include <fcntl.h>
-#include <fmt/format.h>
+#include <signal.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
+#include <charconv>
 #include <cstring>
 #include <system_error>
 #include <utility>
+#include <vector>
 
-namespace vaezoo {
+namespace ad {
 namespace {
 
 const char* advice(int code) {
@@ -49,46 +52,84 @@ int write_all(int descriptor, std::string_view bytes) {
   return 0;
 }
 
-/// Some file systems cannot sync a folder and say EINVAL; the rename is then as durable as they can make it.
+/// Some file systems cannot sync a folder, and pipes cannot be synced at all: they say EINVAL, and are then as durable as can be.
+int sync(int descriptor) {
+  return retry([&] { return ::fsync(descriptor); }) == 0 || errno == EINVAL || errno == ENOTSUP ? 0 : errno;
+}
+
 int sync_folder(const std::filesystem::path& folder) {
   const int descriptor = retry([&] { return ::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC); });
   if (descriptor < 0) return errno == EACCES ? 0 : errno;  // a folder may be writable without being readable
-  const int code = retry([&] { return ::fsync(descriptor); }) == 0 || errno == EINVAL || errno == ENOTSUP ? 0 : errno;
+  const int code = sync(descriptor);
   ::close(descriptor);
   return code;
 }
 
-int write_and_sync(const std::filesystem::path& path, std::string_view bytes) {
+std::filesystem::path folder_of(const std::filesystem::path& path) { return path.has_parent_path() ? path.parent_path() : "."; }
+
+// A temporary file is called .NAME.PID.tmp: the process id keeps two programs that write the same file from mixing their bytes.
+
+std::filesystem::path temporary_of(const std::filesystem::path& target) {
+  return folder_of(target) / cat(".", target.filename().string(), ".", ::getpid(), ".tmp");
+}
+
+/// The process in the name of a temporary file; 0 when the name is not of one.
+pid_t writer_of(std::string_view name) {
+  if (!name.starts_with('.') || !name.ends_with(".tmp")) return 0;
+  name.remove_suffix(4);
+  const std::string_view digits = name.substr(name.rfind('.') + 1);
+  pid_t writer = 0;
+  const auto [stop, error] = std::from_chars(digits.data(), digits.data() + digits.size(), writer);
+  return error == std::errc() && stop == digits.data() + digits.size() && digits.size() + 1 < name.size() ? writer : 0;
+}
+
+bool lives(pid_t process) { return process != ::getpid() && (::kill(process, 0) == 0 || errno == EPERM); }
+
+int write_and_sync(const std::filesystem::path& path, std::span<const std::string_view> pieces) {
   const int descriptor = retry([&] { return ::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666); });
   if (descriptor < 0) return errno;
-  int code = write_all(descriptor, bytes);
-  if (code == 0 && retry([&] { return ::fsync(descriptor); }) != 0 && errno != EINVAL) code = errno;
+  int code = 0;
+  for (const std::string_view bytes : pieces)
+    if (code == 0) code = write_all(descriptor, bytes);
+  if (code == 0) code = sync(descriptor);
   if (::close(descriptor) != 0 && code == 0 && errno != EINTR) code = errno;  // network file systems report a full disk here
   return code;
 }
 
 }  // namespace
 
-void atomic_write(const std::filesystem::path& path, std::string_view bytes) {
+void atomic_write(const std::filesystem::path& path, std::span<const std::string_view> pieces) {
   std::error_code ignored;
   if (path.filename().empty() || std::filesystem::is_directory(path, ignored)) fail("write", path, EISDIR);
   const bool link = std::filesystem::is_symlink(path, ignored);
   const std::filesystem::path target = link ? std::filesystem::weakly_canonical(path, ignored) : path;
-  const std::filesystem::path folder = target.has_parent_path() ? target.parent_path() : ".";
-  // The process id keeps two programs that write the same file from mixing their bytes.
-  const std::filesystem::path temporary = folder / fmt::format(".{}.{}.tmp", target.filename().string(), ::getpid());
+  const std::filesystem::path temporary = temporary_of(target);
 
-  int code = write_and_sync(temporary, bytes);
+  int code = write_and_sync(temporary, pieces);
   if (code == 0 && ::rename(temporary.c_str(), target.c_str()) != 0) code = errno;
   if (code != 0) {
     ::unlink(temporary.c_str());
     fail("write", path, code);
   }
-  if (const int sync_code = sync_folder(folder); sync_code != 0) fail("sync the folder of", path, sync_code);
+  if (const int sync_code = sync_folder(folder_of(target)); sync_code != 0) fail("sync the folder of", path, sync_code);
 }
+
+void atomic_write(const std::filesystem::path& path, std::string_view bytes) { atomic_write(path, std::array{bytes}); }
 
 void atomic_write(const std::filesystem::path& path, std::span<const std::uint8_t> bytes) {
   atomic_write(path, std::string_view(reinterpret_cast<const char*>(bytes.data()), bytes.size()));
+}
+
+int remove_stale_temporaries(const std::filesystem::path& folder) {
+  std::error_code ignored;
+  std::vector<std::filesystem::path> stale;
+  for (const auto& entry : std::filesystem::directory_iterator(folder, ignored)) {
+    const pid_t writer = writer_of(entry.path().filename().string());
+    if (writer > 0 && !lives(writer)) stale.push_back(entry.path());
+  }
+  int removed = 0;
+  for (const std::filesystem::path& file : stale) removed += std::filesystem::remove(file, ignored) ? 1 : 0;
+  return removed;
 }
 
 std::string read_file(const std::filesystem::path& path) {
@@ -115,9 +156,12 @@ std::string read_file(const std::filesystem::path& path) {
 
 void make_folder(const std::filesystem::path& path) {
   std::error_code error;
-  std::filesystem::create_directories(path, error);
+  if (std::filesystem::is_directory(path, error)) return;
+  if (path.has_parent_path() && path.parent_path() != path) make_folder(path.parent_path());
+  std::filesystem::create_directory(path, error);
   if (!error && !std::filesystem::is_directory(path)) error = std::make_error_code(std::errc::not_a_directory);
   if (error) fail("create the folder", path, error.value());
+  if (const int code = sync_folder(folder_of(path)); code != 0) fail("sync the folder of", path, code);
 }
 
 AppendFile::AppendFile(std::filesystem::path path, Open how) : path_(std::move(path)) {
@@ -143,4 +187,8 @@ void AppendFile::write(std::string_view bytes) {
   if (const int code = write_all(descriptor_, bytes); code != 0) fail("write", path_, code);
 }
 
-}  // namespace vaezoo
+void AppendFile::sync() {
+  if (const int code = ad::sync(descriptor_); code != 0) fail("write", path_, code);
+}
+
+}  // namespace ad
