@@ -10,6 +10,8 @@
 #include <string_view>
 #include <utility>
 
+#include "experiments/output/json_numbers.hpp"
+
 namespace vaezoo {
 namespace {
 
@@ -41,7 +43,10 @@ std::optional<MetricRecord> from_line(std::string_view line) {
   const Json json = Json::parse(line, nullptr, false);
   if (!json.is_object()) return std::nullopt;
   try {
-    MetricRecord record{json.at("step"), json.at("epoch"), json.at("split"), json.at("time"), json.at("event") == "epoch", {}};
+    const auto step = integer_in(json.at("step"), 0, kLargestCounter), epoch = integer_in(json.at("epoch"), 0, kLargestCounter);
+    const auto time = number_in(json.at("time"), 0);
+    if (!step || !epoch || !time) return std::nullopt;
+    MetricRecord record{*step, *epoch, json.at("split"), *time, json.at("event") == "epoch", {}};
     for (const auto& [name, value] : json.items()) {
       if (!is_own_key(name)) record.values.push_back({name, value.is_null() ? NAN : value.get<double>()});
     }
@@ -52,23 +57,21 @@ std::optional<MetricRecord> from_line(std::string_view line) {
 }
 
 struct Line {
-  MetricRecord record;
-  std::string_view text;  ///< without the line's end
+  std::size_t number;                  ///< from 1
+  std::string_view text;               ///< without the line's end
+  bool ended;                          ///< a killed machine may leave the last line without its end
+  std::optional<MetricRecord> record;  ///< none when the line is not one
 };
 
-/// The lines of a log. The last one may be half written, as when the machine lost power; any other must be a record.
-std::vector<Line> parse_lines(std::string_view text, const std::filesystem::path& path) {
+/// The lines of a log that are not blank.
+std::vector<Line> parse_lines(std::string_view text) {
   std::vector<Line> lines;
   for (std::size_t number = 1; !text.empty(); ++number) {
     const std::size_t end = text.find('\n');
     const std::string_view line = text.substr(0, end);
     text.remove_prefix(end == std::string_view::npos ? text.size() : end + 1);
     if (line.find_first_not_of(" \t\r") == std::string_view::npos) continue;
-    if (auto record = from_line(line)) {
-      lines.push_back({std::move(*record), line});
-    } else if (end != std::string_view::npos) {
-      throw FileError(fmt::format("{}:{}: this line is not a record of metrics; repair or delete it", path.string(), number));
-    }
+    lines.push_back({number, line, end != std::string_view::npos, from_line(line)});
   }
   return lines;
 }
@@ -96,43 +99,55 @@ std::string csv_row(const MetricRecord& record, const std::vector<std::string>& 
   return row + "\n";
 }
 
-/// The log's new content: nothing, or what a resumed run keeps.
-std::vector<MetricRecord> prepare_jsonl(const std::filesystem::path& path, std::optional<std::int64_t> resumed_at) {
-  std::vector<MetricRecord> kept;
-  if (!resumed_at || !std::filesystem::exists(path)) {
-    atomic_write(path, std::string_view{});
-    return kept;
-  }
-  const std::string before = read_file(path);
-  std::string after;
-  for (Line& line : parse_lines(before, path)) {
-    if (line.record.step > *resumed_at) continue;
-    after.append(line.text) += '\n';
-    kept.push_back(std::move(line.record));
-  }
-  if (after != before) atomic_write(path, after);
-  return kept;
-}
-
 }  // namespace
 
-MetricsLog::MetricsLog(const std::filesystem::path& folder, std::optional<std::int64_t> resumed_at) : folder_(folder) {
+MetricsLog::MetricsLog(const std::filesystem::path& folder, std::optional<LogMark> resumed_at) : folder_(folder) {
   make_folder(folder_);
   const std::filesystem::path path = folder_ / "metrics.jsonl";
-  for (const MetricRecord& record : prepare_jsonl(path, resumed_at)) {
-    if (record.epoch_end) add_row(record);
-  }
+  if (resumed_at) resume(path, *resumed_at);
+  else atomic_write(path, std::string_view{});
   jsonl_.emplace(path);
   rewrite_csv();
 }
 
+void MetricsLog::resume(const std::filesystem::path& path, const LogMark& mark) {
+  const bool found = std::filesystem::exists(path);
+  const std::string before = found ? read_file(path) : "";
+  const auto wanted = static_cast<std::size_t>(mark.bytes);
+  if (before.size() < wanted)
+    remarks_.push_back(fmt::format("{}: {}; records of before step {} are missing", path.string(),
+                                   found ? fmt::format("has {} bytes, and had {} when the state was saved", before.size(), wanted)
+                                         : "is gone",
+                                   mark.step));
+  std::string after;
+  for (Line& line : parse_lines(std::string_view(before).substr(0, wanted))) {
+    if (!line.record || line.record->step > mark.step) {
+      remarks_.push_back(fmt::format("{}:{}: this line is not a record of a step up to {}; it is left out", path.string(),
+                                     line.number, mark.step));
+      continue;
+    }
+    after.append(line.text) += '\n';
+    if (line.record->epoch_end) add_row(*line.record);
+  }
+  if (found && !remarks_.empty()) atomic_write(folder_ / "metrics.jsonl.damaged", before);
+  if (!found || after != before) atomic_write(path, after);
+  bytes_ = std::ssize(after);
+}
+
 void MetricsLog::write(const MetricRecord& record) {
-  jsonl_->write(to_line(record));
+  const std::string line = to_line(record);
+  jsonl_->write(line);
+  bytes_ += std::ssize(line);
   if (!record.epoch_end) return;
   const std::size_t columns_before = columns_.size();
   add_row(record);
   if (columns_.size() > columns_before) rewrite_csv();
   else csv_->write(csv_row(record, columns_));
+}
+
+void MetricsLog::sync() {
+  jsonl_->sync();
+  csv_->sync();
 }
 
 void MetricsLog::add_row(const MetricRecord& record) {
@@ -153,7 +168,12 @@ void MetricsLog::rewrite_csv() {
 std::vector<MetricRecord> read_metrics(const std::filesystem::path& jsonl) {
   const std::string text = read_file(jsonl);
   std::vector<MetricRecord> records;
-  for (Line& line : parse_lines(text, jsonl)) records.push_back(std::move(line.record));
+  for (Line& line : parse_lines(text)) {
+    if (line.record) records.push_back(std::move(*line.record));
+    else if (line.ended)
+      throw FileError(
+          fmt::format("{}:{}: this line is not a record of metrics; repair or delete it", jsonl.string(), line.number));
+  }
   return records;
 }
 

@@ -25,19 +25,31 @@ struct MetricRecord {
   std::vector<Metric> values;
 };
 
+/// Where a log stood when a state was saved.
+struct LogMark {
+  std::int64_t step = 0;
+  std::int64_t bytes = 0;  ///< of metrics.jsonl
+};
+
 class MetricsLog {
  public:
-  /// Opens metrics.jsonl and metrics.csv in the folder. A new run starts both empty. With resumed_at = S the records up
-  /// to step S stay and later ones, and a half-written last line, go: what a killed run logged after its last checkpoint
-  /// is computed again. So log all of a step before saving its checkpoint. Throws FileError.
-  explicit MetricsLog(const std::filesystem::path& folder, std::optional<std::int64_t> resumed_at = std::nullopt);
+  /// Opens metrics.jsonl and metrics.csv in the folder. A new run starts both empty. With resumed_at the log is cut to what it was
+  /// when the state was saved: what a killed run logged later is computed again. So log all of a step, and sync, before its
+  /// state is saved. What is amiss with that part (it is shorter, a line is no record) is told by remarks(), and goes;
+  /// metrics.jsonl.damaged keeps the log as it was found. Throws FileError.
+  explicit MetricsLog(const std::filesystem::path& folder, std::optional<LogMark> resumed_at = std::nullopt);
 
   /// Has reached the kernel on return. Numbers are written so that they read back exactly; one that is not finite becomes
   /// null and its name is listed under "nonfinite" (in the CSV: nan, inf, -inf). Throws FileError, and
   /// std::invalid_argument for a metric whose name is doubled or one of the record's own keys.
   void write(const MetricRecord& record);
 
+  void sync();                  ///< all that was written is on the disk when it returns; throws FileError
+  std::int64_t bytes() const { return bytes_; }  ///< of metrics.jsonl, for the state's LogMark
+  const std::vector<std::string>& remarks() const { return remarks_; }  ///< sentences about a log that was damaged
+
  private:
+  void resume(const std::filesystem::path& jsonl, const LogMark& mark);
   void add_row(const MetricRecord& record);
   void rewrite_csv();
 
@@ -45,6 +57,8 @@ class MetricsLog {
   std::optional<AppendFile> jsonl_, csv_;  ///< opened once their first content is in place
   std::vector<std::string> columns_;  ///< metric names in the order of their first appearance
   std::vector<MetricRecord> rows_;    ///< of the CSV, written again when a new column appears
+  std::int64_t bytes_ = 0;
+  std::vector<std::string> remarks_;
 };
 
 /// All records of a metrics.jsonl; what was not finite reads as NaN. A half-written last line is left out. Throws FileError

@@ -26,6 +26,8 @@ class EventWriter {
   void scalars(std::int64_t step, std::span<const Metric> values);
   void picture(std::int64_t step, std::string_view tag, const Image& image);
 
+  void sync() { file_.sync(); }  ///< all events are on the disk when it returns; throws FileError
+
   const std::filesystem::path& path() const { return file_.path(); }
 
  private:

@@ -92,6 +92,7 @@ int conclude(Session& session, const RunFolder& folder, const TrainingState& sta
 int train(std::unique_ptr<Session> session, const RunFolder& folder, bool resume, const CommonOptions& common) {
   introduce(*session, common);
   Trainer trainer(*session, folder, {.quiet = common.quiet, .resume = resume});
+  for (const std::string& remark : trainer.log().remarks()) say(common, remark);
   const Outcome outcome = trainer.run();
   if (outcome == Outcome::interrupted) {
     say(common, fmt::format("stopped at step {}; everything is saved: go on with\n  vaezoo resume {}", trainer.state().step,

@@ -100,9 +100,9 @@ Trainer::Trainer(Session& session, RunFolder folder, Options options)
   }
   if (train.ema_decay) average_.emplace(session_.store, ad::AveragingOptions{.decay = *train.ema_decay});
   if (options.resume) load();
-  const auto resumed_at = options.resume ? std::optional(state_.step) : std::nullopt;
-  log_.emplace(folder_.path, resumed_at);
-  if (session_.config.output.tensorboard) events_.emplace(folder_.path / "tensorboard", resumed_at);
+  log_.emplace(folder_.path, options.resume ? std::optional(LogMark{state_.step, state_.log_bytes}) : std::nullopt);
+  if (session_.config.output.tensorboard)
+    events_.emplace(folder_.path / "tensorboard", options.resume ? std::optional(state_.step) : std::nullopt);
   progress_ = std::make_unique<Progress>(
       progress_on_stderr(options.quiet),
       ProgressPlan{
@@ -145,7 +145,7 @@ Outcome Trainer::run() {
       return Outcome::stopped_early;
     }
     if (!epoch_of_steps()) return Outcome::interrupted;
-    if (state_.batch == feed_.batches().per_epoch()) end_epoch();
+    if (epoch_is_over()) end_epoch();
   }
   save();
   progress_->finish(shown_);
@@ -169,14 +169,21 @@ bool Trainer::epoch_of_steps() {
     ++state_.step;
     ++state_.batch;
     progress_->advance(state_.epoch + 1, count, shown_);
-    const bool save_now = train.checkpoint_every_steps && state_.step % *train.checkpoint_every_steps == 0;
-    if (state_.step % train.log_every == 0 || save_now || signal_received() != 0) keep_time();
+    const bool interrupted = signal_received() != 0;
+    // The last step of an epoch is saved when the epoch's records are written.
+    const bool save_now = interrupted || (save_due() && !epoch_is_over());
+    if (state_.step % train.log_every == 0 || save_now) keep_time();
     if (state_.step % train.log_every == 0) log_step(learning_rate());
-    if (save_now || signal_received() != 0) save();
-    if (signal_received() != 0) return false;
+    if (save_now) save();
+    if (interrupted) return false;
   }
   keep_time();
   return true;
+}
+
+bool Trainer::save_due() const {
+  const auto& every = session_.config.train.checkpoint_every_steps;
+  return every && state_.step % *every == 0;
 }
 
 void Trainer::step(Index count) {
@@ -252,7 +259,7 @@ void Trainer::end_epoch() {
   state_.sums.clear();
   if (session_.data.validation.size() > 0 && state_.epoch % train.validate_every == 0) validate();
   progress_->end_epoch(shown_);
-  if (state_.epoch % train.checkpoint_every == 0) save();
+  if (state_.epoch % train.checkpoint_every == 0 || save_due()) save();
 }
 
 void Trainer::validate() {
@@ -295,6 +302,9 @@ void Trainer::validate() {
 }
 
 void Trainer::save() {
+  log_->sync();
+  if (events_) events_->sync();
+  state_.log_bytes = log_->bytes();
   make_folder(folder_.checkpoints());
   save_training(folder_.state(), session_, state_, *optimizer_, average_ ? &*average_ : nullptr);
   std::optional<ad::WeightAverage::Swapped> averaged;

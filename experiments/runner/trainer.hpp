@@ -31,6 +31,7 @@ struct TrainingState {
   // The current epoch's means so far: sums over examples of the loss and the objective's terms.
   double examples = 0;
   std::vector<Metric> sums;
+  std::int64_t log_bytes = 0;  ///< of metrics.jsonl when this was saved: what lies behind is computed again
 };
 
 /// The files of a run.
@@ -64,16 +65,18 @@ class Trainer {
   Position position() const;
   Progress& progress() { return *progress_; }
   EventWriter* events() { return events_ ? &*events_ : nullptr; }
-  MetricsLog& log() { return *log_; }
+  const MetricsLog& log() const { return *log_; }
 
  private:
-  bool epoch_of_steps();         ///< false when a signal or the step limit ended it
+  bool epoch_of_steps();         ///< false when a signal ended it; the state is saved then
   void initialize();             ///< what the model takes from the data before the first step
   void step(Index count);
   void end_epoch();
   void validate();
-  void save();
+  void save();                   ///< the logs first, so that no state knows more than they
   void load();
+  bool save_due() const;         ///< does train.checkpoint_every_steps ask for this step?
+  bool epoch_is_over() const { return state_.batch == feed_.batches().per_epoch(); }
   void log_step(double learning_rate);
   double learning_rate() const;
   std::int64_t total_steps() const;

@@ -25,6 +25,7 @@ json to_json(const TrainingState& s) {
       {"waited", s.waited},
       {"examples", s.examples},
       {"sums", sums},
+      {"log_bytes", s.log_bytes},
       {"plateau",
        {{"rate", s.plateau.rate}, {"best", number(s.plateau.best)}, {"bad", s.plateau.bad}, {"cooldown", s.plateau.cooldown}}}};
 }
@@ -40,6 +41,7 @@ TrainingState from_json(const json& j) {
   s.waited = j.at("waited");
   s.examples = j.at("examples");
   for (const json& m : j.at("sums")) s.sums.push_back({m.at(0), m.at(1)});
+  s.log_bytes = j.at("log_bytes");
   const json& p = j.at("plateau");
   s.plateau = {.rate = p.at("rate"), .best = number(p.at("best")), .bad = p.at("bad"), .cooldown = p.at("cooldown")};
   return s;

@@ -79,11 +79,16 @@ TEST_CASE("metrics_log: a run killed at any step and resumed from any checkpoint
       CAPTURE(killed);
       CAPTURE(checkpoint);
       const TempFolder folder;
+      LogMark saved{checkpoint, 0};
       {
         MetricsLog log(folder.path());
-        log_steps(log, 1, killed);
+        log_steps(log, 1, checkpoint);
+        saved.bytes = log.bytes();
+        log_steps(log, checkpoint + 1, killed);
       }
-      MetricsLog log(folder.path(), checkpoint);
+      if (killed > checkpoint) atomic_write(folder / "metrics.jsonl", jsonl(folder) + "not a record\n{half");
+      MetricsLog log(folder.path(), saved);
+      CHECK(log.remarks().empty());
       log_steps(log, checkpoint + 1, 12);
       CHECK(jsonl(folder) == jsonl(whole));
       CHECK(csv(folder) == csv(whole));
@@ -91,37 +96,54 @@ TEST_CASE("metrics_log: a run killed at any step and resumed from any checkpoint
   }
 }
 
-TEST_CASE("metrics_log: a last line cut at any byte is dropped on resume and when read") {
+TEST_CASE("metrics_log: a log that lost its end is resumed with a word, whatever the byte") {
   const TempFolder folder;
   {
     MetricsLog log(folder.path());
     log_steps(log, 1, 4);
   }
   const std::string full = jsonl(folder);
+  const LogMark saved{4, std::ssize(full)};
   const std::size_t last = full.rfind('\n', full.size() - 2) + 1;
   for (std::size_t cut = last; cut < full.size() - 1; ++cut) {
     atomic_write(folder / "metrics.jsonl", full.substr(0, cut));
     CHECK(read_metrics(folder / "metrics.jsonl").size() == 5);
-    MetricsLog log(folder.path(), 100);
+    const MetricsLog log(folder.path(), saved);
+    REQUIRE_FALSE(log.remarks().empty());
+    CHECK(log.remarks()[0].find("bytes, and had") != std::string::npos);
     CHECK(jsonl(folder) == full.substr(0, last));
   }
   atomic_write(folder / "metrics.jsonl", full.substr(0, full.size() - 1));  // whole but for its line's end
-  MetricsLog log(folder.path(), 100);
+  CHECK(MetricsLog(folder.path(), saved).remarks().size() == 1);
   CHECK(jsonl(folder) == full);
+  std::filesystem::remove(folder / "metrics.jsonl");
+  const MetricsLog none(folder.path(), saved);
+  REQUIRE(none.remarks().size() == 1);
+  CHECK(none.remarks()[0].find("is gone") != std::string::npos);
 }
 
-TEST_CASE("metrics_log: a broken line elsewhere is an error with its number, and the file is left alone") {
+TEST_CASE("metrics_log: a broken line is an error with its number when read, and left out with a word when resumed") {
   const TempFolder folder;
   const std::string good = R"({"event":"step","step":1,"epoch":1,"split":"train","time":0,"loss":1})" "\n";
   for (const std::string bad : {"garbage", "[1]", "{\"step\":1}", R"({"event":"step","step":"x","epoch":1,"split":"a","time":0})",
-                                R"({"event":"step","step":1,"epoch":1,"split":"a","time":0,"loss":"much"})"}) {
+                                R"({"event":"step","step":1,"epoch":1,"split":"a","time":0,"loss":"much"})",
+                                R"({"event":"step","step":1e50,"epoch":1,"split":"a","time":0,"loss":1})",
+                                R"({"event":"step","step":2.5,"epoch":1,"split":"a","time":0,"loss":1})",
+                                R"({"event":"step","step":1,"epoch":-1,"split":"a","time":0,"loss":1})",
+                                R"({"event":"step","step":1,"epoch":18446744073709551615,"split":"a","time":0,"loss":1})",
+                                R"({"event":"step","step":1,"epoch":1,"split":"a","time":-3,"loss":1})"}) {
     CAPTURE(bad);
-    atomic_write(folder / "metrics.jsonl", good + bad + "\n" + good);
+    const std::string text = good + bad + "\n" + good;
+    atomic_write(folder / "metrics.jsonl", text);
     CHECK(test_support::message_of<FileError>([&] {
             read_metrics(folder / "metrics.jsonl");
           }).find("metrics.jsonl:2: this line is not a record") != std::string::npos);
-    CHECK_THROWS_AS(MetricsLog(folder.path(), 1), FileError);
-    CHECK(jsonl(folder) == good + bad + "\n" + good);
+    CHECK(jsonl(folder) == text);
+    const MetricsLog log(folder.path(), LogMark{1, std::ssize(text)});
+    REQUIRE(log.remarks().size() == 1);
+    CHECK(log.remarks()[0].find("metrics.jsonl:2: this line is not a record") != std::string::npos);
+    CHECK(jsonl(folder) == good + good);
+    CHECK(read_file(folder / "metrics.jsonl.damaged") == text);
   }
   CHECK_THROWS_AS(read_metrics(folder / "none.jsonl"), FileError);
 }
@@ -134,7 +156,7 @@ TEST_CASE("metrics_log: a new run starts empty, and resuming without a log start
   }
   MetricsLog log(folder / "run");
   CHECK(read_file(folder / "run" / "metrics.jsonl").empty());
-  MetricsLog resumed(folder / "other", 7);
+  MetricsLog resumed(folder / "other", LogMark{7, 0});
   log_steps(resumed, 8, 8);
   CHECK(read_metrics(folder / "other" / "metrics.jsonl").size() == 1);
 }

@@ -10,6 +10,7 @@
 
 using namespace vaezoo;
 using namespace test_support;
+using ad::cat;
 using nlohmann::json;
 namespace fs = std::filesystem;
 
@@ -64,6 +65,7 @@ void check_same_run(const fs::path& a, const fs::path& b) {
     CHECK(checkpoint_numbers(a, file) == checkpoint_numbers(b, file));
   }
   CHECK(metrics_without_time(a) == metrics_without_time(b));
+  CHECK(csv_without_time(a) == csv_without_time(b));
   const json first = read_json_file(a / "summary.json"), second = read_json_file(b / "summary.json");
   CHECK(first.at("test") == second.at("test"));
   CHECK(first.at("validation") == second.at("validation"));
@@ -132,19 +134,25 @@ TEST_CASE("run: a run that was killed at any moment resumes bit for bit") {
   const TempFolder temp;
   json value = long_experiment();
   value["train"]["epochs"] = 60;
-  const std::string file = write_experiment(temp, value);
-  REQUIRE(run_program(temp, {"run", file, "--quiet", "--out", (temp / "whole").string()}).code == kDone);
-  bool interrupted = false;
-  {
-    Child child({"run", file, "--quiet", "--out", (temp / "killed").string()}, temp / "killed.txt");
-    interrupted = wait_for_step(child, temp / "killed", 30);
-    child.send(SIGKILL);
-    child.wait();
+  value["output"]["tensorboard"] = true;
+  for (const int every : {3, 7}) {  // an epoch has 7 steps: saved within epochs, and at their ends
+    CAPTURE(every);
+    value["train"]["checkpoint_every_steps"] = every;
+    const std::string file = write_experiment(temp, value), whole = (temp / cat("whole", every)).string(),
+                      killed = (temp / cat("killed", every)).string();
+    REQUIRE(run_program(temp, {"run", file, "--quiet", "--out", whole}).code == kDone);
+    std::vector<std::string> command = {"run", file, "--quiet", "--out", killed};
+    for (const std::int64_t step : {30, 150, 290}) {
+      Child child(command, temp / "killed.txt");
+      REQUIRE(wait_for_step(child, killed, step));
+      child.send(SIGKILL);
+      child.wait();
+      command = {"resume", killed, "--quiet"};
+    }
+    CHECK_FALSE(fs::exists(fs::path(killed) / "report.html"));
+    REQUIRE(run_program(temp, command).code == kDone);
+    check_same_run(whole, killed);
   }
-  REQUIRE(interrupted);
-  CHECK_FALSE(fs::exists(temp / "killed" / "report.html"));
-  REQUIRE(run_program(temp, {"resume", (temp / "killed").string(), "--quiet"}).code == kDone);
-  check_same_run(temp / "whole", temp / "killed");
 }
 
 TEST_CASE("run: Ctrl-C saves the step it came in and ends with 130, SIGTERM with 143") {
