@@ -3,8 +3,10 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "config/choice.hpp"
 #include "config/fields.hpp"
 #include "config/json.hpp"
+#include "config/suggest.hpp"
 
 namespace vaezoo {
 namespace {
@@ -51,16 +53,31 @@ json override_value(const std::string& text, const std::string& source) {
   return meant_as_json || json::accept(text) ? parse_json(text, source) : json(text);
 }
 
-/// {"model": {"beta": 8}} from "model.beta=8". Throws where the path runs through something in `config` that has no keys.
-json override_layer(const json& config, const std::string& assignment) {
-  const std::string source = "--set " + assignment;
-  const std::size_t equals = assignment.find('=');
-  if (equals == std::string::npos || equals == 0) throw ConfigError(source + ": expected KEY=VALUE, for example model.beta=8");
-  const std::vector<std::string> keys = split_path(assignment.substr(0, equals));
-  if (std::find(keys.begin(), keys.end(), "") != keys.end())
-    throw ConfigError(source + ": a key is empty; write for example model.beta=8");
-  json layer = override_value(assignment.substr(equals + 1), source);
+struct Assignment {
+  std::vector<std::string> keys;
+  json value;
+  std::string source;  // as errors name it
+};
 
+Assignment parse_assignment(const std::string& text) {
+  const std::string source = "--set " + text;
+  const std::size_t equals = text.find('=');
+  if (equals == std::string::npos || equals == 0) throw ConfigError(source + ": expected KEY=VALUE, for example model.latent_dim=2");
+  std::vector<std::string> keys = split_path(text.substr(0, equals));
+  if (std::find(keys.begin(), keys.end(), "") != keys.end())
+    throw ConfigError(source + ": a key is empty; write for example model.latent_dim=2");
+  return {std::move(keys), override_value(text.substr(equals + 1), source), source};
+}
+
+/// {"a": {"b": value}} from the keys a, b.
+json below(const std::vector<std::string>& keys, json value) {
+  for (auto key = keys.rbegin(); key != keys.rend(); ++key) value = json::object({{*key, std::move(value)}});
+  return value;
+}
+
+/// {"model": {"latent_dim": 2}} from "model.latent_dim=2". Throws where the path runs through something in `config` that has no keys.
+json override_layer(const json& config, const Assignment& assignment) {
+  const auto& [keys, value, source] = assignment;
   const json* at = &config;
   std::string path;
   for (const std::string& key : keys) {
@@ -74,8 +91,7 @@ json override_layer(const json& config, const std::string& assignment) {
     at = &*found;
     path = join_path(path, key);
   }
-  for (auto key = keys.rbegin(); key != keys.rend(); ++key) layer = json::object({{*key, layer}});
-  return layer;
+  return below(keys, value);
 }
 
 }  // namespace
@@ -89,7 +105,7 @@ void merge(json& lower, const json& upper) {
   }
 }
 
-void apply_override(json& config, const std::string& assignment) { merge(config, override_layer(config, assignment)); }
+void apply_override(json& config, const std::string& assignment) { merge(config, override_layer(config, parse_assignment(assignment))); }
 
 Document Document::from_file(const fs::path& file) {
   Document document;
@@ -115,7 +131,38 @@ Document Document::from_json(const json& value, const std::string& source) {
   return document;
 }
 
-void Document::set(const std::string& assignment) { push(override_layer(*merged_, assignment), "--set " + assignment); }
+void Document::set(const std::string& text) {
+  const Assignment assignment = parse_assignment(text);
+  push(override_layer(*merged_, assignment), assignment.source);
+}
+
+std::string Document::set(const std::string& text, const nlohmann::ordered_json& schema) {
+  Assignment assignment = parse_assignment(text);
+  json layer = override_layer(*merged_, assignment);
+  std::vector<std::string> keys = assignment.keys;
+  const bool renames = keys.size() > 1 && keys.back() == "name";
+  if (renames) keys.pop_back();
+  const auto replaced = choice_at(*merged_, schema, keys);
+  if (replaced && renames && assignment.value != json(replaced->name) && assignment.value.is_string()) {
+    const Rechosen rechosen = choose_again(*replaced, assignment.value.get<std::string>());
+    push(below(keys, rechosen.value), assignment.source);
+    json merged = *merged_;  // the object as it is now: the merge keeps what stood under an old choice without a name
+    json* at = &merged;
+    for (const std::string& key : keys) at = &(*at)[key];
+    *at = rechosen.value;
+    merged_ = std::make_shared<const json>(std::move(merged));
+    return rechosen.note.empty() ? "" : assignment.source + ": " + rechosen.note;
+  }
+  std::string note;
+  if (replaced && !renames) {
+    const std::vector<std::string> lost = replaced_settings(*replaced, assignment.value);
+    if (!lost.empty())
+      note = assignment.source + ": defaults take the place of the settings that were given, " + joined(lost) + "; " +
+             joined(keys, ".") + ".name=... keeps those that both choices have";
+  }
+  push(std::move(layer), assignment.source);
+  return note;
+}
 
 void Document::push(json value, const std::string& source) {
   if (!value.is_object()) throw ConfigError(source + ": expected an object { ... }, got " + shown(value));

@@ -15,7 +15,7 @@ namespace vaezoo {
 /// the new one), and an object over a bare string "adam" is laid over {"name": "adam"}.
 void merge(nlohmann::json& lower, const nlohmann::json& upper);
 
-/// Sets one value by its path, `model.beta=8`, `model.hidden=[400,200]`, `optimizer=sgd`, by the rules of merge; objects on the
+/// Sets one value by its path, `model.latent_dim=2`, `model.encoder.hidden=[200]`, `optimizer=sgd`, by the rules of merge; objects on the
 /// way are made. The value is JSON, or else a string. Throws ConfigError "--set ASSIGNMENT: sentence".
 void apply_override(nlohmann::json& config, const std::string& assignment);
 
@@ -31,6 +31,10 @@ class Document {
 
   /// apply_override as the topmost layer.
   void set(const std::string& assignment);
+  /// The same, with the schema of the whole document (see config_schema): `model.name=vae` over another model keeps those of its settings
+  /// that vae has too, where vae allows their values; `model=vae` puts defaults in their place. Returns a sentence that names
+  /// the settings that are lost in either way, "" when none are.
+  std::string set(const std::string& assignment, const nlohmann::ordered_json& schema);
 
   /// All layers merged.
   const nlohmann::json& value() const { return *merged_; }

@@ -4,7 +4,9 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <nlohmann/json.hpp>
 
+#include "config/json.hpp"
 #include "config/schema.hpp"
 #include "config/suggest.hpp"
 #include "datasets/download.hpp"
@@ -48,6 +50,13 @@ void describe_dataset(const DatasetInfo& info) {
   }
 }
 
+/// Is the file what schema_command writes? A shell's experiments/*.json takes it in.
+bool is_schema(const std::string& file) {
+  if (std::filesystem::path(file).filename() != "schema.json") return false;
+  const nlohmann::json value = read_json(file);
+  return value.is_object() && value.contains("$schema") && value.contains("additionalProperties");
+}
+
 /// Says on standard error how much of a file has come, at most every few percent.
 class DownloadLine {
  public:
@@ -86,6 +95,11 @@ int list_command() {
 }
 
 int describe_command(const std::string& name) {
+  if (name == "-" || name.ends_with(".json")) {
+    ExperimentConfig config = load_experiment(name);
+    fmt::print("{}", experiment_text(config));
+    return kDone;
+  }
   const std::vector<DatasetInfo> sets = dataset_list();
   std::vector<std::string> names{"experiment"};
   for (const ModelEntry& m : model_registry()) names.emplace_back(m.name);
@@ -104,11 +118,16 @@ int describe_command(const std::string& name) {
   return kDone;
 }
 
-int validate_command(const std::vector<std::string>& files) {
+int validate_command(const std::vector<std::string>& files, const std::vector<std::string>& overrides) {
   int code = kDone;
   for (const std::string& file : files) {
     try {
-      static_cast<void>(load_experiment(file));
+      if (is_schema(file)) {
+        fmt::print("{}: the schema of experiments, no experiment\n", file);
+        continue;
+      }
+      const ExperimentConfig config = load_experiment(file, overrides);
+      for (const std::string& note : config.notes) fmt::print("{}: note: {}\n", file, note);
       fmt::print("{}: ok\n", file);
     } catch (const ConfigError& e) {
       fmt::print("{}\n", e.what());

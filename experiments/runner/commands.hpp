@@ -10,10 +10,10 @@ namespace vaezoo {
 std::string version_text();
 
 int list_command();
-/// A model, a data set, or "experiment". Throws ConfigError with the nearest name otherwise.
+/// A model, a data set, "experiment", or an experiment file ("-": standard input). Throws ConfigError with the nearest name otherwise.
 int describe_command(const std::string& name);
-/// One line per file on what is wrong; kConfig when a file is.
-int validate_command(const std::vector<std::string>& files);
+/// One line per file on what is wrong; kConfig when a file is. The schema of experiments, which lies among them, is passed over.
+int validate_command(const std::vector<std::string>& files, const std::vector<std::string>& overrides = {});
 int schema_command();
 int download_command(const std::string& dataset, const CommonOptions& common);
 /// CPU, threads, GEMM backend with its kernel and GFLOP/s, optional parts of this build.

@@ -1,10 +1,25 @@
 #include "experiments/runner/experiment.hpp"
 
+#include <iostream>
+#include <iterator>
+#include <nlohmann/json.hpp>
+
 #include "config/reader.hpp"
 #include "config/schema.hpp"
 #include "config/writer.hpp"
 
 namespace vaezoo {
+namespace {
+
+std::string text_of_stdin() {
+  constexpr std::size_t kMaxBytes = 16u << 20;  // as of a file
+  std::string text;
+  for (std::istreambuf_iterator<char> c(std::cin), end; c != end && text.size() <= kMaxBytes; ++c) text += *c;
+  if (text.size() > kMaxBytes) throw ConfigError("standard input: larger than 16 MB, which no configuration is");
+  return text;
+}
+
+}  // namespace
 
 std::vector<Alternative> ExperimentConfig::models() {
   std::vector<Alternative> alternatives;
@@ -37,11 +52,32 @@ void ExperimentConfig::fields(Fields& f) {
 ExperimentConfig read_experiment(const Document& document) { return read_config<ExperimentConfig>(document); }
 
 ExperimentConfig load_experiment(const std::filesystem::path& file, const std::vector<std::string>& overrides) {
-  Document document = Document::from_file(file);
-  for (const std::string& assignment : overrides) document.set(assignment);
+  const bool from_stdin = file == "-";
+  Document document = from_stdin ? Document::from_text(text_of_stdin(), "standard input") : Document::from_file(file);
+  std::vector<std::string> notes;
+  if (!overrides.empty()) {
+    ExperimentConfig defaults;
+    const nlohmann::ordered_json schema = config_schema("", [&](Fields& f) { defaults.fields(f); });
+    for (const std::string& assignment : overrides)
+      if (std::string note = document.set(assignment, schema); !note.empty()) notes.push_back(std::move(note));
+  }
   ExperimentConfig config = read_experiment(document);
-  if (config.name.empty()) config.name = file.stem().string();
+  config.notes = std::move(notes);
+  if (config.name.empty()) config.name = from_stdin ? "experiment" : file.stem().string();
   return config;
+}
+
+void refuse_overrides_without_effect(const std::vector<std::string>& overrides, const std::string& command) {
+  std::vector<std::string> unread = {"train", "output"};
+  if (command == "sample" || command == "reconstruct")
+    for (const char* key : {"splits", "importance_samples", "chunk", "classifier_epochs", "active_threshold"})
+      unread.push_back(std::string("evaluate.") + key);
+  for (const std::string& assignment : overrides) {
+    const std::string key = assignment.substr(0, assignment.find('='));
+    for (const std::string& part : unread)
+      if (key == part || key.starts_with(part + "."))
+        throw ConfigError("--set " + assignment + ": has no effect, " + command + " does not read " + part + "; leave it out");
+  }
 }
 
 std::string experiment_text(ExperimentConfig& config) {

@@ -23,6 +23,7 @@ struct ExperimentConfig {
   TrainConfig train;
   EvaluateConfig evaluate;
   OutputConfig output;
+  std::vector<std::string> notes;  ///< sentences on settings that an override left out, see Document::set
 
   void fields(Fields& f);
 
@@ -34,9 +35,12 @@ struct ExperimentConfig {
 /// The experiment of a document. Throws ConfigError.
 ExperimentConfig read_experiment(const Document& document);
 
-/// The experiment of a file, changed by `overrides` (KEY=VALUE, see apply_override); one without a name is called as the file.
-/// Throws ConfigError.
+/// The experiment of a file, or of standard input when `file` is "-", changed by `overrides` (KEY=VALUE, see Document::set); one without
+/// a name is called as the file ("experiment" when there is none). Throws ConfigError.
 ExperimentConfig load_experiment(const std::filesystem::path& file, const std::vector<std::string>& overrides = {});
+
+/// Throws ConfigError when an override of a run changes what `command` (evaluate, sample, reconstruct, encode) does not read.
+void refuse_overrides_without_effect(const std::vector<std::string>& overrides, const std::string& command);
 
 /// config.json of a run: every default written. Reading it gives the same experiment.
 std::string experiment_text(ExperimentConfig& config);

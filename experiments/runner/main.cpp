@@ -45,6 +45,10 @@ CLI::App* add_run_command(CLI::App& app, const char* name, const char* doc, Argu
   return c;
 }
 
+void print_notes(const std::vector<std::string>& notes) {
+  for (const std::string& note : notes) fmt::print(stderr, "note: {}\n", note);
+}
+
 int dispatch(int argc, char** argv) {
   Arguments a;
   CLI::App app("vaezoo: variational autoencoders from a JSON file.");
@@ -52,9 +56,9 @@ int dispatch(int argc, char** argv) {
   app.require_subcommand(1);
 
   CLI::App* run = add_command(app, "run", "train an experiment, evaluate it, write pictures and a report", a);
-  run->add_option("file", a.target, "the experiment, a JSON file")->required();
+  run->add_option("file", a.target, "the experiment, a JSON file; - reads standard input")->required();
   run->add_option("--out", a.out, "the run's folder (default: runs/NAME)");
-  run->add_option("--set", a.overrides, "change a setting, for example model.beta=8")->allow_extra_args(false);
+  run->add_option("--set", a.overrides, "change a setting, for example model.latent_dim=2")->allow_extra_args(false);
   run->add_option("--seed", a.seed, "the same as --set seed=N");
   run->add_flag("--force", a.force, "replace a run that is in the folder");
   CLI::App* resume = add_command(app, "resume", "go on with an interrupted run, bit for bit", a);
@@ -80,9 +84,10 @@ int dispatch(int argc, char** argv) {
   CLI::App* list = app.add_subcommand("list", "the models and data sets");
   CLI::App* describe =
       app.add_subcommand("describe", "a model, a data set, or 'experiment': its settings with defaults and ranges");
-  describe->add_option("name", a.target)->required();
+  describe->add_option("name", a.target, "or an experiment file, or - for standard input: every setting as it resolves")->required();
   CLI::App* validate = app.add_subcommand("validate", "check experiment files without running them");
-  validate->add_option("files", a.files)->required();
+  validate->add_option("files", a.files, "JSON files; - reads standard input")->required();
+  validate->add_option("--set", a.overrides, "change a setting of each, for example model.latent_dim=2")->allow_extra_args(false);
   CLI::App* schema = app.add_subcommand("schema", "print the JSON Schema of experiment files, for editors");
   CLI::App* download = app.add_subcommand("download", "fetch a data set and verify its checksums");
   download->add_option("dataset", a.target)->required();
@@ -98,7 +103,7 @@ int dispatch(int argc, char** argv) {
   }
   if (*list) return list_command();
   if (*describe) return describe_command(a.target);
-  if (*validate) return validate_command(a.files);
+  if (*validate) return validate_command(a.files, a.overrides);
   if (*schema) return schema_command();
   if (*download) return download_command(a.target, a.common);
   if (*doctor) return doctor_command(a.common);
@@ -106,11 +111,15 @@ int dispatch(int argc, char** argv) {
   watch_signals();
   if (*run) {
     ExperimentConfig config = load_experiment(a.target, a.overrides);
+    print_notes(config.notes);
     const fs::path folder = a.out.empty() ? fs::path("runs") / config.name : fs::path(a.out);
     return run_experiment(std::move(config), folder, a.force, a.common);
   }
   if (*resume) return resume_run(a.target, a.common);
+  for (const auto* command : {evaluate, sample, reconstruct, encode})
+    if (*command) refuse_overrides_without_effect(a.overrides, command->get_name());
   const LoadedRun loaded = load_run(a.target, a.checkpoint, a.overrides, a.common);
+  print_notes(loaded.session->config.notes);
   if (*evaluate) return evaluate_run(loaded);
   if (*sample) return sample_command(loaded, a.count, a.out);
   if (*reconstruct) return reconstruct_command(loaded, a.count, a.out);

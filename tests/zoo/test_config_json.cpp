@@ -194,9 +194,9 @@ TEST_CASE("apply_override: what cannot be done gives one sentence") {
     return error_of([&] { apply_override(config, assignment); });
   };
   const json config = {{"train", {{"epochs", 10}}}};
-  CHECK(error(config, "train.epochs") == "--set train.epochs: expected KEY=VALUE, for example model.beta=8");
-  CHECK(error(config, "=3") == "--set =3: expected KEY=VALUE, for example model.beta=8");
-  CHECK(error(config, "train..x=3") == "--set train..x=3: a key is empty; write for example model.beta=8");
+  CHECK(error(config, "train.epochs") == "--set train.epochs: expected KEY=VALUE, for example model.latent_dim=2");
+  CHECK(error(config, "=3") == "--set =3: expected KEY=VALUE, for example model.latent_dim=2");
+  CHECK(error(config, "train..x=3") == "--set train..x=3: a key is empty; write for example model.latent_dim=2");
   CHECK(error(config, "train.epochs.x=3") == "--set train.epochs.x=3: train.epochs is 10 and has no key x");
   CHECK(error(config, "a={\"b\":1,\"b\":2}") == "--set a={\"b\":1,\"b\":2}: b: given twice");
   CHECK(error(config, "a=[1,2") == "--set a=[1,2:1:5: expected ',' or ']', found the end of the file");
