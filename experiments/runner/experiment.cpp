@@ -4,6 +4,7 @@
 #include <iterator>
 #include <nlohmann/json.hpp>
 
+#include "autodiff/check.hpp"
 #include "config/reader.hpp"
 #include "config/schema.hpp"
 #include "config/writer.hpp"
@@ -41,6 +42,7 @@ std::vector<Alternative> ExperimentConfig::models() {
 void ExperimentConfig::fields(Fields& f) {
   f("name", name, "of the run; when left out, the file's name");
   f.require("name", name.find('/') == std::string::npos, "names a folder, so it cannot hold a \"/\"");
+  f.require("name", name != "." && name != "..", "names a folder of its own, which \".\" and \"..\" are not");
   f("seed", seed, "of the initial weights, the order of the data and all noise");
   f.one_of("dataset", dataset.name, dataset.alternatives(), "the data");
   f.one_of("model", model_name, models(), "what is trained");
@@ -64,6 +66,8 @@ ExperimentConfig load_experiment(const std::filesystem::path& file, const std::v
   ExperimentConfig config = read_experiment(document);
   config.notes = std::move(notes);
   if (config.name.empty()) config.name = from_stdin ? "experiment" : file.stem().string();
+  if (config.name == "." || config.name == "..")
+    throw ConfigError(ad::cat(file.string(), ": the file's name makes no name for a run; give it one (\"name\")"));
   return config;
 }
 
