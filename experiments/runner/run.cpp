@@ -2,6 +2,9 @@
 
 #include <fmt/core.h>
 
+#include <algorithm>
+#include <cctype>
+
 #include "autodiff/parallel.hpp"
 #include "autodiff/safetensors.hpp"
 #include "experiments/output/files.hpp"
@@ -43,24 +46,21 @@ void introduce(const Session& s, const CommonOptions& common) {
 
 int interrupted_code() { return signal_received() == 15 ? kTerminated : kInterrupted; }
 
-bool holds_run(const fs::path& folder) {
-  return fs::exists(RunFolder{folder}.config()) || fs::exists(RunFolder{folder}.checkpoints());
-}
-
-/// Loads the weights to be evaluated into the session; returns which they are.
-std::string load_weights(Session& session, const RunFolder& folder, const std::string& wish) {
+/// Loads the weights to be evaluated into the session: the best, or the last where no other is wished or there.
+LoadedWeights load_weights(Session& session, const RunFolder& folder, const std::string& wish) {
   const std::string which = !wish.empty() ? wish : fs::exists(folder.best()) ? "best" : "last";
-  ad::load_parameters(session.store, which == "best" ? folder.best() : folder.last());
-  return which;
+  return {which, position_of(ad::load_parameters(session.store, which == "best" ? folder.best() : folder.last()))};
 }
 
-std::optional<std::vector<SplitResult>> evaluate_splits(const Session& session, const Position& trained) {
+/// The evaluation that summary.json and evaluation.json tell of, at the place in training where the weights come from: the
+/// objective's weights depend on it.
+std::optional<std::vector<SplitResult>> evaluate_splits(const Session& session, const LoadedWeights& weights) {
   std::vector<SplitResult> results;
   for (const Split split : {Split::train, Split::validation, Split::test}) {
     const auto& wanted = session.config.evaluate.splits;
     if (std::find(wanted.begin(), wanted.end(), to_text(split)) == wanted.end() || session.data.split(split).size() == 0)
       continue;
-    const auto e = evaluate(*session.model, session.data, split, evaluation_options(session.config.evaluate, trained),
+    const auto e = evaluate(*session.model, session.data, split, evaluation_options(session.config.evaluate, weights.trained),
                             session.keys.evaluation(split), [] { return signal_received() != 0; });
     if (!e) return std::nullopt;
     results.push_back({split, *e});
@@ -76,12 +76,12 @@ std::optional<std::vector<SplitResult>> evaluate_splits(const Session& session, 
 }
 
 /// Everything after training: the numbers, the pictures, the report.
-int conclude(Session& session, const RunFolder& folder, const TrainingState& state, const Position& trained, Outcome outcome,
-             EventWriter* events, const CommonOptions& common) {
-  const std::string which = load_weights(session, folder, "");
-  const auto results = evaluate_splits(session, trained);
+int conclude(Session& session, const RunFolder& folder, const TrainingState& state, Outcome outcome, EventWriter* events,
+             const CommonOptions& common) {
+  const LoadedWeights weights = load_weights(session, folder, "");
+  const auto results = evaluate_splits(session, weights);
   if (!results) return interrupted_code();
-  write_summary(folder, session, state, *results, which, outcome == Outcome::stopped_early);
+  write_summary(folder, session, state, *results, weights.checkpoint, outcome == Outcome::stopped_early);
   const std::vector<SavedPicture> pictures = draw_pictures(session, folder.path, state.step, events);
   if (session.config.output.report) write_run_report(folder, session, *results, pictures);
   if (!common.quiet) fmt::print("{}", results_table(session, *results));
@@ -89,17 +89,23 @@ int conclude(Session& session, const RunFolder& folder, const TrainingState& sta
   return kDone;
 }
 
-int train(std::unique_ptr<Session> session, const RunFolder& folder, bool resume, const CommonOptions& common) {
-  introduce(*session, common);
-  Trainer trainer(*session, folder, {.quiet = common.quiet, .resume = resume});
-  for (const std::string& remark : trainer.log().remarks()) say(common, remark);
+int train(Session& session, Trainer& trainer, const RunFolder& folder, const CommonOptions& common) {
+  introduce(session, common);
+  for (const std::string& remark : trainer.open_logs()) say(common, remark);
   const Outcome outcome = trainer.run();
   if (outcome == Outcome::interrupted) {
-    say(common, fmt::format("stopped at step {}; everything is saved: go on with\n  vaezoo resume {}", trainer.state().step,
-                            folder.path.string()));
+    say(common, fmt::format("stopped at step {}; everything is saved: go on with\n  {}", trainer.state().step,
+                            command_line("resume", folder.path, common)));
     return interrupted_code();
   }
-  return conclude(*session, folder, trainer.state(), trainer.position(), outcome, trainer.events(), common);
+  try {
+    return conclude(session, folder, trainer.state(), outcome, trainer.events(), common);
+  } catch (const std::exception&) {  // the training was not in vain
+    fmt::print(stderr,
+               "the training is done and its weights are saved, but what follows failed; once the cause is gone, go on with\n  {}\n",
+               command_line("resume", folder.path, common));
+    throw;
+  }
 }
 
 /// The configuration of a run, with changes.
@@ -111,53 +117,73 @@ ExperimentConfig run_config(const fs::path& folder, const std::vector<std::strin
 
 }  // namespace
 
+std::string command_line(const std::string& command, const fs::path& folder, const CommonOptions& common) {
+  const auto quoted = [](const std::string& word) {
+    const auto plain = [](unsigned char c) {
+      return std::isalnum(c) != 0 || c >= 0x80 || std::string_view("_./:@%+=,-").find(static_cast<char>(c)) != std::string_view::npos;
+    };
+    if (!word.empty() && std::ranges::all_of(word, plain)) return word;
+    std::string text = "'";
+    for (const char c : word) text += c == '\'' ? std::string("'\\''") : std::string(1, c);
+    return text + "'";
+  };
+  std::string line = cat("vaezoo ", command, " ", quoted(folder.string()));
+  if (common.data_dir) line += cat(" --data-dir ", quoted(*common.data_dir));
+  return line;
+}
+
 int run_experiment(ExperimentConfig config, const fs::path& path, bool force, const CommonOptions& common) {
   apply(common);
   const RunFolder folder{path};
-  if (holds_run(path)) {
-    if (!force)
-      throw UsageError(
-          cat(path.string(),
-              ": holds a run already; go on with it (vaezoo resume), choose another --out, or replace it with --force"));
-    for (const fs::path& old :
-         {folder.config(), folder.summary(), folder.checkpoints(), path / "metrics.jsonl", path / "metrics.csv",
-          path / "tensorboard", path / "report.html", path / "evaluation.json", path / "samples.png", path / "samples.svg",
-          path / "reconstructions.png", path / "styles.png", path / "levels.png", path / "codes.png", path / "latent_map.svg"})
-      fs::remove_all(old);
-  }
+  const auto refuse_to_replace = [&] {
+    if (!force && folder.holds_run())
+      throw UsageError(cat(path.string(), ": holds a run already; go on with it (", command_line("resume", path, common),
+                           "), choose another --out, or replace it with --force"));
+  };
+  refuse_to_replace();
   const std::string text = experiment_text(config);
-  std::unique_ptr<Session> session =
-      open_session(std::move(config), common);  // what is wrong with data or model shows before a file is made
+  // What is wrong with data, model or plan shows before a file is made, and before an old run is removed.
+  const std::unique_ptr<Session> session = open_session(std::move(config), common);
+  Trainer trainer(*session, folder, {.quiet = common.quiet, .resume = false});
   make_folder(path);
+  const RunLock lock(folder);
+  refuse_to_replace();  // another process may have been faster
+  folder.clear();
   atomic_write(folder.config(), text);
-  return train(std::move(session), folder, false, common);
+  return train(*session, trainer, folder, common);
 }
 
 int resume_run(const fs::path& path, const CommonOptions& common) {
   apply(common);
   const RunFolder folder{path};
-  std::unique_ptr<Session> session = open_session(run_config(path, {}), common);
+  ExperimentConfig config = run_config(path, {});
+  const RunLock lock(folder);
+  const std::unique_ptr<Session> session = open_session(std::move(config), common);
   const bool saved = fs::exists(folder.state());
-  if (!saved) say(common, "no checkpoint was saved yet: starting from the beginning");
-  return train(std::move(session), folder, saved, common);
+  Trainer trainer(*session, folder, {.quiet = common.quiet, .resume = saved});
+  if (!saved) {
+    say(common, "no checkpoint was saved yet: starting from the beginning");
+    const std::string text = read_file(folder.config());
+    folder.clear();
+    atomic_write(folder.config(), text);
+  }
+  return train(*session, trainer, folder, common);
 }
 
 LoadedRun load_run(const fs::path& path, const std::string& checkpoint, const std::vector<std::string>& overrides,
                    const CommonOptions& common) {
   apply(common);
-  LoadedRun run{open_session(run_config(path, overrides), common), {path}, {}, ""};
+  LoadedRun run{open_session(run_config(path, overrides), common), {path}, {}};
   if (!fs::exists(run.folder.last()) && !fs::exists(run.folder.best()))
-    throw UsageError(cat(path.string(), ": has no checkpoint yet; train it first: vaezoo resume ", path.string()));
-  run.checkpoint = load_weights(*run.session, run.folder, checkpoint);
-  const ad::Safetensors file(run.checkpoint == "best" ? run.folder.best() : run.folder.last());
-  run.trained = position_of(file.metadata());
+    throw UsageError(cat(path.string(), ": has no checkpoint yet; train it first: ", command_line("resume", path, common)));
+  run.weights = load_weights(*run.session, run.folder, checkpoint);
   return run;
 }
 
 int evaluate_run(const LoadedRun& run) {
-  const auto results = evaluate_splits(*run.session, run.trained);
+  const auto results = evaluate_splits(*run.session, run.weights);
   if (!results) return interrupted_code();
-  write_evaluation(run.folder.path / "evaluation.json", *run.session, *results, run.checkpoint);
+  write_evaluation(run.folder.path / "evaluation.json", *run.session, *results, run.weights.checkpoint);
   fmt::print("{}", results_table(*run.session, *results));
   return kDone;
 }

@@ -24,18 +24,26 @@ struct SplitResult {
 
 /// Trains the experiment in `folder`, evaluates it, and writes summary.json, pictures and report.html. Returns the exit code: kDone,
 /// or kInterrupted / kTerminated when a signal came (everything is saved then). Throws as its parts do.
-/// A folder that holds a run is refused with UsageError unless `force`, which removes that run first.
+/// A folder that holds a run is refused with UsageError unless `force`, which removes that run once data and model are found good.
+/// So is one in which another process trains.
 int run_experiment(ExperimentConfig config, const std::filesystem::path& folder, bool force, const CommonOptions& common);
 
 /// Goes on with a run that was interrupted; one that is finished is evaluated again.
 int resume_run(const std::filesystem::path& folder, const CommonOptions& common);
 
+/// "vaezoo resume FOLDER", with the options that it needs again, as a shell reads it.
+std::string command_line(const std::string& command, const std::filesystem::path& folder, const CommonOptions& common);
+
+struct LoadedWeights {
+  std::string checkpoint;  ///< "best" or "last"
+  Position trained;        ///< how far
+};
+
 /// A trained run, ready for questions.
 struct LoadedRun {
   std::unique_ptr<Session> session;
   RunFolder folder;
-  Position trained;        ///< how far
-  std::string checkpoint;  ///< "best" or "last"
+  LoadedWeights weights;
 };
 /// `checkpoint` is "best", "last", or "" for best where there is one. Throws UsageError when the folder is no run.
 LoadedRun load_run(const std::filesystem::path& folder, const std::string& checkpoint, const std::vector<std::string>& overrides,

@@ -134,13 +134,12 @@ std::string results_table(const Session& s, const std::vector<SplitResult>& resu
 }
 
 Position position_of(const ad::Metadata& metadata) {
-  const auto read = [&](const char* key) {
-    std::int64_t value = 0;
+  const auto read = [&](const char* key, auto value) {
     if (const auto it = metadata.find(key); it != metadata.end())
       std::from_chars(it->second.data(), it->second.data() + it->second.size(), value);
     return value;
   };
-  return {.step = read("step"), .epoch = static_cast<double>(read("epoch"))};
+  return {.step = read("step", std::int64_t{0}), .epoch = read("epoch", 0.0)};
 }
 
 }  // namespace vaezoo

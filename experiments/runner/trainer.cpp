@@ -71,11 +71,12 @@ ad::Schedule make_schedule(const ScheduleConfig& c, double rate, std::int64_t to
 }
 
 Trainer::Trainer(Session& session, RunFolder folder, Options options)
-    : session_(session), folder_(std::move(folder)), feed_(session.data, Split::train,
-                                                           {.batch_size = session.config.train.batch_size,
-                                                            .shuffle = session.config.train.shuffle,
-                                                            .drop_last = session.config.train.drop_last},
-                                                           session.keys.order()),
+    : session_(session), folder_(std::move(folder)), options_(options),
+      feed_(session.data, Split::train,
+            {.batch_size = session.config.train.batch_size,
+             .shuffle = session.config.train.shuffle,
+             .drop_last = session.config.train.drop_last},
+            session.keys.order()),
       optimizer_(make_optimizer(session.config.train.optimizer, session.store)) {
   const TrainConfig& train = session_.config.train;
   if (feed_.batches().per_epoch() == 0)
@@ -100,13 +101,18 @@ Trainer::Trainer(Session& session, RunFolder folder, Options options)
   }
   if (train.ema_decay) average_.emplace(session_.store, ad::AveragingOptions{.decay = *train.ema_decay});
   if (options.resume) load();
-  log_.emplace(folder_.path, options.resume ? std::optional(LogMark{state_.step, state_.log_bytes}) : std::nullopt);
+}
+
+const std::vector<std::string>& Trainer::open_logs() {
+  const TrainConfig& train = session_.config.train;
+  log_.emplace(folder_.path, options_.resume ? std::optional(LogMark{state_.step, state_.log_bytes}) : std::nullopt);
   if (session_.config.output.tensorboard)
-    events_.emplace(folder_.path / "tensorboard", options.resume ? std::optional(state_.step) : std::nullopt);
+    events_.emplace(folder_.tensorboard(), options_.resume ? std::optional(state_.step) : std::nullopt);
   progress_ = std::make_unique<Progress>(
-      progress_on_stderr(options.quiet),
+      progress_on_stderr(options_.quiet),
       ProgressPlan{
           .steps = total_steps(), .epochs = train.steps ? 0 : train.epochs, .first_step = state_.step, .items = "examples"});
+  return log_->remarks();
 }
 
 std::int64_t Trainer::total_steps() const {
@@ -295,7 +301,7 @@ void Trainer::validate() {
     state_.best_step = state_.step;
     state_.waited = 0;
     make_folder(folder_.checkpoints());
-    ad::save_parameters(session_.store, folder_.best(), checkpoint_metadata(session_.config, state_));
+    ad::save_parameters(session_.store, folder_.best(), checkpoint_metadata(session_.config, position()));
   }
   std::erase_if(shown_, [](const Metric& m) { return m.name == "validation"; });
   shown_.push_back({"validation", e.loss});
@@ -306,10 +312,10 @@ void Trainer::save() {
   if (events_) events_->sync();
   state_.log_bytes = log_->bytes();
   make_folder(folder_.checkpoints());
-  save_training(folder_.state(), session_, state_, *optimizer_, average_ ? &*average_ : nullptr);
+  save_training(folder_.state(), session_, state_, position(), *optimizer_, average_ ? &*average_ : nullptr);
   std::optional<ad::WeightAverage::Swapped> averaged;
   if (average_) averaged.emplace(*average_);
-  ad::save_parameters(session_.store, folder_.last(), checkpoint_metadata(session_.config, state_));
+  ad::save_parameters(session_.store, folder_.last(), checkpoint_metadata(session_.config, position()));
 }
 
 void Trainer::load() {

@@ -15,6 +15,7 @@
 #include "experiments/output/progress.hpp"
 #include "experiments/output/tensorboard.hpp"
 #include "experiments/runner/feed.hpp"
+#include "experiments/runner/run_folder.hpp"
 #include "experiments/runner/session.hpp"
 
 namespace vaezoo {
@@ -34,17 +35,6 @@ struct TrainingState {
   std::int64_t log_bytes = 0;  ///< of metrics.jsonl when this was saved: what lies behind is computed again
 };
 
-/// The files of a run.
-struct RunFolder {
-  std::filesystem::path path;
-  std::filesystem::path config() const { return path / "config.json"; }
-  std::filesystem::path summary() const { return path / "summary.json"; }
-  std::filesystem::path checkpoints() const { return path / "checkpoints"; }
-  std::filesystem::path last() const { return checkpoints() / "last.safetensors"; }    ///< weights for use
-  std::filesystem::path best() const { return checkpoints() / "best.safetensors"; }  ///< weights with the best validation metric
-  std::filesystem::path state() const { return checkpoints() / "state.safetensors"; }  ///< all that resuming needs, in one file
-};
-
 enum class Outcome { finished, stopped_early, interrupted };
 
 class Trainer {
@@ -53,9 +43,12 @@ class Trainer {
     bool quiet = false;
     bool resume = false;  ///< go on from the folder's state
   };
-  /// Opens the logs of the run. Throws ConfigError, DataError (an empty training split), FileError, also when the
-  /// state is damaged or of another model.
+  /// Writes nothing. Throws ConfigError when the plan does not fit the data, FileError when the state is damaged or of another
+  /// model.
   Trainer(Session& session, RunFolder folder, Options options);
+
+  /// Opens the logs of the run, which must be done before `run`; returns sentences about a log that was damaged. Throws FileError.
+  const std::vector<std::string>& open_logs();
 
   /// Trains to the end of the plan, to early stopping or to a signal; the state is saved at each. Throws DivergedError when a loss
   /// or gradient is not finite: it names the first, and the last checkpoint stands as it was.
@@ -65,7 +58,6 @@ class Trainer {
   Position position() const;
   Progress& progress() { return *progress_; }
   EventWriter* events() { return events_ ? &*events_ : nullptr; }
-  const MetricsLog& log() const { return *log_; }
 
  private:
   bool epoch_of_steps();         ///< false when a signal ended it; the state is saved then
@@ -85,6 +77,7 @@ class Trainer {
 
   Session& session_;
   RunFolder folder_;
+  Options options_;
   Feed feed_;
   std::unique_ptr<ad::Optimizer> optimizer_;
   ad::Schedule schedule_;

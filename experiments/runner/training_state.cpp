@@ -60,16 +60,16 @@ std::vector<ad::NamedTensor> tensors(Session& session, ad::Optimizer& optimizer,
 
 }  // namespace
 
-ad::Metadata checkpoint_metadata(const ExperimentConfig& config, const TrainingState& state) {
+ad::Metadata checkpoint_metadata(const ExperimentConfig& config, const Position& position) {
   return {{"experiment", config.name},
           {"model", config.model_name},
-          {"step", std::to_string(state.step)},
-          {"epoch", std::to_string(state.epoch)}};
+          {"step", ad::to_text(position.step)},
+          {"epoch", ad::to_text(position.epoch)}};
 }
 
-void save_training(const std::filesystem::path& path, Session& session, const TrainingState& state, ad::Optimizer& optimizer,
-                   ad::WeightAverage* average) {
-  ad::Metadata metadata = checkpoint_metadata(session.config, state);
+void save_training(const std::filesystem::path& path, Session& session, const TrainingState& state, const Position& position,
+                   ad::Optimizer& optimizer, ad::WeightAverage* average) {
+  ad::Metadata metadata = checkpoint_metadata(session.config, position);
   metadata["format"] = "vaezoo training state 1";
   metadata["state"] = to_json(state).dump();
   metadata["optimizer"] = session.config.train.optimizer.name;

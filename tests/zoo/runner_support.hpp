@@ -6,14 +6,17 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <chrono>
 #include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
 #include <nlohmann/json.hpp>
 #include <string>
+#include <thread>
 #include <vector>
 
+#include "autodiff/safetensors.hpp"
 #include "experiments/output/files.hpp"
 #include "experiments/runner/run.hpp"
 #include "tests/zoo/output_support.hpp"
@@ -101,6 +104,7 @@ class Child {
   Child(const Child&) = delete;
   Child& operator=(const Child&) = delete;
 
+  pid_t id() const { return pid_; }
   void send(int signal) const { kill(pid_, signal); }
   bool running() {
     if (pid_ > 0 && waitpid(pid_, &status_, WNOHANG) == pid_) pid_ = 0;
@@ -119,5 +123,45 @@ class Child {
   pid_t pid_ = -1;
   int status_ = 0;
 };
+
+struct ProgramResult {
+  int code;
+  std::string output;
+};
+/// Runs the program to its end.
+inline ProgramResult run_program(const TempFolder& temp, const std::vector<std::string>& arguments) {
+  Child child(arguments, temp / "output.txt");
+  const int code = child.wait();
+  return {code, child.output()};
+}
+
+/// Writes the experiment as a file; returns its path.
+inline std::string write_experiment(const TempFolder& temp, const nlohmann::json& value) {
+  const std::filesystem::path file = temp / "experiment.json";
+  vaezoo::atomic_write(file, value.dump());
+  return file.string();
+}
+
+/// Many short steps, each saved: something to interrupt.
+inline nlohmann::json long_experiment() {
+  nlohmann::json value = tiny_experiment();
+  value["train"]["epochs"] = 400;
+  value["train"]["log_every"] = 10;
+  value["train"]["checkpoint_every_steps"] = 3;
+  value["output"]["tensorboard"] = false;
+  return value;
+}
+
+/// Waits until the run has saved a state of at least that step; false when the program ended before.
+inline bool wait_for_step(Child& child, const std::filesystem::path& folder, std::int64_t step) {
+  while (child.running()) {
+    if (std::filesystem::exists(folder / "checkpoints" / "state.safetensors")) {
+      const ad::Safetensors file(folder / "checkpoints" / "state.safetensors");
+      if (std::stoll(file.metadata().at("step")) >= step) return true;
+    }
+    std::this_thread::sleep_for(std::chrono::milliseconds(2));
+  }
+  return false;
+}
 
 }  // namespace test_support

@@ -1,9 +1,6 @@
 // Runs from end to end: files, reproducibility, interruption, exit codes.
 #include <doctest/doctest.h>
 
-#include <chrono>
-#include <thread>
-
 #include "autodiff/safetensors.hpp"
 #include "experiments/runner/errors.hpp"
 #include "tests/zoo/runner_support.hpp"
@@ -15,45 +12,6 @@ using nlohmann::json;
 namespace fs = std::filesystem;
 
 namespace {
-
-/// Writes the experiment as a file and runs the program on it.
-struct ProgramResult {
-  int code;
-  std::string output;
-};
-ProgramResult run_program(const TempFolder& temp, const std::vector<std::string>& arguments) {
-  Child child(arguments, temp / "output.txt");
-  const int code = child.wait();
-  return {code, child.output()};
-}
-
-std::string write_experiment(const TempFolder& temp, const json& value) {
-  const fs::path file = temp / "experiment.json";
-  atomic_write(file, value.dump());
-  return file.string();
-}
-
-/// Many short steps, each saved: something to interrupt.
-json long_experiment() {
-  json value = tiny_experiment();
-  value["train"]["epochs"] = 400;
-  value["train"]["log_every"] = 10;
-  value["train"]["checkpoint_every_steps"] = 3;
-  value["output"]["tensorboard"] = false;
-  return value;
-}
-
-/// Waits until the run has saved a state of at least that step; false when the program ended before.
-bool wait_for_step(Child& child, const fs::path& folder, std::int64_t step) {
-  while (child.running()) {
-    if (fs::exists(folder / "checkpoints" / "state.safetensors")) {
-      const ad::Safetensors file(folder / "checkpoints" / "state.safetensors");
-      if (std::stoll(file.metadata().at("step")) >= step) return true;
-    }
-    std::this_thread::sleep_for(std::chrono::milliseconds(2));
-  }
-  return false;
-}
 
 std::int64_t saved_step(const fs::path& folder) {
   return std::stoll(ad::Safetensors(folder / "checkpoints" / "state.safetensors").metadata().at("step"));

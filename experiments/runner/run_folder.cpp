@@ -1,0 +1,78 @@
+#include "experiments/runner/run_folder.hpp"
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstring>
+#include <string>
+#include <vector>
+
+#include "experiments/output/files.hpp"
+#include "experiments/runner/errors.hpp"
+
+namespace vaezoo {
+namespace {
+
+namespace fs = std::filesystem;
+using ad::cat;
+
+bool is_picture_of_run(const fs::path& file) {
+  constexpr std::array kNames = {"samples", "reconstructions", "styles", "levels", "codes", "latent_map"};
+  return std::ranges::find(kNames, file.stem().string()) != kNames.end() &&
+         (file.extension() == ".png" || file.extension() == ".svg");
+}
+
+/// The process that wrote its number into the lock's file.
+std::string holder(int descriptor) {
+  std::array<char, 32> text{};
+  const ssize_t got = ::pread(descriptor, text.data(), text.size() - 1, 0);
+  const std::string number(text.data(), got > 0 ? static_cast<std::size_t>(got) : 0);
+  return number.empty() || number.find_first_not_of("0123456789") != std::string::npos ? "another process" : "process " + number;
+}
+
+}  // namespace
+
+bool RunFolder::holds_run() const { return fs::exists(config()) || fs::exists(checkpoints()); }
+
+void RunFolder::clear() const {
+  std::vector<fs::path> old = {checkpoints(), tensorboard(), summary()};
+  for (const char* name : {"metrics.jsonl", "metrics.jsonl.damaged", "metrics.csv", "report.html", "evaluation.json"})
+    old.push_back(path / name);
+  for (const auto& entry : fs::directory_iterator(path))
+    if (is_picture_of_run(entry.path())) old.push_back(entry.path());
+  old.push_back(config());
+  for (const fs::path& file : old) {
+    std::error_code error;
+    fs::remove_all(file, error);
+    if (error) throw FileError(cat("cannot remove ", file.string(), ": ", error.message(), "; choose another folder with --out"));
+  }
+}
+
+RunLock::RunLock(const RunFolder& folder) {
+  const fs::path file = folder.path / ".lock";
+  descriptor_ = ::open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+  if (descriptor_ < 0)
+    throw FileError(cat("cannot write ", file.string(), ": ", std::strerror(errno), "; a run needs a folder that can be written"));
+  int taken = 0;
+  do taken = ::flock(descriptor_, LOCK_EX | LOCK_NB);
+  while (taken != 0 && errno == EINTR);
+  if (taken != 0 && errno == EWOULDBLOCK) {
+    const std::string other = holder(descriptor_);
+    ::close(descriptor_);
+    throw UsageError(cat(folder.path.string(), ": ", other, " is at work on this run; wait for its end, or choose another folder with --out"));
+  }
+  if (taken == 0) {
+    const std::string number = std::to_string(::getpid());
+    if (::ftruncate(descriptor_, 0) == 0) static_cast<void>(!::pwrite(descriptor_, number.data(), number.size(), 0));
+  }
+  remove_stale_temporaries(folder.path);
+  remove_stale_temporaries(folder.checkpoints());
+}
+
+RunLock::~RunLock() { ::close(descriptor_); }
+
+}  // namespace vaezoo
