@@ -119,6 +119,14 @@ void cut_splits(Dataset& data, const DatasetConfig& config, const Entry& entry, 
   if (config.limit) data.train.keep_first(*config.limit);
 }
 
+void set_digests(Dataset& data) {
+  const bool computed = data.name == "linear_gaussian" || data.name == "gaussian_mixture" || data.name == "two_moons";
+  for (const Split which : {Split::train, Split::validation, Split::test}) {
+    const Examples& part = data.split(which);
+    data.digests[static_cast<std::size_t>(which)] = computed ? static_cast<std::uint64_t>(part.size()) : part.digest();
+  }
+}
+
 /// Sets what the numbers are known to be.
 void describe(Dataset& data) {
   data.unit_range = true;
@@ -149,7 +157,7 @@ std::vector<DatasetInfo> dataset_list() {
   return all;
 }
 
-Dataset load_dataset(const DatasetConfig& config, const std::filesystem::path& data_dir) {
+Dataset load_dataset(const DatasetConfig& config, const std::filesystem::path& data_dir, const Scale* scale) {
   const auto entry = std::find_if(kEntries.begin(), kEntries.end(), [&](const Entry& e) { return e.name == config.name; });
   refuse(entry == kEntries.end(), "name", "there is no data set '" + config.name + "'");
   const Key key = Key(static_cast<std::uint64_t>(config.seed)).fold("dataset").fold(config.name);
@@ -157,7 +165,15 @@ Dataset load_dataset(const DatasetConfig& config, const std::filesystem::path& d
   data.name = config.name;
   cut_splits(data, config, *entry, key.fold("split"));
   const bool standardized = (config.name == "npy" && config.npy.standardize) || (config.name == "csv" && config.csv.standardize);
-  if (standardized) standardize(data);
+  set_digests(data);
+  if (standardized && scale != nullptr) {
+    if (std::ssize(scale->mean) != data.shape.size())
+      throw DataError(ad::cat(data.provenance, ": has ", data.shape.size(), " numbers an example, and the model was trained on ",
+                              std::ssize(scale->mean)));
+    standardize(data, scale->mean, scale->stddev);
+  } else if (standardized) {
+    standardize(data);
+  }
   describe(data);
   const Binarize how = binarize_from(config.binarize);
   refuse(how != Binarize::none && !data.unit_range, "binarize",

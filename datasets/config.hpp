@@ -45,9 +45,15 @@ struct DatasetInfo {
 };
 std::vector<DatasetInfo> dataset_list();
 
+/// Means and deviations of columns.
+struct Scale {
+  std::vector<double> mean, stddev;
+};
+
 /// Loads, splits, limits, standardises and binarises. Throws DataError for files that are missing or damaged and ConfigError
-/// for a configuration that the data cannot fulfil.
-Dataset load_dataset(const DatasetConfig& config, const std::filesystem::path& data_dir);
+/// for a configuration that the data cannot fulfil. Standardisation is by `scale` where one is given: a trained model's, whose
+/// training examples set it.
+Dataset load_dataset(const DatasetConfig& config, const std::filesystem::path& data_dir, const Scale* scale = nullptr);
 
 /// Where data files are looked for: the flag (--data-dir) when given, else the environment's VAEZOO_DATA, else "data".
 std::filesystem::path data_directory(const std::optional<std::string>& flag = std::nullopt);

@@ -8,6 +8,7 @@
 
 #include "autodiff/check.hpp"
 #include "autodiff/parallel.hpp"
+#include "datasets/digest.hpp"
 
 namespace vaezoo {
 namespace {
@@ -216,6 +217,18 @@ void Examples::keep_first(Index count) {
   shorten(origin_, count);
 }
 
+std::uint64_t Examples::digest() const {
+  Digest digest;
+  for (const Index n : {count_, item_size_, condition_size_, static_cast<Index>(top_)}) digest.add(static_cast<std::uint64_t>(n));
+  if (is_lazy()) digest.add(source_->digest());
+  digest.add(std::span(source_rows_));
+  digest.add(std::span(bytes_));
+  digest.add(std::span(numbers_));
+  digest.add(std::span(labels_));
+  digest.add(std::span(conditions_));
+  return digest.value();
+}
+
 bool Examples::in_unit_range() const {
   if (is_lazy()) return true;
   if (is_bytes()) return std::all_of(bytes_.begin(), bytes_.end(), [this](std::uint8_t b) { return b <= top_; });
@@ -293,6 +306,19 @@ void standardize(Dataset& data) {
     data.mean[d] = static_cast<Real>(mean[d]);
     data.stddev[d] = variance[d] > 0 ? static_cast<Real>(std::sqrt(variance[d])) : Real(1);
   }
+  for (Examples* part : {&data.train, &data.validation, &data.test}) part->standardize(data.mean, data.stddev);
+  data.unit_range = false;
+  data.levels = 0;
+}
+
+void standardize(Dataset& data, std::vector<double> mean, std::vector<double> stddev) {
+  const auto width = at(data.shape.size());
+  AD_CHECK(mean.size() == width && stddev.size() == width, "standardize",
+           ad::cat(mean.size(), " means and ", stddev.size(), " deviations for ", width, " columns"));
+  data.mean.resize(width);
+  data.stddev.resize(width);
+  std::ranges::transform(mean, data.mean.begin(), [](double x) { return static_cast<Real>(x); });
+  std::ranges::transform(stddev, data.stddev.begin(), [](double x) { return static_cast<Real>(x); });
   for (Examples* part : {&data.train, &data.validation, &data.test}) part->standardize(data.mean, data.stddev);
   data.unit_range = false;
   data.levels = 0;

@@ -2,13 +2,16 @@
 // A data set: three splits of examples, in memory or made on demand, what their numbers mean, and the truth about them
 // where it is known.
 // Where data come from is in sources.hpp, how a configuration picks them in config.hpp, how they are fed in batches.hpp.
+#include <array>
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 #include <stdexcept>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "autodiff/random.hpp"
@@ -42,6 +45,8 @@ class ExampleSource {
   virtual Index size() const = 0;
   /// Writes the bytes of row 0 <= row < size(), each from 0 to the top that the Examples were given. Throws DataError.
   virtual void read(Index row, std::span<std::uint8_t> out) const = 0;
+  /// Differs between sources that would be mistaken for each other, without reading what is slow to read: files by name and size.
+  virtual std::uint64_t digest() const { return static_cast<std::uint64_t>(size()); }
 };
 
 /// The examples of one split, [N, D] row-major, with their labels and conditions. Sources of bytes stay bytes (MNIST costs 47 MB,
@@ -80,6 +85,9 @@ class Examples {
   Examples subset(std::span<const Index> rows) const;
   Examples cut_last(Index count);  ///< removes the last `count` examples and returns them
   void keep_first(Index count);
+
+  /// Of size, numbers, labels and conditions in their order; of lazy examples the source's and the rows.
+  std::uint64_t digest() const;
 
   /// Every number lies in [0, 1]; bytes of a lazy source do without being read.
   bool in_unit_range() const;
@@ -132,6 +140,12 @@ struct Dataset {
   /// The factors that generated the images, which render any of them; null when unknown.
   std::shared_ptr<const Factors> factors;
 
+  /// Of training, validation and test examples as they were read: split, but not yet standardised or binarised, so that machines
+  /// agree. Synthetic data, which machines compute with other last bits, have the digest of their sizes.
+  std::array<std::uint64_t, 3> digests{};
+  /// What pictures show black and white, where there are no examples to tell; see pixel_range.
+  std::optional<std::pair<float, float>> shown = {};
+
   const Examples& split(Split which) const;
 };
 
@@ -141,5 +155,7 @@ void binarize(Dataset& data, Binarize how, Key key);
 /// Subtracts the mean and divides by the standard deviation of every column of the training split; a constant column is
 /// only centred.
 void standardize(Dataset& data);
+/// The same by means and deviations that were found before.
+void standardize(Dataset& data, std::vector<double> mean, std::vector<double> stddev);
 
 }  // namespace vaezoo

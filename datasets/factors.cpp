@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "autodiff/check.hpp"
+#include "datasets/digest.hpp"
 
 namespace vaezoo {
 namespace {
@@ -36,6 +37,11 @@ class RenderedSource final : public ExampleSource {
     const std::span tuple = std::span(values).first(truth_->factors().size());
     truth_->tuple(drawn_[at(row)], tuple);
     truth_->render(tuple, out);
+  }
+  std::uint64_t digest() const override {
+    Digest digest;
+    digest.add(std::span(drawn_));
+    return digest.value();
   }
 
  private:

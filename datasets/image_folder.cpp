@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "autodiff/check.hpp"
+#include "datasets/digest.hpp"
 #include "datasets/picture.hpp"
 #include "datasets/sources.hpp"
 
@@ -93,6 +94,15 @@ class FolderSource final : public ExampleSource {
                               "; set 'size' to resize them all"));
     }
     std::ranges::copy(picture.pixels, out.begin());
+  }
+  std::uint64_t digest() const override {
+    Digest digest;
+    for (const fs::path& file : files_) {
+      std::error_code error;
+      digest.add(std::string_view(file.filename().native()));
+      digest.add(static_cast<std::uint64_t>(fs::file_size(file, error)));
+    }
+    return digest.value();
   }
 
  private:
