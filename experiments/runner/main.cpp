@@ -42,6 +42,7 @@ CLI::App* add_run_command(CLI::App& app, const char* name, const char* doc, Argu
       ->check(CLI::IsMember({"best", "last"}));
   c->add_option("--set", a.overrides, "change a setting, for example evaluate.importance_samples=5000")->allow_extra_args(false);
   c->add_option("--seed", a.seed, "draw other samples");
+  c->add_flag("--accept-data", a.common.accept_data, "use data that are not those of training");
   return c;
 }
 
@@ -63,6 +64,7 @@ int dispatch(int argc, char** argv) {
   run->add_flag("--force", a.force, "replace a run that is in the folder");
   CLI::App* resume = add_command(app, "resume", "go on with an interrupted run, bit for bit", a);
   resume->add_option("run", a.target, "the run's folder")->required();
+  resume->add_option("--set", a.overrides, "change what may change, for example train.epochs=50")->allow_extra_args(false);
   CLI::App* evaluate = add_run_command(app, "evaluate", "evaluate a run again, with other settings or weights", a);
   CLI::App* sample = add_run_command(app, "sample", "draw from the prior and decode", a);
   sample->add_option("--count", a.count, "how many")->check(CLI::Range(1, 1'000'000));
@@ -115,10 +117,10 @@ int dispatch(int argc, char** argv) {
     const fs::path folder = a.out.empty() ? fs::path("runs") / config.name : fs::path(a.out);
     return run_experiment(std::move(config), folder, a.force, a.common);
   }
-  if (*resume) return resume_run(a.target, a.common);
+  if (*resume) return resume_run(a.target, a.overrides, a.common);
   for (const auto* command : {evaluate, sample, reconstruct, encode})
     if (*command) refuse_overrides_without_effect(a.overrides, command->get_name());
-  const LoadedRun loaded = load_run(a.target, a.checkpoint, a.overrides, a.common);
+  const LoadedRun loaded = load_run(a.target, a.checkpoint, a.overrides, a.common, *sample ? Need::model : Need::examples);
   print_notes(loaded.session->config.notes);
   if (*evaluate) return evaluate_run(loaded);
   if (*sample) return sample_command(loaded, a.count, a.out);

@@ -54,21 +54,6 @@ Index for_batches(const Session& s, Split split, Index limit, F&& f) {
   return limit;
 }
 
-/// What is black and what is white.
-std::pair<float, float> pixel_range(const Dataset& data) {
-  if (data.unit_range) return {0.f, 1.f};
-  std::vector<float> rows;
-  std::vector<Real> row(static_cast<std::size_t>(data.shape.size()));
-  for (Index i = 0; i < std::min<Index>(data.train.size(), kMapPoints); ++i) {
-    data.train.read(i, row);
-    rows.insert(rows.end(), row.begin(), row.end());
-  }
-  undo_standardization(data, rows);
-  const auto [low, high] = std::ranges::minmax_element(rows);
-  if (low == rows.end() || (*low >= 0 && *high <= 1)) return {0.f, 1.f};
-  return {*low, *high};
-}
-
 void to_unit_range(const Dataset& data, std::vector<float>& rows) {
   const auto [low, high] = pixel_range(data);
   if (low == 0 && high == 1) return;
@@ -266,6 +251,21 @@ std::optional<SavedPicture> draw_reconstructions(const Session& s, const fs::pat
 }  // namespace
 
 bool shows_pixels(const Dataset& data) { return data.is_image && (data.shape.channels == 1 || data.shape.channels == 3); }
+
+std::pair<float, float> pixel_range(const Dataset& data) {
+  if (data.shown) return *data.shown;
+  if (data.unit_range) return {0.f, 1.f};
+  std::vector<float> rows;
+  std::vector<Real> row(static_cast<std::size_t>(data.shape.size()));
+  for (Index i = 0; i < std::min<Index>(data.train.size(), kMapPoints); ++i) {
+    data.train.read(i, row);
+    rows.insert(rows.end(), row.begin(), row.end());
+  }
+  undo_standardization(data, rows);
+  const auto [low, high] = std::ranges::minmax_element(rows);
+  if (low == rows.end() || (*low >= 0 && *high <= 1) || !(*low < *high)) return {0.f, 1.f};
+  return {*low, *high};
+}
 
 Image pixel_grid(const Dataset& data, std::vector<float> rows, Index columns) {
   to_unit_range(data, rows);

@@ -2,6 +2,7 @@
 // The pictures of a run: samples, reconstructions, the latent map.
 #include <filesystem>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "experiments/output/tensorboard.hpp"
@@ -29,6 +30,8 @@ std::vector<SavedPicture> draw_pictures(const Session& session, const std::files
 
 /// Can examples be shown as pixels: images of one or three channels?
 bool shows_pixels(const Dataset& data);
+/// What is black and what is white: 0 and 1, or the least and the greatest number of the first training examples when some leave [0, 1].
+std::pair<float, float> pixel_range(const Dataset& data);
 /// Grids of rows [count, D] in the data's units. Images whose numbers leave [0, 1] are shown from the training data's least number, black, to
 /// their greatest, white.
 Image pixel_grid(const Dataset& data, std::vector<float> rows, Index columns = 0);

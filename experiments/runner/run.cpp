@@ -9,11 +9,13 @@
 #include "autodiff/safetensors.hpp"
 #include "experiments/output/files.hpp"
 #include "experiments/runner/classifier.hpp"
+#include "experiments/runner/config_changes.hpp"
 #include "experiments/runner/errors.hpp"
 #include "experiments/runner/interrupt.hpp"
 #include "experiments/runner/pictures.hpp"
 #include "experiments/runner/run_report.hpp"
 #include "experiments/runner/summary.hpp"
+#include "experiments/runner/training_state.hpp"
 
 namespace vaezoo {
 namespace {
@@ -27,9 +29,12 @@ void apply(const CommonOptions& common) {
   if (common.threads) ad::set_threads(*common.threads);
 }
 
-std::unique_ptr<Session> open_session(ExperimentConfig config, const CommonOptions& common) {
-  Dataset data = load_dataset(config.dataset, data_directory(common.data_dir));
-  return std::make_unique<Session>(std::move(config), std::move(data));
+/// The data of an experiment, treated as a run of before treated them.
+Dataset load_data(const ExperimentConfig& config, const CommonOptions& common, const DataRecord* before = nullptr) {
+  const auto folder = data_directory(common.data_dir);
+  if (before == nullptr || before->mean.empty()) return load_dataset(config.dataset, folder);
+  const Scale scale{before->mean, before->stddev};
+  return load_dataset(config.dataset, folder, &scale);
 }
 
 void say(const CommonOptions& common, const std::string& line) {
@@ -46,10 +51,16 @@ void introduce(const Session& s, const CommonOptions& common) {
 
 int interrupted_code() { return signal_received() == 15 ? kTerminated : kInterrupted; }
 
-/// Loads the weights to be evaluated into the session: the best, or the last where no other is wished or there.
+/// Which weights are to be evaluated: the best, or the last where no other are wished or there.
+std::string chosen_weights(const RunFolder& folder, const std::string& wish) {
+  return !wish.empty() ? wish : fs::exists(folder.best()) ? "best" : "last";
+}
+
+fs::path weights_file(const RunFolder& folder, const std::string& which) { return which == "best" ? folder.best() : folder.last(); }
+
 LoadedWeights load_weights(Session& session, const RunFolder& folder, const std::string& wish) {
-  const std::string which = !wish.empty() ? wish : fs::exists(folder.best()) ? "best" : "last";
-  return {which, position_of(ad::load_parameters(session.store, which == "best" ? folder.best() : folder.last()))};
+  const std::string which = chosen_weights(folder, wish);
+  return {which, position_of(ad::load_parameters(session.store, weights_file(folder, which)))};
 }
 
 /// The evaluation that summary.json and evaluation.json tell of, at the place in training where the weights come from: the
@@ -143,7 +154,8 @@ int run_experiment(ExperimentConfig config, const fs::path& path, bool force, co
   refuse_to_replace();
   const std::string text = experiment_text(config);
   // What is wrong with data, model or plan shows before a file is made, and before an old run is removed.
-  const std::unique_ptr<Session> session = open_session(std::move(config), common);
+  Dataset data = load_data(config, common);
+  const auto session = std::make_unique<Session>(std::move(config), std::move(data));
   Trainer trainer(*session, folder, {.quiet = common.quiet, .resume = false});
   make_folder(path);
   const RunLock lock(folder);
@@ -153,29 +165,80 @@ int run_experiment(ExperimentConfig config, const fs::path& path, bool force, co
   return train(*session, trainer, folder, common);
 }
 
-int resume_run(const fs::path& path, const CommonOptions& common) {
+int resume_run(const fs::path& path, const std::vector<std::string>& overrides, const CommonOptions& common) {
   apply(common);
   const RunFolder folder{path};
-  ExperimentConfig config = run_config(path, {});
+  ExperimentConfig config = run_config(path, overrides);
+  for (const std::string& note : config.notes) say(common, cat("note: ", note));
   const RunLock lock(folder);
-  const std::unique_ptr<Session> session = open_session(std::move(config), common);
   const bool saved = fs::exists(folder.state());
+  std::optional<DataRecord> before;
+  if (saved) {
+    const Origin origin = origin_of_training(folder.state());
+    check_resumable(config_changes(origin.config, config, folder.state().string()), path.string());
+    before = origin.data;
+  }
+  Dataset data = load_data(config, common, before ? &*before : nullptr);
+  if (const auto sentence = before ? difference(*before, record_of(data)) : std::nullopt)
+    throw DataError(cat(path.string(), ": ", *sentence, "; training goes on with the same data alone: put them back, or train a run of its "
+                        "own with vaezoo run"));
+  const std::string text = experiment_text(config);
+  const auto session = std::make_unique<Session>(std::move(config), std::move(data));
   Trainer trainer(*session, folder, {.quiet = common.quiet, .resume = saved});
   if (!saved) {
     say(common, "no checkpoint was saved yet: starting from the beginning");
-    const std::string text = read_file(folder.config());
     folder.clear();
-    atomic_write(folder.config(), text);
   }
+  if (!fs::exists(folder.config()) || read_file(folder.config()) != text) atomic_write(folder.config(), text);
   return train(*session, trainer, folder, common);
 }
 
 LoadedRun load_run(const fs::path& path, const std::string& checkpoint, const std::vector<std::string>& overrides,
-                   const CommonOptions& common) {
+                   const CommonOptions& common, Need need) {
   apply(common);
-  LoadedRun run{open_session(run_config(path, overrides), common), {path}, {}};
+  LoadedRun run{nullptr, {path}, {}};
+  ExperimentConfig config = run_config(path, overrides);
   if (!fs::exists(run.folder.last()) && !fs::exists(run.folder.best()))
     throw UsageError(cat(path.string(), ": has no checkpoint yet; train it first: ", command_line("resume", path, common)));
+  const fs::path file = weights_file(run.folder, chosen_weights(run.folder, checkpoint));
+  const std::optional<Origin> origin = origin_of(ad::Safetensors(file).metadata(), file);
+  bool other_data = false;
+  if (origin) {
+    for (const ConfigChange& change : config_changes(origin->config, config, file.string())) {
+      if (change.key == "model.name") throw ConfigError(cat(path.string(), ": ", to_text(change), "; the weights are of that model"));
+      if (change.key.starts_with("dataset.")) other_data = true;
+      else if (!change.key.starts_with("model.")) continue;
+      config.notes.push_back(cat(to_text(change), ", since the weights were trained"));
+    }
+  }
+  if (origin && need == Need::model && !other_data) {
+    run.session = std::make_unique<Session>(std::move(config), without_examples(origin->data));
+    const Conditioning told = run.session->model->conditioning();
+    if (told == Conditioning::conditions || told == Conditioning::x) {  // it draws what belongs to examples
+      config = std::move(run.session->config);
+      run.session = nullptr;
+    }
+  }
+  if (run.session == nullptr) {
+    Dataset data = load_data(config, common, origin ? &origin->data : nullptr);
+    if (!origin) {
+      config.notes.push_back("the weights are of an earlier version, which kept no record of its data: whether these are the same cannot be told");
+    } else {
+      const DataRecord now = record_of(data);
+      if (const auto sentence = misfit(origin->data, now)) throw DataError(cat(path.string(), ": ", *sentence));
+      if (const auto sentence = difference(origin->data, now)) {
+        if (!other_data && !common.accept_data)
+          throw DataError(cat(path.string(), ": ", *sentence, "; put the data of then back, or use these with --accept-data"));
+        config.notes.push_back(*sentence);
+        if (now.parts[0] != origin->data.parts[0])
+          config.notes.push_back("the training split is another one, so that the other splits may hold what the model was trained on");
+      }
+      if (origin->data.unit_range && !now.unit_range)
+        config.notes.push_back("the data hold numbers outside [0, 1], which those of training did not");
+    }
+    const std::optional<Dataset> built_for = origin ? std::optional(without_examples(origin->data)) : std::nullopt;
+    run.session = std::make_unique<Session>(std::move(config), std::move(data), built_for ? &*built_for : nullptr);
+  }
   run.weights = load_weights(*run.session, run.folder, checkpoint);
   return run;
 }

@@ -14,6 +14,7 @@ struct CommonOptions {
   std::optional<std::string> data_dir;
   std::optional<int> threads;
   bool quiet = false;
+  bool accept_data = false;  ///< use a run with data that are not those of its training
 };
 
 /// Results of a split that summary.json and the report show.
@@ -28,8 +29,10 @@ struct SplitResult {
 /// So is one in which another process trains.
 int run_experiment(ExperimentConfig config, const std::filesystem::path& folder, bool force, const CommonOptions& common);
 
-/// Goes on with a run that was interrupted; one that is finished is evaluated again.
-int resume_run(const std::filesystem::path& folder, const CommonOptions& common);
+/// Goes on with a run that was interrupted, or whose plan `overrides` make longer; one that is finished is evaluated again. What changes
+/// goes into config.json. Throws ConfigError for a change that the steps done do not allow (see objection_to_resume), DataError when the
+/// data are not those of the steps done.
+int resume_run(const std::filesystem::path& folder, const std::vector<std::string>& overrides, const CommonOptions& common);
 
 /// "vaezoo resume FOLDER", with the options that it needs again, as a shell reads it.
 std::string command_line(const std::string& command, const std::filesystem::path& folder, const CommonOptions& common);
@@ -45,9 +48,16 @@ struct LoadedRun {
   RunFolder folder;
   LoadedWeights weights;
 };
-/// `checkpoint` is "best", "last", or "" for best where there is one. Throws UsageError when the folder is no run.
+enum class Need {
+  examples,
+  model  ///< its weights, and what it must know of the data; examples only when it is told them to draw
+};
+/// `checkpoint` is "best", "last", or "" for best where there is one. Data are treated as the checkpoint tells: standardised by the means
+/// and deviations of training. What differs from training (settings of data and model, the data themselves) is in the session's
+/// config.notes. Throws UsageError when the folder is no run, ConfigError for another model, and DataError when the data are not those of
+/// training though their settings are, unless common.accept_data.
 LoadedRun load_run(const std::filesystem::path& folder, const std::string& checkpoint, const std::vector<std::string>& overrides,
-                   const CommonOptions& common);
+                   const CommonOptions& common, Need need = Need::examples);
 
 /// Evaluates the configured splits and prints them; writes evaluation.json into the folder.
 int evaluate_run(const LoadedRun& run);

@@ -11,9 +11,9 @@ DataSpec data_spec(const Dataset& data) {
           .conditions = data.train.condition_size()};
 }
 
-Session::Session(ExperimentConfig config_, Dataset data_)
-    : config(std::move(config_)), data(std::move(data_)), keys(config.seed), store(keys.initial()),
-      model(config.model->build(data_spec(data), ad::Parameters(store))) {}
+Session::Session(ExperimentConfig config_, Dataset data_, const Dataset* built_for)
+    : config(std::move(config_)), data(std::move(data_)), record(record_of(data)), keys(config.seed), store(keys.initial()),
+      model(config.model->build(data_spec(built_for != nullptr ? *built_for : data), ad::Parameters(store))) {}
 
 EvaluationOptions evaluation_options(const EvaluateConfig& config, const Position& progress) {
   return {.batch_size = config.batch_size,

@@ -4,6 +4,7 @@
 #include <memory>
 
 #include "datasets/dataset.hpp"
+#include "experiments/runner/data_record.hpp"
 #include "experiments/runner/evaluate.hpp"
 #include "experiments/runner/experiment.hpp"
 #include "models/model.hpp"
@@ -25,11 +26,12 @@ struct RunKeys {
 };
 
 struct Session {
-  /// Throws ConfigError when the model does not fit the data.
-  Session(ExperimentConfig config, Dataset data);
+  /// The model is built for the data, or for those of `built_for`, of which it was trained. Throws ConfigError when it does not fit.
+  Session(ExperimentConfig config, Dataset data, const Dataset* built_for = nullptr);
 
   ExperimentConfig config;
   Dataset data;
+  DataRecord record;  ///< of the data
   RunKeys keys;
   ad::ParameterStore store;
   std::unique_ptr<Model> model;

@@ -65,6 +65,7 @@ void write_evaluation(const std::filesystem::path& file, const Session& s, const
   j["experiment"] = s.config.name;
   j["checkpoint"] = checkpoint;
   j["importance_samples"] = s.config.evaluate.importance_samples;
+  if (!s.config.notes.empty()) j["notes"] = s.config.notes;
   for (const SplitResult& r : results) j[std::string(to_text(r.split))] = to_json(r.evaluation);
   atomic_write(file, j.dump(2) + "\n");
 }

@@ -13,7 +13,7 @@ namespace vaezoo {
 void write_summary(const RunFolder& folder, const Session& session, const TrainingState& state,
                    const std::vector<SplitResult>& results, const std::string& checkpoint, bool stopped_early);
 
-/// evaluation.json: the numbers of one later evaluation, with the settings it used.
+/// evaluation.json: the numbers of one later evaluation, with the settings it used and the notes on what differs from training.
 void write_evaluation(const std::filesystem::path& file, const Session& session, const std::vector<SplitResult>& results,
                       const std::string& checkpoint);
 

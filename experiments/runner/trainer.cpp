@@ -4,6 +4,7 @@
 #include <chrono>
 #include <cmath>
 
+#include "config/printable.hpp"
 #include "experiments/runner/errors.hpp"
 #include "experiments/runner/interrupt.hpp"
 #include "experiments/runner/training_state.hpp"
@@ -89,7 +90,7 @@ Trainer::Trainer(Session& session, RunFolder folder, Options options)
   if (train.early_stopping.metric == "elbo" && !session_.model->has_density())
     throw ConfigError(cat("train.early_stopping.metric: ", session_.config.model_name, " has no elbo; use \"loss\""));
 
-  const double rate = train.optimizer.learning_rate();
+  const double rate = state_.learning_rate = train.optimizer.learning_rate();
   schedule_ = make_schedule(train.schedule, rate, total_steps());
   if (train.schedule.name == "reduce_on_plateau") {
     const PlateauScheduleConfig& p = train.schedule.reduce_on_plateau;
@@ -187,6 +188,16 @@ bool Trainer::epoch_of_steps() {
   return true;
 }
 
+void Trainer::check_terms(const Objective& objective) const {
+  if (state_.sums.empty()) return;
+  std::vector<std::string> then, now{"loss"};
+  for (const Metric& m : state_.sums) then.push_back(m.name);
+  for (const Term& t : objective.report()) now.emplace_back(t.name);
+  if (then != now)
+    throw FileError(cat(folder_.state().string(), ": tells of an epoch with the terms ", listed(then), ", and the model's are ", listed(now),
+                        "; it does not belong to this run's config.json, or was changed by hand"));
+}
+
 bool Trainer::save_due() const {
   const auto& every = session_.config.train.checkpoint_every_steps;
   return every && state_.step % *every == 0;
@@ -198,6 +209,7 @@ void Trainer::step(Index count) {
   session_.store.zero_grad();
   const Context c{tape_, true, session_.keys.noise().fold(static_cast<std::uint64_t>(state_.step))};
   const Objective objective = session_.model->objective(c, position(), feed_.batch(tape_));
+  if (step_metrics_.empty()) check_terms(objective);
   set_metrics(step_metrics_, objective);
   if (!std::isfinite(step_metrics_[0].value)) diverged(tape_.first_nonfinite());
 
@@ -301,7 +313,7 @@ void Trainer::validate() {
     state_.best_step = state_.step;
     state_.waited = 0;
     make_folder(folder_.checkpoints());
-    ad::save_parameters(session_.store, folder_.best(), checkpoint_metadata(session_.config, position()));
+    ad::save_parameters(session_.store, folder_.best(), checkpoint_metadata(session_, position()));
   }
   std::erase_if(shown_, [](const Metric& m) { return m.name == "validation"; });
   shown_.push_back({"validation", e.loss});
@@ -315,12 +327,19 @@ void Trainer::save() {
   save_training(folder_.state(), session_, state_, position(), *optimizer_, average_ ? &*average_ : nullptr);
   std::optional<ad::WeightAverage::Swapped> averaged;
   if (average_) averaged.emplace(*average_);
-  ad::save_parameters(session_.store, folder_.last(), checkpoint_metadata(session_.config, position()));
+  ad::save_parameters(session_.store, folder_.last(), checkpoint_metadata(session_, position()));
 }
 
 void Trainer::load() {
-  state_ = load_training(folder_.state(), session_, *optimizer_, average_ ? &*average_ : nullptr);
-  if (plateau_) plateau_->set_state(state_.plateau);
+  state_ = load_training(folder_.state(), session_, *optimizer_, average_ ? &*average_ : nullptr, feed_.batches().per_epoch());
+  if (state_.step > total_steps())
+    throw ConfigError(cat("train: the plan of ", total_steps(), " steps is shorter than the ", state_.step,
+                          " steps that are done; set more train.epochs or train.steps"));
+  const double rate = session_.config.train.optimizer.learning_rate();
+  if (rate != state_.learning_rate) state_.plateau.rate *= rate / state_.learning_rate;
+  state_.learning_rate = rate;
+  // Of rate 0 before the first validation, and in a run that began with another schedule: then this one stands at its beginning.
+  if (plateau_ && state_.plateau.rate > 0) plateau_->set_state(state_.plateau);
 }
 
 }  // namespace vaezoo

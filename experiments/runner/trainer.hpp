@@ -28,7 +28,8 @@ struct TrainingState {
   double best = std::numeric_limits<double>::infinity();  ///< the best validation metric; smaller is better
   std::int64_t best_step = -1;                             ///< its step; -1: none yet
   std::int64_t waited = 0;                                 ///< validations since then
-  ad::ReduceOnPlateau::State plateau{0, std::numeric_limits<double>::infinity()};
+  ad::ReduceOnPlateau::State plateau{0, std::numeric_limits<double>::infinity()};  ///< of rate 0 before the first validation
+  double learning_rate = 0;  ///< that plateau's rate began with
   // The current epoch's means so far: sums over examples of the loss and the objective's terms.
   double examples = 0;
   std::vector<Metric> sums;
@@ -63,6 +64,7 @@ class Trainer {
   bool epoch_of_steps();         ///< false when a signal ended it; the state is saved then
   void initialize();             ///< what the model takes from the data before the first step
   void step(Index count);
+  void check_terms(const Objective& objective) const;  ///< are they those of the epoch that a state tells of?
   void end_epoch();
   void validate();
   void save();                   ///< the logs first, so that no state knows more than they

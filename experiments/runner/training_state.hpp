@@ -8,14 +8,27 @@
 
 namespace vaezoo {
 
-/// What the files of weights say of themselves: experiment, model, step, epoch with its fraction (position_of reads them).
-ad::Metadata checkpoint_metadata(const ExperimentConfig& config, const Position& position);
+/// What a checkpoint remembers of the run that wrote it.
+struct Origin {
+  std::string config;  ///< config.json's text
+  DataRecord data;
+};
+
+/// What every checkpoint says of itself: experiment, model, step, epoch with its fraction (position_of reads them), and its origin.
+ad::Metadata checkpoint_metadata(Session& session, const Position& position);
+
+/// The origin that a checkpoint of this name tells; none when an earlier version wrote it. Throws FileError when it is damaged.
+std::optional<Origin> origin_of(const ad::Metadata& metadata, const std::filesystem::path& name);
 
 void save_training(const std::filesystem::path& path, Session& session, const TrainingState& state, const Position& position,
                    ad::Optimizer& optimizer, ad::WeightAverage* average);
 
-/// Fills session, optimiser and average. Throws FileError when the file is missing, damaged or of another experiment.
+/// The origin of a state. Throws FileError when the file is missing, damaged, no state or one of an earlier version.
+Origin origin_of_training(const std::filesystem::path& path);
+
+/// Fills session, optimiser and average; `batches` is how many an epoch has. Throws FileError when the file is missing, damaged or of
+/// another experiment: the configuration's differences are for check_resumable, this looks at tensors and counters.
 TrainingState load_training(const std::filesystem::path& path, Session& session, ad::Optimizer& optimizer,
-                            ad::WeightAverage* average);
+                            ad::WeightAverage* average, Index batches);
 
 }  // namespace vaezoo
