@@ -88,9 +88,15 @@ std::optional<std::uint64_t> from_hexadecimal(const std::string& text) {
   return error == std::errc() && stop == text.data() + text.size() ? std::optional(value) : std::nullopt;
 }
 
+/// What a user calls the data: the file or folder, where it is the user's own.
+std::string source_of(const DataRecord& r) {
+  const bool own = r.name == "csv" || r.name == "npy" || r.name == "image_folder";
+  return excerpt(own && !r.provenance.empty() ? r.provenance : r.name, 200);
+}
+
 std::string shape_text(const ItemShape& s) { return cat(s.height, " x ", s.width, " x ", s.channels); }
 
-/// "a, b (2)" against "a, b, c (3)".
+/// "2: a, b", or the number alone where the classes have no names.
 std::string names_text(const std::vector<std::string>& names, int count) {
   return names.empty() ? std::to_string(count) : cat(count, ": ", listed(names, 10));
 }
@@ -197,8 +203,7 @@ Dataset without_examples(const DataRecord& r) {
 
 std::optional<std::string> misfit(const DataRecord& then, const DataRecord& now) {
   const auto differs = [&](const char* what, const std::string& before, const std::string& after) {
-    return cat(excerpt(now.provenance.empty() ? now.name : now.provenance), " has ", what, " ", after, ", and the data that this run was trained on had ",
-               before);
+    return cat(source_of(now), " has ", what, " ", after, ", and the data that this run was trained on had ", before);
   };
   if (then.shape != now.shape) return differs("examples of", shape_text(then.shape), shape_text(now.shape));
   if (then.classes != now.classes || then.class_names != now.class_names)
@@ -212,7 +217,7 @@ std::optional<std::string> misfit(const DataRecord& then, const DataRecord& now)
 std::optional<std::string> difference(const DataRecord& then, const DataRecord& now) {
   if (const auto sentence = misfit(then, now)) return sentence;
   const auto differs = [&](const std::string& how) {
-    return cat(excerpt(now.provenance.empty() ? now.name : now.provenance), " is not what this run was trained on (", how, ")");
+    return cat(source_of(now), " is not what this run was trained on (", how, ")");
   };
   if (then.name != now.name) return differs(cat(excerpt(then.name), " then, ", excerpt(now.name), " now"));
   if (total(then) != total(now)) return differs(cat(total(then), " examples then, ", total(now), " now"));

@@ -160,7 +160,7 @@ int run_experiment(ExperimentConfig config, const fs::path& path, bool force, co
   make_folder(path);
   const RunLock lock(folder);
   refuse_to_replace();  // another process may have been faster
-  folder.clear();
+  if (folder.holds_run()) folder.clear();
   atomic_write(folder.config(), text);
   return train(*session, trainer, folder, common);
 }

@@ -9,12 +9,15 @@
 
 #include "autodiff/gemm.hpp"
 #include "autodiff/parallel.hpp"
+#include "config/printable.hpp"
 #include "experiments/output/environment.hpp"
 #include "experiments/output/files.hpp"
+#include "experiments/output/json_numbers.hpp"
 
 namespace vaezoo {
 namespace {
 
+using ad::cat;
 using nlohmann::ordered_json;
 
 ordered_json number(double x) { return std::isfinite(x) ? ordered_json(x) : ordered_json(); }
@@ -136,8 +139,13 @@ std::string results_table(const Session& s, const std::vector<SplitResult>& resu
 
 Position position_of(const ad::Metadata& metadata) {
   const auto read = [&](const char* key, auto value) {
-    if (const auto it = metadata.find(key); it != metadata.end())
-      std::from_chars(it->second.data(), it->second.data() + it->second.size(), value);
+    const auto it = metadata.find(key);
+    if (it == metadata.end()) return value;
+    const char* const end = it->second.data() + it->second.size();
+    const auto [stop, error] = std::from_chars(it->second.data(), end, value);
+    if (error != std::errc() || stop != end || !(value >= 0 && value <= static_cast<decltype(value)>(kLargestCounter)))
+      throw FileError(cat("a checkpoint's \"", key, "\" is \"", excerpt(it->second),
+                          "\", which is no place in training; the file was changed by hand"));
     return value;
   };
   return {.step = read("step", std::int64_t{0}), .epoch = read("epoch", 0.0)};

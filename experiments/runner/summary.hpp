@@ -26,7 +26,7 @@ struct MetricMeaning {
 };
 MetricMeaning meaning_of(const std::string& metric);
 
-/// Where training stood when these weights were saved.
+/// Where training stood when these weights were saved; the beginning where the file does not tell, as one of PyTorch. Throws FileError.
 Position position_of(const ad::Metadata& metadata);
 
 }  // namespace vaezoo

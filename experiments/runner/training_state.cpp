@@ -39,6 +39,7 @@ json to_json(const TrainingState& s) {
 
 /// Reads counters that hold together. Throws std::runtime_error, and exceptions of the JSON library.
 TrainingState from_json(const json& j, Index batches) {
+  AD_CHECK(batches > 0, "load_training", "an epoch has no batches");
   const auto require = [](bool ok, const char* key) {
     if (!ok) throw std::runtime_error(key);
   };

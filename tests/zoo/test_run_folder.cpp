@@ -37,6 +37,15 @@ TEST_CASE("run folder: --force removes the old run only when data, model and pla
   CHECK(read_file(folder / "notes.txt") == "mine");
 }
 
+TEST_CASE("run folder: what lies in a folder without a run stays") {
+  const TempFolder temp;
+  atomic_write(temp / "samples.svg", "mine");
+  atomic_write(temp / "evaluation.json", "mine");
+  REQUIRE(run(tiny_experiment(), temp.path()) == kDone);
+  CHECK(read_file(temp / "samples.svg") == "mine");
+  CHECK(read_file(temp / "evaluation.json") == "mine");
+}
+
 TEST_CASE("run folder: two processes do not write into one, and a killed one leaves no lock") {
   const TempFolder temp;
   const std::string file = write_experiment(temp, long_experiment()), folder = (temp / "run").string();
@@ -84,17 +93,12 @@ TEST_CASE("run folder: evaluate agrees with run while the weight of the KL still
 
 TEST_CASE("run folder: an evaluation that fails after training leaves a run that goes on") {
   const TempFolder temp;
-  json value = tiny_experiment();
-  const std::string file = write_experiment(temp, value), folder = (temp / "run").string();
+  const std::string file = write_experiment(temp, tiny_experiment()), folder = (temp / "run").string();
   fs::create_directories(temp / "run" / "summary.json");  // a folder where the file should be
-  const ProgramResult failed = run_program(temp, {"run", file, "--out", folder, "--force"});
-  CHECK(failed.code == kDone);  // the folder is one of the things that --force replaces
-  fs::remove(temp / "run" / "summary.json");
-  fs::create_directories(temp / "run" / "summary.json");
-  const ProgramResult again = run_program(temp, {"resume", folder});
-  CAPTURE(again.output);
-  CHECK(again.code == kFailure);
-  CHECK(contains(again.output, cat("the training is done and its weights are saved, but what follows failed; once the cause is gone, go on "
+  const ProgramResult failed = run_program(temp, {"run", file, "--out", folder});
+  CAPTURE(failed.output);
+  CHECK(failed.code == kFailure);
+  CHECK(contains(failed.output, cat("the training is done and its weights are saved, but what follows failed; once the cause is gone, go on "
                                    "with\n  vaezoo resume ", folder)));
   fs::remove(temp / "run" / "summary.json");
   CHECK(run_program(temp, {"resume", folder}).code == kDone);

@@ -7,7 +7,9 @@
 #include "autodiff/safetensors.hpp"
 #include "experiments/runner/config_changes.hpp"
 #include "experiments/runner/errors.hpp"
+#include "experiments/runner/summary.hpp"
 #include "experiments/runner/training_state.hpp"
+#include "tests/zoo/picture_support.hpp"
 #include "tests/zoo/runner_support.hpp"
 
 using namespace vaezoo;
@@ -266,6 +268,8 @@ TEST_CASE("run record: weights of an earlier version still serve, with a note") 
       metadata.erase("data");
       metadata.erase("config");
     });
+  CHECK(contains(message_of<FileError>([] { position_of({{"step", "12abc"}}); }), "\"12abc\", which is no place in training"));
+  CHECK_THROWS_AS(position_of({{"epoch", "nan"}}), FileError);
   const LoadedRun old = load_run(folder, "", {}, kQuiet);
   CHECK(notes_contain(old, "whether these are the same cannot be told"));
   CHECK(evaluate_run(old) == kDone);
@@ -301,6 +305,29 @@ TEST_CASE("run record: what is kept of the data comes back, and damage to it has
   DataRecord other = record;
   other.class_names = {"a,b", "d"};
   CHECK(contains(*misfit(record, other), "has the classes 2: a,b, d, and the data that this run was trained on had 2: a,b, c"));
+}
+
+TEST_CASE("run record: a picture more, or of another size, is noticed without reading them") {
+  const TempFolder temp;
+  const auto picture = [&](const char* name, Index side) {
+    write_png(temp / "pictures" / name, random_picture(side, 8, 1, Key(static_cast<std::uint64_t>(side))));
+  };
+  const auto digest = [&] {
+    DatasetConfig config{.name = "image_folder", .validation = 0, .test = 0};
+    config.image_folder.path = (temp / "pictures").string();
+    config.image_folder.size = 8;
+    return load_dataset(config, temp.path()).digests[0];
+  };
+  picture("a.png", 8);
+  picture("b.png", 8);
+  const std::uint64_t before = digest();
+  CHECK(digest() == before);
+  picture("b.png", 40);
+  CHECK(digest() != before);
+  picture("b.png", 8);
+  CHECK(digest() == before);
+  picture("c.png", 8);
+  CHECK(digest() != before);
 }
 
 TEST_CASE("run record: the digest of examples tells numbers, order, labels and conditions apart") {
