@@ -288,7 +288,8 @@ TEST_CASE("run record: what is kept of the data comes back, and damage to it has
   CHECK(back.mean == record.mean);
   CHECK_FALSE(difference(record, back));
   const json good = json::parse(text);
-  for (const auto& [key, value] : good.items()) {
+  for (const auto& item : good.items()) {
+    const std::string& key = item.key();
     CAPTURE(key);
     json bad = good;
     bad.erase(key);
