@@ -50,6 +50,9 @@ class Describer final : public Fields {
   void operator()(const char* key, std::vector<std::string>& value, const char* doc) override {
     add(key, "strings", list_text(value, in_quotes), "", doc);
   }
+  void names(const char* key, std::vector<std::string>& value, const char* doc) override {
+    add(key, "strings or integers", list_text(value, in_quotes), "", doc);
+  }
   void operator()(const char* key, std::optional<double>& value, const char* doc, Range range) override {
     add(key, "number", value ? shortest(*value) : "null", or_null(range), doc);
   }

@@ -65,6 +65,8 @@ class Fields {
   /// null in JSON means "not set".
   virtual void operator()(const char* key, std::optional<double>& value, const char* doc, Range range = {}) = 0;
   virtual void operator()(const char* key, std::optional<std::int64_t>& value, const char* doc, Range range = {}) = 0;
+  /// Names or whole numbers, which become text: ["cat", 7].
+  virtual void names(const char* key, std::vector<std::string>& value, const char* doc) = 0;
   /// One of a fixed list of words.
   virtual void choice(const char* key, std::string& value, const std::vector<std::string>& options, const char* doc) = 0;
   /// A nested object.

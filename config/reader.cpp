@@ -48,6 +48,11 @@ class Reader final : public Fields {
   void operator()(const char* key, std::vector<std::string>& value, const char*) override {
     read_list(key, value, "a list of strings", [&](const json& element, const std::string& k) { return text(element, k); });
   }
+  void names(const char* key, std::vector<std::string>& value, const char*) override {
+    read_list(key, value, "a list of names or numbers", [&](const json& element, const std::string& k) {
+      return element.is_number() ? std::to_string(integer(element, k, {})) : text(element, k);
+    });
+  }
   void operator()(const char* key, std::optional<double>& value, const char*, Range range) override {
     const json* given = take(key);
     if (given && given->is_null()) value.reset();

@@ -38,6 +38,9 @@ class SchemaWriter final : public Fields {
   void operator()(const char* key, std::vector<std::string>& value, const char* doc) override {
     add_list(key, "string", doc, value, {});
   }
+  void names(const char* key, std::vector<std::string>& value, const char* doc) override {
+    add_list(key, Json::array({"string", "integer"}), doc, value, {});
+  }
   void operator()(const char* key, std::optional<double>& value, const char* doc, Range range) override {
     add(key, Json::array({"number", "null"}), doc, value ? Json(*value) : Json(nullptr), range);
   }
@@ -82,9 +85,9 @@ class SchemaWriter final : public Fields {
     add_range(schema, range);
     schema["default"] = std::move(default_value);
   }
-  void add_list(const char* key, const char* type, const char* doc, Json default_value, const Range& each) {
+  void add_list(const char* key, Json type, const char* doc, Json default_value, const Range& each) {
     Json& schema = properties_[key] = {{"description", doc}, {"type", "array"}};
-    schema["items"]["type"] = type;
+    schema["items"]["type"] = std::move(type);
     add_range(schema["items"], each);
     schema["default"] = std::move(default_value);
   }

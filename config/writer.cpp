@@ -22,6 +22,7 @@ class Writer final : public Fields {
     object_[key] = value;
   }
   void operator()(const char* key, std::vector<std::string>& value, const char*) override { object_[key] = value; }
+  void names(const char* key, std::vector<std::string>& value, const char*) override { object_[key] = value; }
   void operator()(const char* key, std::optional<double>& value, const char*, Range) override {
     object_[key] = value ? Json(finite(key, *value)) : Json(nullptr);
   }

@@ -1,10 +1,10 @@
 // Data sets of a user's own: NumPy arrays and tables of text.
 #include <algorithm>
-#include <charconv>
 #include <cmath>
 #include <optional>
 
 #include "autodiff/check.hpp"
+#include "datasets/classes.hpp"
 #include "datasets/csv.hpp"
 #include "datasets/input_file.hpp"
 #include "datasets/npy.hpp"
@@ -14,8 +14,6 @@ namespace vaezoo {
 namespace {
 
 namespace fs = std::filesystem;
-
-constexpr int kMostClasses = 1 << 20;  // a larger label is a column of something else
 
 void shape_field(Fields& f, std::vector<std::int64_t>& shape) {
   f("shape", shape, "[height, width] or [height, width, channels] makes each row an image; empty: as the file has it",
@@ -30,20 +28,28 @@ void file_fields(Fields& f, std::string& train, std::string& validation, std::st
   f.require("train_file", !train.empty(), "names no file; give the file with the training examples");
 }
 
+Examples examples_of(std::vector<Real> numbers, Index width, std::vector<int> labels) {
+  return Examples(std::move(numbers), width, std::move(labels));
+}
+Examples examples_of(std::vector<double> numbers, Index width, std::vector<int> labels) {
+  return Examples::exact(std::move(numbers), width, std::move(labels));
+}
+
 /// Bytes when the values are whole numbers 0 .. top and divide_by is that top; real numbers else.
-Examples make_examples(std::vector<Real> numbers, Index width, double divide_by, std::vector<int> labels) {
+template <class T>
+Examples make_examples(std::vector<T> numbers, Index width, double divide_by, std::vector<int> labels) {
   const bool whole_top = divide_by >= 1 && divide_by <= 255 && divide_by == std::floor(divide_by);
-  const Real top = static_cast<Real>(divide_by);
-  const auto is_level = [=](Real x) { return x >= 0 && x <= top && x == std::floor(x); };
+  const T top = static_cast<T>(divide_by);
+  const auto is_level = [=](T x) { return x >= 0 && x <= top && x == std::floor(x); };
   if (whole_top && std::all_of(numbers.begin(), numbers.end(), is_level)) {
     std::vector<std::uint8_t> bytes(numbers.size());
-    std::transform(numbers.begin(), numbers.end(), bytes.begin(), [](Real x) { return static_cast<std::uint8_t>(x); });
+    std::transform(numbers.begin(), numbers.end(), bytes.begin(), [](T x) { return static_cast<std::uint8_t>(x); });
     return Examples(std::move(bytes), width, static_cast<int>(divide_by), std::move(labels));
   }
   if (divide_by != 1) {
-    for (Real& x : numbers) x = static_cast<Real>(x / divide_by);
+    for (T& x : numbers) x = static_cast<T>(static_cast<double>(x) / divide_by);
   }
-  return Examples(std::move(numbers), width, std::move(labels));
+  return examples_of(std::move(numbers), width, std::move(labels));
 }
 
 /// Runs `make`, whose DataError says where in the data, and puts the file's name before it.
@@ -85,12 +91,16 @@ void settle_conditions(Dataset& data, std::vector<std::string> names) {
   data.condition_names = std::move(names);
 }
 
-int count_classes(std::initializer_list<const Examples*> splits) {
-  int most = -1;
-  for (const Examples* split : splits) {
-    for (int label : split->labels()) most = std::max(most, label);
+/// Conditions [N, C] in the file's own precision, for examples that have room for Reals.
+std::vector<Real> narrowed_conditions(Dataset& data, const std::vector<double>& values, const std::vector<std::string>& names) {
+  std::vector<std::string> lost;
+  for (Index c : columns_lost_to_rounding(values, std::ssize(names))) {
+    lost.push_back("condition '" + names[static_cast<std::size_t>(c)] + "'");
   }
-  return most + 1;
+  if (!lost.empty()) data.warnings.push_back(rounding_warning(lost) + "; subtract a constant");
+  std::vector<Real> narrow(values.size());
+  std::transform(values.begin(), values.end(), narrow.begin(), [](double x) { return static_cast<Real>(x); });
+  return narrow;
 }
 
 // ---- .npy and .npz
@@ -118,31 +128,42 @@ void channels_last(NpyArray& array) {
   const Index pixels = array.shape[2] * array.shape[3];
   move_channels_last(array.bytes, array.shape[0], array.shape[1], pixels);
   move_channels_last(array.numbers, array.shape[0], array.shape[1], pixels);
+  move_channels_last(array.exact, array.shape[0], array.shape[1], pixels);
   std::rotate(array.shape.begin() + 1, array.shape.begin() + 2, array.shape.end());
 }
 
-std::vector<int> npy_labels(const NpyArray& array, Index count) {
+/// As text, for Classes.
+std::vector<std::string> npy_labels(const NpyArray& array, Index count) {
   if (array.size() != count) throw DataError(ad::cat(array.source, ": has ", array.size(), " labels for ", count, " examples"));
-  std::vector<int> labels(array.bytes.begin(), array.bytes.end());
-  for (Real x : array.numbers) {
-    if (!(x >= 0 && x < kMostClasses && x == std::floor(x))) {
-      throw DataError(ad::cat(array.source, ": has label ", static_cast<double>(x), "; expected whole numbers from 0"));
+  constexpr double kMost = 1e15;  // doubles are whole numbers up to 2^53
+  std::vector<std::string> labels;
+  for (double x : array.values()) {
+    if (std::isnan(x)) {
+      throw DataError(array.source + ": has a label that is NaN, a missing value, and missing data are not supported");
     }
-    labels.push_back(static_cast<int>(x));
+    if (!(std::abs(x) <= kMost && x == std::floor(x))) {
+      throw DataError(ad::cat(array.source, ": has label ", x, "; expected whole numbers"));
+    }
+    labels.push_back(std::to_string(static_cast<std::int64_t>(x)));
   }
   return labels;
 }
 
+std::vector<std::string> npy_condition_names(Index width) {
+  std::vector<std::string> names;
+  for (Index c = 0; c < width; ++c) names.push_back(ad::cat("condition ", c));
+  return names;
+}
+
 /// [N] or [N, C], as numbers.
-void set_conditions(Examples& examples, NpyArray array) {
+void set_conditions(Dataset& data, Examples& examples, const NpyArray& array) {
   if (array.shape.empty() || array.shape.size() > 2 || array.shape[0] != examples.size() || array.size() == 0) {
     throw DataError(ad::cat(array.source, ": has ", array.shape.size(), " axes and ", array.size(), " values; expected [",
                             examples.size(), "] or [", examples.size(), ", C] conditions"));
   }
   const Index width = array.size() / examples.size();
-  if (!array.bytes.empty()) array.numbers.assign(array.bytes.begin(), array.bytes.end());
   try {
-    examples.set_conditions(std::move(array.numbers), width);
+    examples.set_conditions(narrowed_conditions(data, array.values(), npy_condition_names(width)), width);
   } catch (const DataError& error) {
     throw DataError(array.source + ": " + error.what());
   }
@@ -152,7 +173,9 @@ struct NpySplitFiles {
   std::string examples, labels, conditions;
 };
 
-Examples load_npy_split(Dataset& data, const NpyConfig& config, const fs::path& data_dir, const NpySplitFiles& files) {
+/// The training split comes first: its labels are the classes.
+Examples load_npy_split(Dataset& data, Classes& classes, const NpyConfig& config, const fs::path& data_dir,
+                        const NpySplitFiles& files) {
   const fs::path path = find_data_file(files.examples, data_dir);
   NpyArray array = read_npy(path, config.key);
   if (array.shape.size() < 2 || array.shape.size() > 4 || array.size() == 0) {
@@ -169,48 +192,22 @@ Examples load_npy_split(Dataset& data, const NpyConfig& config, const fs::path& 
     return npz_has(path, key) ? std::optional(read_npy(path, key)) : std::nullopt;
   };
   std::vector<int> labels;
-  if (const auto found = beside(files.labels, config.label_key)) labels = npy_labels(*found, count);
+  if (const auto found = beside(files.labels, config.label_key)) {
+    const std::vector<std::string> written = npy_labels(*found, count);
+    if (data.train.size() == 0) classes = Classes(written, found->source);
+    labels = classes.numbers(written, found->source);
+  }
 
   const double divide_by = config.divide_by.value_or(array.bytes.empty() || array.boolean ? 1 : 255);
   Examples examples = from_file(array.source, [&] {
     if (!array.bytes.empty() && divide_by == 255) return Examples(std::move(array.bytes), shape.size(), 255, std::move(labels));
     if (!array.bytes.empty()) array.numbers.assign(array.bytes.begin(), array.bytes.end());
+    if (!array.exact.empty()) return make_examples(std::move(array.exact), shape.size(), divide_by, std::move(labels));
     return make_examples(std::move(array.numbers), shape.size(), divide_by, std::move(labels));
   });
-  if (auto found = beside(files.conditions, config.condition_key)) set_conditions(examples, std::move(*found));
+  if (const auto found = beside(files.conditions, config.condition_key)) set_conditions(data, examples, *found);
   return examples;
 }
-
-// ---- text
-
-/// Class numbers from labels as written: numbers when all of them are whole, else the sorted distinct texts, numbered.
-class LabelCode {
- public:
-  explicit LabelCode(const std::vector<std::vector<std::string>>& splits) {
-    for (const auto& labels : splits) {
-      for (const std::string& label : labels) {
-        numeric_ = numeric_ && number(label).has_value();
-        names_.push_back(label);
-      }
-      std::sort(names_.begin(), names_.end());  // after each split, so that the list stays short
-      names_.erase(std::unique(names_.begin(), names_.end()), names_.end());
-    }
-  }
-  std::vector<std::string> names() const { return numeric_ ? std::vector<std::string>() : names_; }
-  int code(const std::string& label) const {
-    return numeric_ ? *number(label) : static_cast<int>(std::lower_bound(names_.begin(), names_.end(), label) - names_.begin());
-  }
-
- private:
-  static std::optional<int> number(const std::string& text) {
-    int n = 0;
-    const auto [stop, error] = std::from_chars(text.data(), text.data() + text.size(), n);
-    const bool whole = error == std::errc() && stop == text.data() + text.size() && n >= 0 && n < kMostClasses;
-    return whole ? std::optional(n) : std::nullopt;
-  }
-  bool numeric_ = true;
-  std::vector<std::string> names_;
-};
 
 }  // namespace
 
@@ -260,13 +257,13 @@ Dataset load_npy(const NpyConfig& config, const fs::path& data_dir) {
   const NpySplitFiles train{config.train_file, config.train_labels, config.train_conditions};
   const NpySplitFiles validation{config.validation_file, config.validation_labels, config.validation_conditions};
   const NpySplitFiles test{config.test_file, config.test_labels, config.test_conditions};
-  data.train = load_npy_split(data, config, data_dir, train);
-  if (!validation.examples.empty()) data.validation = load_npy_split(data, config, data_dir, validation);
-  if (!test.examples.empty()) data.test = load_npy_split(data, config, data_dir, test);
-  std::vector<std::string> names;
-  for (Index c = 0; c < data.train.condition_size(); ++c) names.push_back(ad::cat("condition ", c));
-  settle_conditions(data, std::move(names));
-  data.classes = count_classes({&data.train, &data.validation, &data.test});
+  Classes classes;
+  data.train = load_npy_split(data, classes, config, data_dir, train);
+  if (!validation.examples.empty()) data.validation = load_npy_split(data, classes, config, data_dir, validation);
+  if (!test.examples.empty()) data.test = load_npy_split(data, classes, config, data_dir, test);
+  settle_conditions(data, npy_condition_names(data.train.condition_size()));
+  data.classes = classes.count();
+  data.class_names = classes.names();
   return data;
 }
 
@@ -274,9 +271,10 @@ void CsvConfig::fields(Fields& f) {
   file_fields(f, train_file, validation_file, test_file);
   f("delimiter", delimiter, "one character between cells; a blank stands for any run of blanks and tabs");
   f("header", header, "the first line names the columns");
-  f("columns", columns, "names or numbers (from 0) of the columns to use; empty: all but the label and the conditions");
+  f.names("columns", columns, "names or numbers (from 0) of the columns to use; empty: all but the label and the conditions");
   f("label", label, "name or number of the column with the class; empty: none");
-  f("condition_columns", condition_columns, "names or numbers of the columns with numbers that the examples are conditioned on");
+  f.names("condition_columns", condition_columns,
+          "names or numbers of the columns with numbers that the examples are conditioned on");
   shape_field(f, shape);
   f("divide_by", divide_by, "values are divided by this", more_than(0));
   f("standardize", standardize, "give every column of the training examples mean 0 and standard deviation 1");
@@ -285,30 +283,34 @@ void CsvConfig::fields(Fields& f) {
 
 Dataset load_csv(const CsvConfig& config, const fs::path& data_dir) {
   const CsvFormat format{config.delimiter, config.header, config.columns, config.label, config.condition_columns};
-  std::vector<CsvTable> tables;
-  std::vector<std::vector<std::string>> labels;
-  for (const std::string* name : {&config.train_file, &config.validation_file, &config.test_file}) {
-    tables.push_back(name->empty() ? CsvTable() : read_csv(find_data_file(*name, data_dir), format));
-    labels.push_back(std::move(tables.back().labels));
-  }
-  const LabelCode code(labels);
+  const auto read = [&](const std::string& name, const CsvTable* first) {
+    if (name.empty()) return CsvTable();
+    const fs::path path = find_data_file(name, data_dir);
+    return first == nullptr ? read_csv(path, format) : read_csv_beside(path, *first, format);
+  };
+  CsvTable train = read(config.train_file, nullptr);
+  CsvTable validation = read(config.validation_file, &train), test = read(config.test_file, &train);
+  const Classes classes(train.labels, train.source);
   Dataset data;
   data.provenance = config.train_file;
-  Examples* const splits[] = {&data.train, &data.validation, &data.test};
-  for (std::size_t i = 0; i < tables.size(); ++i) {
-    if (tables[i].numbers.empty()) continue;
-    settle_shape(data, tables[i].source, config.shape, item_shape({tables[i].columns}));
-    std::vector<int> codes;
-    for (const std::string& label : labels[i]) codes.push_back(code.code(label));
-    *splits[i] = from_file(tables[i].source, [&] {
-      return make_examples(std::move(tables[i].numbers), data.shape.size(), config.divide_by, std::move(codes));
+  data.column_names = train.column_names;
+  const std::vector<std::string> conditions = train.same_columns.conditions;
+  for (const auto& [table, split] : {std::pair(&train, &data.train), std::pair(&validation, &data.validation),
+                                     std::pair(&test, &data.test)}) {
+    if (table->numbers.empty()) continue;
+    settle_shape(data, table->source, config.shape, item_shape({table->columns}));
+    std::vector<int> labels = classes.numbers(table->labels, table->source);
+    *split = from_file(table->source, [&] {
+      Examples examples = make_examples(std::move(table->numbers), data.shape.size(), config.divide_by, std::move(labels));
+      if (!conditions.empty()) {
+        examples.set_conditions(narrowed_conditions(data, table->conditions, conditions), std::ssize(conditions));
+      }
+      return examples;
     });
-    const Index conditions = std::ssize(config.condition_columns);
-    if (conditions > 0) splits[i]->set_conditions(std::move(tables[i].conditions), conditions);
   }
-  settle_conditions(data, config.condition_columns);
-  data.class_names = code.names();
-  data.classes = count_classes({&data.train, &data.validation, &data.test});
+  settle_conditions(data, conditions);
+  data.class_names = classes.names();
+  data.classes = classes.count();
   return data;
 }
 

@@ -20,6 +20,7 @@ void read_batch(const fs::path& path, std::vector<std::uint8_t>& images, std::ve
   std::array<std::uint8_t, kRecord> record;
   while (file->read_up_to(std::span(record).first(1)) != 0) {
     file->read(std::span(record).subspan(1), "an image");
+    file->check_limit();
     if (record[0] >= kClasses) {
       file->fail(ad::cat("has label ", int{record[0]}, " before byte ", file->position(),
                          "; expected 0 to 9. Is it of the binary version?"));
@@ -49,7 +50,10 @@ Dataset load_cifar10(const fs::path& data_dir) {
   const auto load = [&](const std::vector<std::string>& names) {
     std::vector<std::uint8_t> images;
     std::vector<int> labels;
-    for (const std::string& name : names) read_batch(find_set_file("cifar10", name, places), images, labels);
+    for (const std::string& name : names) {
+      const fs::path path = find_set_file("cifar10", name, places);
+      name_out_of_memory(path, [&] { read_batch(path, images, labels); });
+    }
     return Examples(std::move(images), kShape.size(), 255, std::move(labels));
   };
   data.train = load({"data_batch_1.bin", "data_batch_2.bin", "data_batch_3.bin", "data_batch_4.bin", "data_batch_5.bin"});

@@ -6,6 +6,7 @@
 #include <functional>
 
 #include "autodiff/check.hpp"
+#include "datasets/classes.hpp"
 #include "datasets/download.hpp"
 
 namespace vaezoo {
@@ -75,6 +76,8 @@ void common_fields(DatasetConfig& config, const Entry& entry, Fields& f) {
              "numbers in [0, 1] become draws of 0 or 1: static draws each example once, dynamic draws the training split anew "
              "each epoch, and validation and test once");
   }
+  f.names("classes", config.classes,
+          "keep only the examples of these classes, by name or by number from 0, and number them in this order; empty: all");
   f("validation", config.validation,
     "number of examples cut from the end of the training split for validation; null: none where the source has a test split, "
     "else a tenth (digits 180, frey_faces 200)",
@@ -163,6 +166,7 @@ Dataset load_dataset(const DatasetConfig& config, const std::filesystem::path& d
   const Key key = Key(static_cast<std::uint64_t>(config.seed)).fold("dataset").fold(config.name);
   Dataset data = entry->load(config, data_dir, key.fold("source"));
   data.name = config.name;
+  keep_classes(data, config.classes);
   cut_splits(data, config, *entry, key.fold("split"));
   const bool standardized = (config.name == "npy" && config.npy.standardize) || (config.name == "csv" && config.csv.standardize);
   set_digests(data);
@@ -173,6 +177,8 @@ Dataset load_dataset(const DatasetConfig& config, const std::filesystem::path& d
     standardize(data, scale->mean, scale->stddev);
   } else if (standardized) {
     standardize(data);
+  } else {
+    narrow(data);
   }
   describe(data);
   const Binarize how = binarize_from(config.binarize);

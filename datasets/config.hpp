@@ -21,6 +21,7 @@ struct DatasetConfig {
   std::string binarize = "none";            ///< none, static or dynamic
   std::optional<std::int64_t> validation = {};   ///< examples cut from the end of the training split
   std::optional<std::int64_t> test = {};         ///< examples drawn for the test split, where the source has none
+  std::vector<std::string> classes = {};         ///< names or numbers of those to keep, in their new order; empty: all
   std::optional<std::int64_t> limit = {};        ///< keep only the first so many training examples
   /// Draws splits, binarisation and synthetic data. It is not the run's seed, so that runs of any seed see the same data.
   std::int64_t seed = 0;

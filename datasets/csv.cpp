@@ -1,8 +1,11 @@
 #include "datasets/csv.hpp"
 
 #include <algorithm>
+#include <cctype>
 #include <charconv>
 #include <cmath>
+#include <cstdlib>
+#include <set>
 
 #include "autodiff/check.hpp"
 #include "datasets/input_file.hpp"
@@ -10,57 +13,137 @@
 namespace vaezoo {
 namespace {
 
-constexpr std::uint64_t kMostText = std::uint64_t{8} << 30;
+constexpr std::string_view kBlank = " \t\r";
 
 std::string_view trim(std::string_view text) {
-  constexpr std::string_view kBlank = " \t\r";
   const std::size_t begin = text.find_first_not_of(kBlank);
   return begin == std::string_view::npos ? std::string_view() : text.substr(begin, text.find_last_not_of(kBlank) - begin + 1);
 }
 
-/// The cells of a line, without surrounding blanks and quotes.
-void split_line(std::string_view line, const std::string& delimiter, std::vector<std::string_view>& cells) {
-  constexpr auto kNone = std::string_view::npos;
-  cells.clear();
-  const bool blanks = delimiter == " ";
-  const std::string_view ends = blanks ? std::string_view(" \t") : std::string_view(delimiter);
-  if (blanks) line = trim(line);
-  for (std::size_t begin = 0;;) {
-    std::size_t search = line.find_first_not_of(' ', begin);
-    const bool quoted = search != kNone && line[search] == '"';
-    if (quoted) search = line.find('"', search + 1);
-    const std::size_t end = search == kNone ? kNone : line.find_first_of(ends, quoted ? search : begin);
-    std::string_view cell = trim(line.substr(begin, end == kNone ? kNone : end - begin));
-    if (cell.size() >= 2 && cell.front() == '"' && cell.back() == '"') cell = cell.substr(1, cell.size() - 2);
-    cells.push_back(cell);
-    if (end == kNone) return;
-    begin = blanks ? line.find_first_not_of(ends, end) : end + 1;
-  }
+bool is_one_of(std::string_view text, std::initializer_list<std::string_view> words) {
+  const auto same = [&](std::string_view word) {
+    return std::ranges::equal(text, word, {}, [](unsigned char c) { return std::tolower(c); });
+  };
+  return std::ranges::any_of(words, same);
 }
+
+/// What stands for a number that nobody knows.
+bool is_missing_number(std::string_view cell) {
+  return cell.empty() || is_one_of(cell, {"?", "nan", "-nan", "na", "n/a", "<na>", "null", "none"});
+}
+/// The same for a class, which may well be called "none".
+bool is_missing_label(std::string_view cell) { return cell.empty() || is_one_of(cell, {"?", "nan"}); }
+
+/// Cuts a text into records of cells.
+class Records {
+ public:
+  Records(const InputFile& file, std::string_view text, char delimiter) : file_(file), text_(text), delimiter_(delimiter) {}
+
+  /// The next record that is not blank; false at the end.
+  bool next(std::vector<std::string>& cells) {
+    while (at_ < text_.size()) {
+      line_ = next_line_;
+      const std::size_t end = std::min(text_.find('\n', at_), text_.size());
+      const std::string_view line = text_.substr(at_, end - at_);
+      if (line.find_first_not_of(delimiter_ == '\t' ? " \r" : kBlank) == std::string_view::npos) {
+        at_ = end + 1;
+        ++next_line_;
+        continue;
+      }
+      read_cells(cells);
+      return true;
+    }
+    return false;
+  }
+
+  Index line() const { return line_; }  ///< on which the last record began, from 1
+
+ private:
+  bool blanks() const { return delimiter_ == ' '; }
+  bool ends_cell(char c) const { return c == '\n' || c == delimiter_ || (blanks() && c == '\t'); }
+
+  void skip_blanks() {
+    while (at_ < text_.size() && text_[at_] != delimiter_ && kBlank.find(text_[at_]) != std::string_view::npos) ++at_;
+  }
+
+  /// Stands behind the line's end afterwards.
+  void read_cells(std::vector<std::string>& cells) {
+    std::size_t count = 0;
+    if (blanks()) skip_run();
+    while (true) {
+      if (count == cells.size()) cells.emplace_back();
+      read_cell(cells[count++]);
+      if (blanks()) skip_run();
+      if (at_ >= text_.size() || text_[at_] == '\n') break;
+      if (!blanks()) ++at_;  // the delimiter
+    }
+    cells.resize(count);
+    ++at_;
+    ++next_line_;
+  }
+
+  void skip_run() {
+    while (at_ < text_.size() && kBlank.find(text_[at_]) != std::string_view::npos) ++at_;
+  }
+
+  void read_cell(std::string& cell) {
+    skip_blanks();
+    if (at_ < text_.size() && text_[at_] == '"') return read_quoted(cell);
+    const std::size_t begin = at_;
+    while (at_ < text_.size() && !ends_cell(text_[at_])) ++at_;
+    cell = trim(text_.substr(begin, at_ - begin));
+  }
+
+  void read_quoted(std::string& cell) {
+    const Index opened = next_line_;
+    cell.clear();
+    for (++at_;; ++at_) {
+      if (at_ >= text_.size()) file_.fail(ad::cat("line ", opened, ": a quote is opened and not closed"));
+      if (text_[at_] == '"') {
+        if (at_ + 1 >= text_.size() || text_[at_ + 1] != '"') break;
+        ++at_;  // "" stands for a quote
+      }
+      next_line_ += text_[at_] == '\n';
+      cell += text_[at_];
+    }
+    ++at_;
+    skip_blanks();
+    if (at_ < text_.size() && !ends_cell(text_[at_])) {
+      file_.fail(ad::cat("line ", next_line_, ": text follows a closing quote; a quote inside a quoted cell is written twice"));
+    }
+    cell = trim(cell);
+  }
+
+  const InputFile& file_;
+  std::string_view text_;
+  char delimiter_;
+  std::size_t at_ = 0;
+  Index line_ = 0, next_line_ = 1;
+};
 
 class Reader {
  public:
-  Reader(const InputFile& file, const CsvFormat& format) : file_(file), format_(format) { table_.source = file.name(); }
+  Reader(const InputFile& file, const CsvFormat& format, const CsvTable* first) : file_(file), format_(format), first_(first) {
+    table_.source = file.name();
+  }
 
   CsvTable read(std::string_view text) {
     constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
     if (text.starts_with(kByteOrderMark)) text.remove_prefix(kByteOrderMark.size());
-    while (!text.empty()) {
-      const std::size_t end = std::min(text.find('\n'), text.size());
-      ++line_;
-      const std::string_view line = trim(text.substr(0, end));
-      if (!line.empty()) read_line(text.substr(0, end));
-      text.remove_prefix(std::min(end + 1, text.size()));
+    Records records(file_, text, format_.delimiter[0]);
+    while (records.next(cells_)) {
+      line_ = records.line();
+      read_record();
     }
     if (table_.numbers.empty()) file_.fail("holds no rows");
     return std::move(table_);
   }
 
  private:
-  void read_line(std::string_view line) {
-    split_line(line, format_.delimiter, cells_);
+  void read_record() {
     if (width_ == 0) {
       width_ = cells_.size();
+      if (format_.header) take_header();
       choose_columns();
       if (format_.header) return;
     }
@@ -70,66 +153,126 @@ class Reader {
     }
     for (std::size_t column : chosen_) table_.numbers.push_back(number(column));
     for (std::size_t column : conditions_) table_.conditions.push_back(number(column));
-    if (!format_.label.empty()) table_.labels.emplace_back(cells_[label_]);
+    if (!format_.label.empty()) table_.labels.push_back(label());
   }
 
-  Real number(std::size_t column) const {
+  void take_header() {
+    std::set<std::string> seen;
+    for (const std::string& name : cells_) {
+      if (seen.insert(name).second) continue;
+      file_.fail(ad::cat("its first line names two columns '", excerpt(name), "'; give each a name of its own"));
+    }
+    table_.header = cells_;
+  }
+
+  /// "line 3, column 'age'"
+  std::string place(std::size_t column) const {
+    const std::string name = table_.header.empty() ? ad::cat(column, " (from 0)") : "'" + excerpt(table_.header[column]) + "'";
+    return ad::cat("line ", line_, ", column ", name, ": ");
+  }
+
+  [[noreturn]] void fail_missing(std::size_t column) const {
+    const std::string& cell = cells_[column];
+    file_.fail(ad::cat(place(column), cell.empty() ? "an empty cell" : ad::cat("'", excerpt(cell), "'"),
+                       " is a missing value, and missing data are not supported; fill it in, or leave the row out"));
+  }
+
+  std::string label() const {
+    const std::string& cell = cells_[label_];
+    if (is_missing_label(cell)) fail_missing(label_);
+    return cell;
+  }
+
+  double number(std::size_t column) const {
     std::string_view cell = cells_[column];
+    if (is_missing_number(cell)) fail_missing(column);
     if (cell.starts_with('+')) cell.remove_prefix(1);
     double x = 0;
     const auto [stop, error] = std::from_chars(cell.data(), cell.data() + cell.size(), x);
-    if (error != std::errc() || stop != cell.data() + cell.size() || !std::isfinite(static_cast<Real>(x))) {
+    if (error == std::errc::result_out_of_range) x = std::strtod(std::string(cell).c_str(), nullptr);  // 0, or infinite
+    if (error == std::errc::invalid_argument || stop != cell.data() + cell.size() || !std::isfinite(x)) {
       const char* hint = line_ == 1 && !format_.header ? "; if the first line names the columns, set header to true" : "";
-      file_.fail(ad::cat("line ", line_, ", column ", column, " (from 0): ",
-                         cell.empty() ? "an empty cell" : ad::cat("'", cell, "'"),
-                         " is not a finite number", hint));
+      file_.fail(ad::cat(place(column), "'", excerpt(cells_[column]), "' is not a finite number", hint));
     }
-    return static_cast<Real>(x);
+    return x;
   }
 
   std::size_t find_column(const std::string& name) const {
-    if (format_.header) {
-      const auto found = std::find(cells_.begin(), cells_.end(), name);
-      if (found != cells_.end()) return static_cast<std::size_t>(found - cells_.begin());
-    }
+    const auto found = std::ranges::find(table_.header, name);
+    if (found != table_.header.end()) return static_cast<std::size_t>(found - table_.header.begin());
+    if (first_ != nullptr && !first_->header.empty()) fail_other_columns();
     std::size_t number = 0;
     const auto [stop, error] = std::from_chars(name.data(), name.data() + name.size(), number);
     if (error == std::errc() && stop == name.data() + name.size() && number < width_) return number;
-    std::string there = ad::cat("0 to ", width_ - 1);
-    if (format_.header) {
-      for (std::string_view cell : cells_) there += ad::cat(", ", cell);
-    }
-    file_.fail(ad::cat("has no column '", name, "'; it has ", there));
+    const std::string names = table_.header.empty() ? "" : ", called " + listed(table_.header);
+    file_.fail(ad::cat("has no column '", excerpt(name), "'; it has 0 to ", width_ - 1, names));
+  }
+
+  [[noreturn]] void fail_other_columns() const {
+    file_.fail(ad::cat("has the columns ", listed(table_.header), "; ", first_->source, " has ", listed(first_->header)));
   }
 
   /// Called on the first line.
   void choose_columns() {
-    if (!format_.label.empty()) label_ = find_column(format_.label);
-    for (const std::string& name : format_.conditions) conditions_.push_back(find_column(name));
-    for (const std::string& name : format_.columns) chosen_.push_back(find_column(name));
-    for (std::size_t i = 0; i < width_ && format_.columns.empty(); ++i) {
-      const bool taken = (!format_.label.empty() && i == label_) || std::ranges::count(conditions_, i) > 0;
+    if (first_ != nullptr && format_.columns.empty() && width_ != first_width()) {
+      if (format_.header) fail_other_columns();
+      file_.fail(ad::cat("has ", width_, " columns; ", first_->source, " has ", first_width()));
+    }
+    const CsvFormat& format = first_ != nullptr ? first_->same_columns : format_;
+    if (!format.label.empty()) label_ = find_column(format.label);
+    for (const std::string& name : format.conditions) conditions_.push_back(find_column(name));
+    for (const std::string& name : format.columns) chosen_.push_back(find_column(name));
+    for (std::size_t i = 0; i < width_ && format.columns.empty(); ++i) {
+      const bool taken = (!format.label.empty() && i == label_) || std::ranges::count(conditions_, i) > 0;
       if (!taken) chosen_.push_back(i);
     }
     if (chosen_.empty()) file_.fail(ad::cat("has no column besides the label", conditions_.empty() ? "" : " and the conditions"));
     table_.columns = static_cast<Index>(chosen_.size());
+    note_columns();
+  }
+
+  std::size_t first_width() const { return static_cast<std::size_t>(first_->width); }
+
+  /// So that another file's can be found.
+  void note_columns() {
+    const auto called = [&](std::size_t column) {
+      return table_.header.empty() ? std::to_string(column) : table_.header[column];
+    };
+    table_.width = static_cast<Index>(width_);
+    table_.same_columns = format_;
+    table_.same_columns.columns.clear();
+    table_.same_columns.conditions.clear();
+    for (std::size_t column : chosen_) table_.same_columns.columns.push_back(called(column));
+    for (std::size_t column : conditions_) table_.same_columns.conditions.push_back(called(column));
+    if (!format_.label.empty()) table_.same_columns.label = called(label_);
+    if (!table_.header.empty()) table_.column_names = table_.same_columns.columns;
   }
 
   const InputFile& file_;
   const CsvFormat& format_;
+  const CsvTable* first_;  // whose columns this file must have; may be null
   CsvTable table_;
-  std::vector<std::string_view> cells_;
+  std::vector<std::string> cells_;
   std::vector<std::size_t> chosen_, conditions_;
-  std::size_t label_ = 0, width_ = 0, line_ = 0;
+  std::size_t label_ = 0, width_ = 0;
+  Index line_ = 0;
 };
+
+CsvTable read_table(const std::filesystem::path& path, const CsvFormat& format, const CsvTable* first) {
+  AD_CHECK(format.delimiter.size() == 1, "read_csv", ad::cat("the delimiter '", format.delimiter, "' is not one character"));
+  return name_out_of_memory(path, [&] {
+    const auto file = open_file(path);
+    const std::string text = file->read_all();
+    return Reader(*file, format, first).read(text);
+  });
+}
 
 }  // namespace
 
-CsvTable read_csv(const std::filesystem::path& path, const CsvFormat& format) {
-  AD_CHECK(format.delimiter.size() == 1, "read_csv", ad::cat("the delimiter '", format.delimiter, "' is not one character"));
-  const auto file = open_file(path);
-  const std::string text = file->read_all(kMostText);
-  return Reader(*file, format).read(text);
+CsvTable read_csv(const std::filesystem::path& path, const CsvFormat& format) { return read_table(path, format, nullptr); }
+
+CsvTable read_csv_beside(const std::filesystem::path& path, const CsvTable& first, const CsvFormat& format) {
+  return read_table(path, format, &first);
 }
 
 }  // namespace vaezoo

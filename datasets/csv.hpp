@@ -18,14 +18,25 @@ struct CsvFormat {
 
 struct CsvTable {
   std::string source;
-  Index columns = 0;
-  std::vector<Real> numbers;        ///< [rows, columns]
-  std::vector<std::string> labels;  ///< as written; empty without a label column
-  std::vector<Real> conditions;     ///< [rows, number of conditions]
+  Index columns = 0;  ///< chosen ones
+  Index width = 0;    ///< columns in the file
+  std::vector<double> numbers;            ///< [rows, columns]
+  std::vector<std::string> labels;        ///< as written; empty without a label column
+  std::vector<double> conditions;         ///< [rows, number of conditions]
+  std::vector<std::string> header;        ///< all columns' names, when the file has them
+  std::vector<std::string> column_names;  ///< of the chosen columns, when the file has names
+
+  CsvFormat same_columns;  ///< that takes the same columns out of another file: by name, when this file has names
 };
 
-/// Reads a plain or gzipped file. Cells may be quoted ("a,b"); blank lines are skipped. Every cell of the chosen columns
-/// must be a finite number. Throws DataError with file, line and column.
+/// Reads a plain or gzipped file as RFC 4180 has it: cells may be quoted ("a,b"), a quoted cell may hold line ends, and "" in it
+/// is a quote. Blank lines are skipped. Every cell of the chosen columns must be a finite number, and every label must be there:
+/// an empty cell, ? and NaN are missing values, which are errors. So is a name that stands twice in the header. Throws DataError
+/// with file, line and column.
 CsvTable read_csv(const std::filesystem::path& path, const CsvFormat& format);
+
+/// Reads a file that belongs to another one, read before: the same columns, by name when there are names. With no columns chosen
+/// by the format, both must have the same ones.
+CsvTable read_csv_beside(const std::filesystem::path& path, const CsvTable& first, const CsvFormat& format);
 
 }  // namespace vaezoo

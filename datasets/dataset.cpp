@@ -5,6 +5,7 @@
 #include <exception>
 #include <mutex>
 #include <numeric>
+#include <utility>
 
 #include "autodiff/check.hpp"
 #include "autodiff/parallel.hpp"
@@ -29,12 +30,58 @@ Index rows_in(std::size_t values, Index item_size, std::size_t labels) {
 }
 
 /// Throws DataError when a number of rows of `width` is not finite; `kind` is what a row's numbers are: "value".
-void check_finite(std::span<const Real> numbers, Index width, const char* kind) {
-  const auto bad = std::find_if(numbers.begin(), numbers.end(), [](Real x) { return !std::isfinite(x); });
+template <class T>
+void check_finite(const std::vector<T>& numbers, Index width, const char* kind) {
+  const auto bad = std::find_if(numbers.begin(), numbers.end(), [](T x) { return !std::isfinite(x); });
   if (bad == numbers.end()) return;
   const Index i = bad - numbers.begin();
-  throw DataError(ad::cat("example ", i / width, ", ", kind, " ", i % width, " is ", std::isnan(*bad) ? "NaN" : "infinite",
-                          " (both counted from 0)"));
+  const char* missing = "NaN, a missing value, and missing data are not supported; fill it in, or leave the example out";
+  const char* what = std::isnan(*bad) ? missing : "infinite";
+  throw DataError(ad::cat("example ", i / width, ", ", kind, " ", i % width, " (both counted from 0) is ", what));
+}
+
+/// Mean, deviation and extremes of columns, and what narrowing changes.
+struct Columns {
+  std::vector<double> mean, variance, rounding;  // the last: mean square of what Real loses
+  std::vector<char> constant;
+};
+
+/// Of `count` rows; read(i, row) writes row i.
+template <class Read>
+Columns column_statistics(Index count, Index width, Read read) {
+  const std::size_t D = at(width);
+  const double n = static_cast<double>(count);
+  std::vector<double> x(D), first(D);
+  Columns c{std::vector<double>(D), std::vector<double>(D), std::vector<double>(D), std::vector<char>(D, 1)};
+  for (Index i = 0; i < count; ++i) {
+    read(i, std::span(x));
+    if (i == 0) first = x;
+    for (std::size_t d = 0; d < D; ++d) {
+      c.mean[d] += x[d] / n;
+      c.constant[d] = c.constant[d] != 0 && x[d] == first[d];
+    }
+  }
+  for (Index i = 0; i < count; ++i) {  // a second pass: E x^2 - (E x)^2 would cancel for a large mean
+    read(i, std::span(x));
+    for (std::size_t d = 0; d < D; ++d) {
+      const double centred = x[d] - c.mean[d], lost = x[d] - static_cast<double>(static_cast<Real>(x[d]));
+      c.variance[d] += centred * centred / n;
+      c.rounding[d] += lost * lost / n;
+    }
+  }
+  for (std::size_t d = 0; d < D; ++d) {
+    if (c.constant[d] != 0) c.mean[d] = first.empty() ? 0 : first[d];
+  }
+  return c;
+}
+
+std::vector<Index> lost_columns(const Columns& c) {
+  constexpr double kMostLost = 1e-3;  // of the standard deviation
+  std::vector<Index> lost;
+  for (std::size_t d = 0; d < c.mean.size(); ++d) {
+    if (c.constant[d] == 0 && c.rounding[d] > kMostLost * kMostLost * c.variance[d]) lost.push_back(static_cast<Index>(d));
+  }
+  return lost;
 }
 
 /// Draws of 0 or 1 from the rows of another source, made anew, and alike, at each reading.
@@ -66,6 +113,19 @@ std::vector<Index> counted(Index count) {
   return rows;
 }
 
+/// Runs `change` for each split, and says in its DataErrors which one it was.
+template <class Change>
+void for_splits(Dataset& data, Change change) {
+  for (auto [which, part] : {std::pair(Split::train, &data.train), std::pair(Split::validation, &data.validation),
+                             std::pair(Split::test, &data.test)}) {
+    try {
+      change(*part);
+    } catch (const DataError& error) {
+      throw DataError(ad::cat(data.provenance, ": in the ", to_text(which), " split, ", error.what()));
+    }
+  }
+}
+
 }  // namespace
 
 std::string_view to_text(Split split) {
@@ -82,6 +142,16 @@ Examples::Examples(std::vector<Real> numbers, Index item_size, std::vector<int> 
     : numbers_(std::move(numbers)), labels_(std::move(labels)), item_size_(item_size) {
   count_ = rows_in(numbers_.size(), item_size, labels_.size());
   check_finite(numbers_, item_size, "value");
+}
+
+Examples Examples::exact(std::vector<double> numbers, Index item_size, std::vector<int> labels) {
+  Examples examples;
+  examples.exact_ = std::move(numbers);
+  examples.labels_ = std::move(labels);
+  examples.item_size_ = item_size;
+  examples.count_ = rows_in(examples.exact_.size(), item_size, examples.labels_.size());
+  check_finite(examples.exact_, item_size, "value");
+  return examples;
 }
 
 Examples::Examples(std::shared_ptr<const ExampleSource> source, Index item_size, int top, std::vector<int> labels)
@@ -105,24 +175,39 @@ std::span<const Real> Examples::conditions(Index row) const {
 
 std::size_t Examples::memory() const {
   const auto bytes = [](const auto& values) { return values.size() * sizeof(values[0]); };
-  return bytes(bytes_) + bytes(numbers_) + bytes(source_rows_) + bytes(labels_) + bytes(conditions_) + bytes(origin_);
+  return bytes(bytes_) + bytes(numbers_) + bytes(exact_) + bytes(source_rows_) + bytes(labels_) + bytes(conditions_) +
+         bytes(origin_);
 }
 
 void Examples::read(Index row, std::span<Real> out) const {
   const Index begin = row * item_size_;
+  if (is_exact()) {
+    for (Index i = 0; i < item_size_; ++i) out[at(i)] = static_cast<Real>(exact_[at(begin + i)]);
+    return;
+  }
   if (!is_bytes()) {
     std::copy_n(numbers_.data() + begin, item_size_, out.data());
     return;
   }
-  const std::uint8_t* from = bytes_.data() + begin;
+  thread_local std::vector<std::uint8_t> made;
   if (is_lazy()) {
-    thread_local std::vector<std::uint8_t> made;
     made.resize(at(item_size_));
     source_->read(source_rows_[at(row)], made);
-    from = made.data();
   }
+  const std::uint8_t* from = is_lazy() ? made.data() : bytes_.data() + begin;
   const Real top = static_cast<Real>(top_);
   for (Index i = 0; i < item_size_; ++i) out[at(i)] = static_cast<Real>(from[i]) / top;
+}
+
+void Examples::read_exact(Index row, std::span<double> out) const {
+  if (is_exact()) {
+    std::copy_n(exact_.data() + row * item_size_, item_size_, out.data());
+    return;
+  }
+  thread_local std::vector<Real> reals;
+  reals.resize(at(item_size_));
+  read(row, reals);
+  std::copy(reals.begin(), reals.end(), out.begin());
 }
 
 void Examples::check_rows(std::span<const Index> rows, std::span<const Real> out) const {
@@ -160,6 +245,7 @@ void Examples::gather_lazy(std::span<const Index> rows, std::span<Real> out) con
 
 /// Asks the CPU to fetch a row from main memory.
 void Examples::touch(Index row) const {
+  if (is_exact()) return;  // read before the batches, in order
   const Index width = item_size_ * static_cast<Index>(is_bytes() ? 1 : sizeof(Real));
   const void* data = is_bytes() ? static_cast<const void*>(bytes_.data()) : numbers_.data();
   const char* from = static_cast<const char*>(data) + row * width;
@@ -183,12 +269,17 @@ Examples Examples::subset(std::span<const Index> rows) const {
   part.source_ = source_;
   take_rows(part.bytes_, bytes_, rows);
   take_rows(part.numbers_, numbers_, rows);
+  take_rows(part.exact_, exact_, rows);
   take_rows(part.source_rows_, source_rows_, rows);
   take_rows(part.labels_, labels_, rows);
   take_rows(part.conditions_, conditions_, rows);
   part.origin_.reserve(rows.size());
   for (const Index row : rows) part.origin_.push_back(source_row(row));
   return part;
+}
+
+void Examples::renumber(std::span<const int> becomes) {
+  for (int& label : labels_) label = becomes[at(label)];
 }
 
 Examples Examples::cut_last(Index count) {
@@ -211,6 +302,7 @@ void Examples::keep_first(Index count) {
   };
   shorten(bytes_, count * item_size_);
   shorten(numbers_, count * item_size_);
+  shorten(exact_, count * item_size_);
   shorten(source_rows_, count);
   shorten(labels_, count);
   shorten(conditions_, count * condition_size_);
@@ -224,6 +316,7 @@ std::uint64_t Examples::digest() const {
   digest.add(std::span(source_rows_));
   digest.add(std::span(bytes_));
   digest.add(std::span(numbers_));
+  digest.add(std::span(exact_));
   digest.add(std::span(labels_));
   digest.add(std::span(conditions_));
   return digest.value();
@@ -232,7 +325,8 @@ std::uint64_t Examples::digest() const {
 bool Examples::in_unit_range() const {
   if (is_lazy()) return true;
   if (is_bytes()) return std::all_of(bytes_.begin(), bytes_.end(), [this](std::uint8_t b) { return b <= top_; });
-  return std::all_of(numbers_.begin(), numbers_.end(), [](Real x) { return x >= 0 && x <= 1; });
+  const auto within = [](auto x) { return x >= 0 && x <= 1; };
+  return std::all_of(numbers_.begin(), numbers_.end(), within) && std::all_of(exact_.begin(), exact_.end(), within);
 }
 
 void Examples::binarize(Key key) {
@@ -253,21 +347,43 @@ void Examples::binarize(Key key) {
   });
   bytes_ = std::move(drawn);
   numbers_ = {};
+  exact_ = {};
   top_ = 1;
 }
 
-void Examples::standardize(std::span<const Real> mean, std::span<const Real> stddev) {
+void Examples::standardize(std::span<const double> mean, std::span<const double> stddev) {
   std::vector<Real> numbers(at(count_ * item_size_));
+  std::vector<double> row(at(item_size_));
   for (Index i = 0; i < count_; ++i) {
-    const std::span row = std::span(numbers).subspan(at(i * item_size_), at(item_size_));
-    read(i, row);
-    for (std::size_t d = 0; d < row.size(); ++d) row[d] = (row[d] - mean[d]) / stddev[d];
+    read_exact(i, row);
+    for (std::size_t d = 0; d < row.size(); ++d) {
+      const Real x = static_cast<Real>((row[d] - mean[d]) / stddev[d]);
+      if (!std::isfinite(x)) {
+        throw DataError(ad::cat("example ", source_row(i), ", value ", d, " (both counted from 0) is ", row[d],
+                                ", too far from the mean ", mean[d], " to be standardised by ", stddev[d]));
+      }
+      numbers[at(i * item_size_) + d] = x;
+    }
   }
   numbers_ = std::move(numbers);
   bytes_ = {};
+  exact_ = {};
   source_ = nullptr;
   source_rows_ = {};
   top_ = 0;
+}
+
+void Examples::narrow() {
+  if (!is_exact()) return;
+  numbers_.resize(exact_.size());
+  std::transform(exact_.begin(), exact_.end(), numbers_.begin(), [](double x) { return static_cast<Real>(x); });
+  const auto bad = std::find_if(numbers_.begin(), numbers_.end(), [](Real x) { return !std::isfinite(x); });
+  if (bad != numbers_.end()) {
+    const Index i = bad - numbers_.begin();
+    throw DataError(ad::cat("example ", source_row(i / item_size_), ", value ", i % item_size_, " (both counted from 0) is ",
+                            exact_[at(i)], ", too large for a number of 32 bits; set \"standardize\" to true or give \"divide_by\""));
+  }
+  exact_ = {};
 }
 
 const Examples& Dataset::split(Split which) const {
@@ -285,43 +401,54 @@ void binarize(Dataset& data, Binarize how, Key key) {
 }
 
 void standardize(Dataset& data) {
-  const std::size_t width = at(data.shape.size());
-  const double n = static_cast<double>(data.train.size());
-  std::vector<Real> x(width);
-  std::vector<double> mean(width), variance(width);
-  for (Index i = 0; i < data.train.size(); ++i) {
-    data.train.read(i, x);
-    for (std::size_t d = 0; d < width; ++d) mean[d] += static_cast<double>(x[d]) / n;
-  }
-  for (Index i = 0; i < data.train.size(); ++i) {  // a second pass: E x^2 - (E x)^2 would cancel for a large mean
-    data.train.read(i, x);
-    for (std::size_t d = 0; d < width; ++d) {
-      const double centred = static_cast<double>(x[d]) - mean[d];
-      variance[d] += centred * centred / n;
+  const Columns c = column_statistics(data.train.size(), data.shape.size(),
+                                      [&](Index i, std::span<double> row) { data.train.read_exact(i, row); });
+  std::vector<double> stddev(c.mean.size(), 1);
+  for (std::size_t d = 0; d < stddev.size(); ++d) {
+    if (!std::isfinite(c.variance[d])) {
+      throw DataError(ad::cat(data.provenance, ": ", column_name(data, static_cast<Index>(d)),
+                              " holds numbers too large to be standardised"));
     }
+    if (c.constant[d] == 0 && c.variance[d] > 0) stddev[d] = std::sqrt(c.variance[d]);
   }
-  data.mean.resize(width);
-  data.stddev.resize(width);
-  for (std::size_t d = 0; d < width; ++d) {
-    data.mean[d] = static_cast<Real>(mean[d]);
-    data.stddev[d] = variance[d] > 0 ? static_cast<Real>(std::sqrt(variance[d])) : Real(1);
-  }
-  for (Examples* part : {&data.train, &data.validation, &data.test}) part->standardize(data.mean, data.stddev);
+  standardize(data, c.mean, std::move(stddev));
+}
+
+void standardize(Dataset& data, std::vector<double> mean, std::vector<double> stddev) {
+  const auto width = static_cast<std::size_t>(data.shape.size());
+  AD_CHECK(mean.size() == width && stddev.size() == width, "standardize",
+           ad::cat(mean.size(), " means and ", stddev.size(), " deviations for ", width, " columns"));
+  data.mean = std::move(mean);
+  data.stddev = std::move(stddev);
+  for_splits(data, [&](Examples& part) { part.standardize(data.mean, data.stddev); });
   data.unit_range = false;
   data.levels = 0;
 }
 
-void standardize(Dataset& data, std::vector<double> mean, std::vector<double> stddev) {
-  const auto width = at(data.shape.size());
-  AD_CHECK(mean.size() == width && stddev.size() == width, "standardize",
-           ad::cat(mean.size(), " means and ", stddev.size(), " deviations for ", width, " columns"));
-  data.mean.resize(width);
-  data.stddev.resize(width);
-  std::ranges::transform(mean, data.mean.begin(), [](double x) { return static_cast<Real>(x); });
-  std::ranges::transform(stddev, data.stddev.begin(), [](double x) { return static_cast<Real>(x); });
-  for (Examples* part : {&data.train, &data.validation, &data.test}) part->standardize(data.mean, data.stddev);
-  data.unit_range = false;
-  data.levels = 0;
+void narrow(Dataset& data) {
+  if (data.train.is_exact()) {
+    const Columns c = column_statistics(data.train.size(), data.shape.size(),
+                                        [&](Index i, std::span<double> row) { data.train.read_exact(i, row); });
+    std::vector<std::string> names;
+    for (Index d : lost_columns(c)) names.push_back(column_name(data, d));
+    if (!names.empty()) data.warnings.push_back(rounding_warning(names) + "; set \"standardize\": true, or subtract a constant");
+  }
+  for_splits(data, [](Examples& part) { part.narrow(); });
+}
+
+std::vector<Index> columns_lost_to_rounding(std::span<const double> values, Index width) {
+  return lost_columns(column_statistics(std::ssize(values) / width, width, [&](Index i, std::span<double> row) {
+    std::copy_n(values.begin() + i * width, width, row.begin());
+  }));
+}
+
+std::string rounding_warning(const std::vector<std::string>& columns) {
+  return ad::cat(listed(columns, 5), ": numbers of 32 bits cannot tell apart values that differ in the file");
+}
+
+std::string column_name(const Dataset& data, Index column) {
+  if (data.column_names.empty()) return ad::cat("column ", column, " (from 0)");
+  return "'" + excerpt(data.column_names[at(column)]) + "'";
 }
 
 }  // namespace vaezoo

@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "autodiff/random.hpp"
+#include "config/printable.hpp"
 
 namespace vaezoo {
 
@@ -23,8 +24,9 @@ using ad::Key;
 using ad::Real;
 
 /// Data that are missing or damaged: one sentence with the file, what is wrong, and what helps. Exit code 4.
+/// What it quotes out of files is made printable.
 struct DataError : std::runtime_error {
-  using std::runtime_error::runtime_error;
+  explicit DataError(std::string_view sentence) : std::runtime_error(printable(sentence)) {}
 };
 
 enum class Split { train, validation, test };
@@ -51,13 +53,15 @@ class ExampleSource {
 
 /// The examples of one split, [N, D] row-major, with their labels and conditions. Sources of bytes stay bytes (MNIST costs 47 MB,
 /// not 188) and become numbers as batches are gathered: value = byte / top. Lazy examples hold no values at all: they name rows
-/// of a source, which is asked each time.
+/// of a source, which is asked each time. Numbers of 64 bits are kept as they are until the data set is standardised or narrowed.
 class Examples {
  public:
   Examples() = default;
   Examples(std::vector<std::uint8_t> bytes, Index item_size, int top, std::vector<int> labels = {});
   /// Throws DataError naming the row when a number is not finite.
   Examples(std::vector<Real> numbers, Index item_size, std::vector<int> labels = {});
+  /// Numbers of 64 bits, as the file has them. Throws DataError as above.
+  static Examples exact(std::vector<double> numbers, Index item_size, std::vector<int> labels = {});
   /// Lazy: example i is row i of the source until examples are left out or reordered.
   Examples(std::shared_ptr<const ExampleSource> source, Index item_size, int top, std::vector<int> labels = {});
 
@@ -68,6 +72,7 @@ class Examples {
   Index item_size() const { return item_size_; }
   bool is_bytes() const { return top_ > 0; }
   bool is_lazy() const { return source_ != nullptr; }
+  bool is_exact() const { return !exact_.empty(); }
   int top() const { return top_; }                            ///< the byte that stands for 1; 0 for real numbers
   const std::vector<int>& labels() const { return labels_; }  ///< empty when the source has none
   Index condition_size() const { return condition_size_; }    ///< 0 when there are none
@@ -78,11 +83,13 @@ class Examples {
 
   /// Writes example `row` into out [D].
   void read(Index row, std::span<Real> out) const;
+  void read_exact(Index row, std::span<double> out) const;  ///< without narrowing numbers of 64 bits
   /// Writes the named rows into out [rows, D]. Reading from memory allocates nothing. A lazy source is read by all threads; of
   /// several errors the one of the first row is thrown.
   void gather(std::span<const Index> rows, std::span<Real> out) const;
 
   Examples subset(std::span<const Index> rows) const;
+  void renumber(std::span<const int> becomes);  ///< label k becomes becomes[k]
   Examples cut_last(Index count);  ///< removes the last `count` examples and returns them
   void keep_first(Index count);
 
@@ -94,8 +101,11 @@ class Examples {
   /// Replaces every number p in [0, 1] by a draw from Bernoulli(p); example i draws from key.fold(i) alone. Lazy examples stay
   /// lazy: the same draws are made each time that they are read.
   void binarize(Key key);
-  /// x -> (x - mean) / stddev for each of the D columns; bytes and lazy examples become numbers in memory.
-  void standardize(std::span<const Real> mean, std::span<const Real> stddev);
+  /// x -> (x - mean) / stddev for each of the D columns, computed in double; all become Reals in memory. Throws DataError naming
+  /// the example when one lies too far out for a Real.
+  void standardize(std::span<const double> mean, std::span<const double> stddev);
+  /// Numbers of 64 bits become Reals. Throws DataError naming the example when one is too large.
+  void narrow();
 
  private:
   template <class Values>
@@ -106,6 +116,7 @@ class Examples {
 
   std::vector<std::uint8_t> bytes_;
   std::vector<Real> numbers_;
+  std::vector<double> exact_;
   std::shared_ptr<const ExampleSource> source_;
   std::vector<Index> source_rows_;  // which row of the source each example is
   std::vector<int> labels_;
@@ -130,11 +141,13 @@ struct Dataset {
   int levels = 0;           ///< distinct values k / (levels - 1) that a pixel takes; 2 when binarised; 0 for real numbers
   bool unit_range = false;  ///< all numbers lie in [0, 1]
   int classes = 0;          ///< 0 when there are no labels
-  std::vector<std::string> class_names;  ///< may be empty
+  std::vector<std::string> class_names;  ///< may be empty: the classes are called 0, 1, ...
+  std::vector<std::string> column_names;  ///< of each number of an example, where the file names them; else empty
   std::vector<std::string> condition_names;  ///< one for each number that an example has beside its label
   Examples train, validation, test;
   Binarize binarize = Binarize::none;
-  std::vector<Real> mean, stddev;  ///< of each column, when the data were standardised; else empty
+  std::vector<double> mean, stddev;  ///< of each column, when the data were standardised; else empty
+  std::vector<std::string> warnings;  ///< sentences for the user about what was read
   /// Exact log p(x) in nats of an example as batches deliver it; empty when unknown.
   std::function<double(std::span<const Real>)> log_density;
   /// The factors that generated the images, which render any of them; null when unknown.
@@ -152,10 +165,21 @@ struct Dataset {
 /// Draws `fixed` and the held-out half of `dynamic`. Throws DataError when numbers lie outside [0, 1].
 void binarize(Dataset& data, Binarize how, Key key);
 
-/// Subtracts the mean and divides by the standard deviation of every column of the training split; a constant column is
-/// only centred.
+/// Subtracts the mean and divides by the standard deviation of every column of the training split, both in double; a constant
+/// column is only centred.
 void standardize(Dataset& data);
 /// The same by means and deviations that were found before.
 void standardize(Dataset& data, std::vector<double> mean, std::vector<double> stddev);
+
+/// Numbers of 64 bits become Reals, with a warning that names the columns where that loses much: where the rounding is more than
+/// a thousandth of the standard deviation, as in times of 1.7e9 that are seconds apart.
+void narrow(Dataset& data);
+
+/// Which of `width` columns of values [N, width] lose so much; for values that do not go through narrow().
+std::vector<Index> columns_lost_to_rounding(std::span<const double> values, Index width);
+std::string rounding_warning(const std::vector<std::string>& columns);
+
+/// "'age'" where columns have names, else "column 3 (from 0)".
+std::string column_name(const Dataset& data, Index column);
 
 }  // namespace vaezoo

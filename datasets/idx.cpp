@@ -10,9 +10,7 @@ namespace {
 
 constexpr int kUnsignedByte = 0x08;
 
-}  // namespace
-
-IdxArray read_idx(const std::filesystem::path& path, int axes) {
+IdxArray read_array(const std::filesystem::path& path, int axes) {
   const auto file = open_file(path);
   std::array<std::uint8_t, 4> magic;
   file->read(magic, "the IDX header");
@@ -35,10 +33,15 @@ IdxArray read_idx(const std::filesystem::path& path, int axes) {
   }
   IdxArray array;
   array.shape.assign(sizes.begin(), sizes.end());
-  array.bytes.resize(checked_bytes(*file, sizes, 1));
-  file->read(array.bytes, "the values");
+  array.bytes = file->read_bytes(checked_bytes(*file, sizes, 1), "the values");
   file->expect_end();
   return array;
+}
+
+}  // namespace
+
+IdxArray read_idx(const std::filesystem::path& path, int axes) {
+  return name_out_of_memory(path, [&] { return read_array(path, axes); });
 }
 
 }  // namespace vaezoo

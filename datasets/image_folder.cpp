@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "autodiff/check.hpp"
+#include "datasets/classes.hpp"
 #include "datasets/digest.hpp"
 #include "datasets/picture.hpp"
 #include "datasets/sources.hpp"
@@ -111,26 +112,6 @@ class FolderSource final : public ExampleSource {
   ItemShape shape_;
 };
 
-/// Class numbers, by the sorted names of the training split's folders.
-std::vector<int> number_classes(const std::vector<std::string>& names, const std::vector<std::string>& of_files,
-                                const fs::path& folder) {
-  std::vector<int> labels;
-  for (const std::string& name : of_files) {
-    const auto found = std::ranges::lower_bound(names, name);
-    if (found == names.end() || *found != name) {
-      throw DataError(ad::cat(folder.string(), ": has a class '", name, "' that the training examples do not have"));
-    }
-    labels.push_back(static_cast<int>(found - names.begin()));
-  }
-  return labels;
-}
-
-std::vector<std::string> distinct(std::vector<std::string> names) {
-  std::ranges::sort(names);
-  names.erase(std::unique(names.begin(), names.end()), names.end());
-  return names;
-}
-
 class Loader {
  public:
   Loader(const ImageFolderConfig& config, Key key) : config_(config), key_(key) {}
@@ -155,21 +136,23 @@ class Loader {
     if (first) {
       const Picture picture = prepare(listing.files.front(), config_);
       data_.shape = {picture.height, picture.width, picture.channels};
-      data_.class_names = distinct(listing.classes);
-      data_.classes = static_cast<int>(data_.class_names.size());
+      classes_ = Classes(listing.classes, folder.string());
+      data_.class_names = classes_.names();
+      data_.classes = classes_.count();
     }
-    if (!first && listing.classes.empty() != data_.class_names.empty()) {
+    if (!first && listing.classes.empty() != (data_.classes == 0)) {
       throw DataError(ad::cat(folder.string(), listing.classes.empty()
                                                    ? ": has no folders of classes, but the training examples have them"
                                                    : ": has folders of classes, but the training examples have none"));
     }
-    std::vector<int> labels = number_classes(data_.class_names, listing.classes, folder);
+    std::vector<int> labels = classes_.numbers(listing.classes, folder.string());
     return Examples(std::make_shared<FolderSource>(std::move(listing.files), config_, data_.shape), data_.shape.size(), kTop,
                     std::move(labels));
   }
 
   const ImageFolderConfig& config_;
   Key key_;
+  Classes classes_;
   Dataset data_;
 };
 

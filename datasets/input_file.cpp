@@ -5,10 +5,11 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <charconv>
+#include <cstdlib>
 #include <cstring>
 
 #include "autodiff/check.hpp"
-#include "datasets/dataset.hpp"
 
 namespace vaezoo {
 namespace {
@@ -16,16 +17,25 @@ namespace {
 constexpr std::uint64_t kMostExpansion = 1032;        // of deflate: 258 bytes from 2 bits
 constexpr std::size_t kChunk = std::size_t{1} << 20;  // bytes per call of a library that counts in int
 constexpr unsigned kBuffer = 1 << 18;                 // of zlib, whose default of 8 kB costs many system calls
+constexpr std::uint64_t kCredit = 4;                  // bytes of memory taken at once for each byte on disk
+constexpr double kGigabyte = 1e9, kDefaultLimit = 8;
+constexpr const char* kLimitName = "VAEZOO_READ_GB";
 
 std::uint64_t saturating_product(std::uint64_t a, std::uint64_t b) {
   std::uint64_t product = 0;
   return __builtin_mul_overflow(a, b, &product) ? UINT64_MAX : product;
 }
 
+/// Says how many bytes may be read, and how to raise that.
+std::string limit_in_words() {
+  return ad::cat(static_cast<double>(read_limit()) / kGigabyte, " GB, the most that is read; set ", kLimitName, " to read more");
+}
+
 /// zlib reads .gz files and passes others through.
 class GzFile final : public InputFile {
  public:
-  GzFile(const std::string& path, gzFile file, std::uint64_t most) : InputFile(path, most), file_(file) {}
+  GzFile(const std::string& path, gzFile file, std::uint64_t most, std::uint64_t stored)
+      : InputFile(path, most, stored), file_(file) {}
   ~GzFile() override { gzclose_r(file_); }
   GzFile(const GzFile&) = delete;
   GzFile& operator=(const GzFile&) = delete;
@@ -47,6 +57,9 @@ class GzFile final : public InputFile {
 class ZipArchive {
  public:
   explicit ZipArchive(const std::filesystem::path& path) {
+    require_file(path);
+    std::error_code error_code;
+    size_ = std::filesystem::file_size(path, error_code);
     int code = 0;
     zip_ = zip_open(path.c_str(), ZIP_RDONLY, &code);
     if (zip_ != nullptr) return;
@@ -61,6 +74,7 @@ class ZipArchive {
   ZipArchive& operator=(const ZipArchive&) = delete;
 
   zip_t* handle() const { return zip_; }
+  std::uint64_t size() const { return size_; }  ///< of the archive, on disk
   std::vector<std::string> names() const {
     std::vector<std::string> names;
     for (zip_int64_t i = 0; i < zip_get_num_entries(zip_, 0); ++i) {
@@ -72,12 +86,15 @@ class ZipArchive {
 
  private:
   zip_t* zip_ = nullptr;
+  std::uint64_t size_ = 0;
 };
 
 class ZipMember final : public InputFile {
  public:
   ZipMember(std::string name, std::unique_ptr<ZipArchive> archive, const zip_stat_t& stat)
-      : InputFile(std::move(name), std::min<std::uint64_t>(stat.size, saturating_product(stat.comp_size, kMostExpansion))),
+      : InputFile(std::move(name),
+                  std::min(stat.size, saturating_product(std::min(stat.comp_size, archive->size()), kMostExpansion)),
+                  std::min(stat.comp_size, archive->size())),
         archive_(std::move(archive)),
         file_(zip_fopen_index(archive_->handle(), stat.index, 0)) {
     if (file_ == nullptr) fail(ad::cat("cannot be unpacked (", zip_strerror(archive_->handle()), ")"));
@@ -119,14 +136,40 @@ std::size_t InputFile::read_up_to(std::span<std::uint8_t> out) {
   return n;
 }
 
-std::string InputFile::read_all(std::uint64_t limit) {
+std::vector<std::uint8_t> InputFile::read_bytes(std::uint64_t size, const char* what) {
+  std::vector<std::uint8_t> bytes;
+  std::uint64_t room = credit(size);
+  while (bytes.size() < size) {
+    const std::size_t begin = bytes.size();
+    bytes.resize(static_cast<std::size_t>(room));
+    read(std::span(bytes).subspan(begin), what);
+    room = std::min(size, saturating_product(room, 2));
+  }
+  return bytes;
+}
+
+std::string InputFile::read_all() {
   std::string text;
+  text.reserve(credit(most_left()));
   std::vector<std::uint8_t> chunk(kChunk);
   while (const std::size_t n = read_up_to(chunk)) {
-    if (position_ > limit) fail(ad::cat("holds more than ", limit, " bytes"));
+    check_limit();
     text.append(chunk.begin(), chunk.begin() + static_cast<std::ptrdiff_t>(n));
   }
   return text;
+}
+
+void InputFile::check_announced(std::uint64_t bytes, const std::string& what) const {
+  if (bytes > most_left()) fail(ad::cat(what, ", but at most ", most_left(), " bytes follow: it is cut off or damaged"));
+  if (bytes > stored_ && bytes > read_limit()) fail(ad::cat(what, ": more than ", limit_in_words()));
+}
+
+std::size_t InputFile::credit(std::uint64_t bytes) const {
+  return static_cast<std::size_t>(std::min(bytes, std::max<std::uint64_t>(saturating_product(stored_, kCredit), kChunk)));
+}
+
+void InputFile::check_limit() const {
+  if (position_ > read_limit()) fail(ad::cat("holds more than ", limit_in_words()));
 }
 
 void InputFile::expect_end() {
@@ -136,12 +179,34 @@ void InputFile::expect_end() {
 
 void InputFile::fail(const std::string& sentence) const { throw DataError(name_ + ": " + sentence); }
 
+std::uint64_t read_limit() {
+  const char* given = std::getenv(kLimitName);
+  if (given == nullptr || *given == '\0') return static_cast<std::uint64_t>(kDefaultLimit * kGigabyte);
+  double gigabytes = 0;
+  const char* end = given + std::strlen(given);
+  const auto [stop, error] = std::from_chars(given, end, gigabytes);
+  constexpr double kMost = 1e9;  // 10^18 bytes
+  if (error != std::errc() || stop != end || !(gigabytes > 0 && gigabytes <= kMost)) {
+    throw DataError(ad::cat(kLimitName, ": '", excerpt(given), "' is not a number of gigabytes above 0"));
+  }
+  return static_cast<std::uint64_t>(gigabytes * kGigabyte);
+}
+
+void require_file(const std::filesystem::path& path) {
+  std::error_code error;
+  const std::filesystem::file_status status = std::filesystem::status(path, error);
+  if (error || is_regular_file(status) || !exists(status)) return;  // what opens it says why it cannot
+  const char* kind = is_directory(status) ? "a folder" : is_fifo(status) ? "a pipe" : "a device or a socket";
+  throw DataError(ad::cat(path.string(), ": is ", kind, ", not a file"));
+}
+
 bool is_file(const std::filesystem::path& path) {
   std::error_code ignored;  // what may not be looked at is not there for us
   return std::filesystem::is_regular_file(path, ignored);
 }
 
 std::unique_ptr<InputFile> open_file(const std::filesystem::path& path) {
+  require_file(path);
   std::error_code error;
   const std::uint64_t size = std::filesystem::file_size(path, error);
   if (error) throw DataError(ad::cat(path.string(), ": cannot be read (", error.message(), ")"));
@@ -149,7 +214,7 @@ std::unique_ptr<InputFile> open_file(const std::filesystem::path& path) {
   if (file == nullptr) throw DataError(ad::cat(path.string(), ": cannot be read (", std::strerror(errno), ")"));
   gzbuffer(file, kBuffer);
   const bool compressed = gzdirect(file) == 0;
-  return std::make_unique<GzFile>(path.string(), file, compressed ? saturating_product(size, kMostExpansion) : size);
+  return std::make_unique<GzFile>(path.string(), file, compressed ? saturating_product(size, kMostExpansion) : size, size);
 }
 
 std::vector<std::string> zip_members(const std::filesystem::path& archive) { return ZipArchive(archive).names(); }
@@ -159,9 +224,8 @@ std::unique_ptr<InputFile> open_zip_member(const std::filesystem::path& path, co
   zip_stat_t stat;
   zip_stat_init(&stat);
   if (zip_stat(archive->handle(), member.c_str(), 0, &stat) != 0) {
-    std::string there;
-    for (const std::string& name : archive->names()) there += (there.empty() ? "" : ", ") + name;
-    throw DataError(ad::cat(path.string(), ": holds no '", member, "'; it holds ", there.empty() ? "nothing" : there));
+    const std::vector<std::string> there = archive->names();
+    throw DataError(ad::cat(path.string(), ": holds no '", member, "'; it holds ", there.empty() ? "nothing" : listed(there)));
   }
   return std::make_unique<ZipMember>(path.string() + ":" + member, std::move(archive), stat);
 }
@@ -173,10 +237,7 @@ std::uint64_t checked_bytes(const InputFile& file, std::span<const std::uint64_t
     bytes = size == 0 ? 0 : saturating_product(bytes, size);
     shape += (shape.empty() ? "" : " x ") + std::to_string(size);
   }
-  if (bytes > file.most_left()) {
-    file.fail(ad::cat("its header announces ", shape, " values of ", item_size, " bytes, but at most ", file.most_left(),
-                      " bytes follow: it is cut off or damaged"));
-  }
+  file.check_announced(bytes, ad::cat("its header announces ", shape, " values of ", item_size, " bytes"));
   return bytes;
 }
 

@@ -28,7 +28,8 @@ constexpr std::uint64_t kMostName = 1 << 10, kMostAxes = 32;
 /// A compressed variable, which is a zlib stream inside the file.
 class Inflated final : public InputFile {
  public:
-  Inflated(InputFile& from, std::uint64_t size) : InputFile(from.name(), size * kMostExpansion), from_(from), left_(size) {
+  Inflated(InputFile& from, std::uint64_t size)
+      : InputFile(from.name(), size * kMostExpansion, std::min(size, from.most_left())), from_(from), left_(size) {
     if (inflateInit(&stream_) != Z_OK) throw std::bad_alloc();
   }
   ~Inflated() override { inflateEnd(&stream_); }
@@ -113,8 +114,7 @@ std::uint64_t padding(const Head& head) { return head.small ? 0 : (8 - head.size
 std::vector<std::uint8_t> read_bytes(InputFile& file, const Head& head, std::uint64_t most, const char* what) {
   if (head.size > most) file.fail(ad::cat(what, " takes ", head.size, " bytes; it is damaged"));
   if (head.small) return {head.inside.begin(), head.inside.begin() + head.size};
-  std::vector<std::uint8_t> bytes(head.size);
-  file.read(bytes, what);
+  std::vector<std::uint8_t> bytes = file.read_bytes(head.size, what);
   skip(file, padding(head), what);
   return bytes;
 }
@@ -130,12 +130,12 @@ std::size_t width_of(std::uint32_t type) {
 }
 
 template <class T>
-void convert(std::span<const std::uint8_t> bytes, Real* out) {
+void convert(std::span<const std::uint8_t> bytes, std::vector<Real>& out) {
   for (std::size_t i = 0; i < bytes.size() / sizeof(T); ++i)
-    out[i] = static_cast<Real>(number_at<T>(bytes.data() + i * sizeof(T)));
+    out.push_back(static_cast<Real>(number_at<T>(bytes.data() + i * sizeof(T))));
 }
 
-void convert(std::uint32_t type, std::span<const std::uint8_t> bytes, Real* out) {
+void convert(std::uint32_t type, std::span<const std::uint8_t> bytes, std::vector<Real>& out) {
   switch (type) {
     case kInt8: return convert<std::int8_t>(bytes, out);
     case kInt16: return convert<std::int16_t>(bytes, out);
@@ -172,39 +172,40 @@ Variable read_variable_head(InputFile& file) {
 }
 
 MatArray read_values(InputFile& file, const Variable& variable) {
-  MatArray array{.source = file.name() + ":" + variable.name, .shape = variable.shape, .bytes = {}, .numbers = {}};
+  const std::string name = excerpt(variable.name);
+  MatArray array{.source = file.name() + ":" + name, .shape = variable.shape, .bytes = {}, .numbers = {}};
   const std::uint32_t kind = variable.flags & 0xFF;
   if (kind < kFirstNumericClass || kind > kLastNumericClass || (variable.flags & kComplexFlag) != 0) {
-    file.fail("its variable '" + variable.name + "' is not an array of real numbers");
+    file.fail("its variable '" + name + "' is not an array of real numbers");
   }
   const Head head = read_head(file);
   const std::size_t width = width_of(head.type);
   if (width == 0)
-    file.fail(ad::cat("holds the values of '", variable.name, "' in type ", head.type, ", which is none of numbers"));
+    file.fail(ad::cat("holds the values of '", name, "' in type ", head.type, ", which is none of numbers"));
   std::uint64_t count = 1;
   for (Index size : variable.shape) {
     if (size >= 0) count *= static_cast<std::uint64_t>(size);  // at most 2^32 times 2^31
-    if (size < 0 || count > UINT32_MAX) file.fail("its variable '" + variable.name + "' has sizes that cannot be; it is damaged");
+    if (size < 0 || count > UINT32_MAX) file.fail("its variable '" + name + "' has sizes that cannot be; it is damaged");
   }
   if (count * width != head.size) {
-    file.fail(ad::cat("its variable '", variable.name, "' holds ", head.size, " bytes where its sizes ask for ", count,
+    file.fail(ad::cat("its variable '", name, "' holds ", head.size, " bytes where its sizes ask for ", count,
                       " values of ", width, "; it is damaged"));
   }
-  if (!head.small && head.size > file.most_left()) file.fail("is cut off inside '" + variable.name + "'");
+  if (!head.small) file.check_announced(head.size, ad::cat("its variable '", name, "' takes ", head.size, " bytes"));
   if (head.type == kUInt8) {
     array.bytes = read_bytes(file, head, head.size, "the values of a variable");
     return array;
   }
-  array.numbers.resize(count);
   if (head.small) {
-    convert(head.type, std::span(head.inside).first(head.size), array.numbers.data());
+    convert(head.type, std::span(head.inside).first(head.size), array.numbers);
     return array;
   }
+  array.numbers.reserve(file.credit(head.size) / width);
   std::vector<std::uint8_t> chunk(kChunk);
   for (std::uint64_t done = 0; done < head.size; done += chunk.size()) {
     const auto part = std::span(chunk).first(static_cast<std::size_t>(std::min<std::uint64_t>(chunk.size(), head.size - done)));
     file.read(part, "the values of a variable");
-    convert(head.type, part, array.numbers.data() + done / width);
+    convert(head.type, part, array.numbers);
   }
   skip(file, padding(head), "the values of a variable");
   return array;
@@ -222,7 +223,8 @@ class Reader {
       read_element(parse_head(raw));
     }
     for (const std::string& name : names_) {
-      if (!found_.contains(name)) file_.fail("holds no variable '" + name + "'; it holds " + (there_.empty() ? "none" : there_));
+      if (found_.contains(name)) continue;
+      file_.fail("holds no variable '" + name + "'; it holds " + (there_.empty() ? "none" : listed(there_)));
     }
     return std::move(found_);
   }
@@ -257,22 +259,24 @@ class Reader {
     if (head.size > file.most_left()) file.fail("is cut off inside a variable");
     const Variable variable = read_variable_head(file);
     if (std::ranges::find(names_, variable.name) != names_.end()) found_[variable.name] = read_values(file, variable);
-    there_ += (there_.empty() ? "" : ", ") + variable.name;
-    if (file.position() > end) file.fail("its variable '" + variable.name + "' is longer than announced; it is damaged");
+    there_.push_back(variable.name);
+    if (file.position() > end) file.fail("its variable '" + excerpt(variable.name) + "' is longer than announced; it is damaged");
     skip(file, end - file.position(), "a variable");
   }
 
   InputFile& file_;
   const std::vector<std::string>& names_;
   std::map<std::string, MatArray> found_;
-  std::string there_;
+  std::vector<std::string> there_;
 };
 
 }  // namespace
 
 std::map<std::string, MatArray> read_mat(const std::filesystem::path& path, const std::vector<std::string>& names) {
-  const auto file = open_file(path);
-  return Reader(*file, names).read();
+  return name_out_of_memory(path, [&] {
+    const auto file = open_file(path);
+    return Reader(*file, names).read();
+  });
 }
 
 }  // namespace vaezoo

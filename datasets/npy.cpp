@@ -53,7 +53,8 @@ void parse_type(const InputFile& file, std::string_view text, Header& header) {
   const std::size_t n = header.item_size;
   const bool whole = (header.kind == 'i' || header.kind == 'u') && (n == 1 || n == 2 || n == 4 || n == 8);
   const bool real = header.kind == 'f' && (n == 2 || n == 4 || n == 8);
-  if (!whole && !real && !(header.kind == 'b' && n == 1)) file.fail(ad::cat("holds values of type '", type, "'; ", kReadable));
+  if (!whole && !real && !(header.kind == 'b' && n == 1))
+    file.fail(ad::cat("holds values of type '", excerpt(type), "'; ", kReadable));
   constexpr char kOurs = std::endian::native == std::endian::little ? '<' : '>';
   header.swap_bytes = n > 1 && (type[0] == '<' || type[0] == '>') && type[0] != kOurs;
 }
@@ -97,28 +98,28 @@ Header read_header(InputFile& file) {
 }
 
 /// IEEE half precision: sign, 5 bits of exponent, 10 of fraction.
-Real from_half(std::uint16_t half) {
+double from_half(std::uint16_t half) {
   const int exponent = half >> 10 & 31, fraction = half & 1023;
   double x = 0;
   if (exponent == 0) x = std::ldexp(fraction, -24);
   else if (exponent < 31) x = std::ldexp(fraction + 1024, exponent - 25);
   else x = fraction == 0 ? HUGE_VAL : NAN;
-  return static_cast<Real>(half >> 15 != 0 ? -x : x);
+  return half >> 15 != 0 ? -x : x;
 }
 
 template <class T>
-Real decode(const std::uint8_t* from, bool swap_bytes) {
+double decode(const std::uint8_t* from, bool swap_bytes) {
   std::array<std::uint8_t, sizeof(T)> raw;
   std::copy_n(from, sizeof(T), raw.data());
   if (swap_bytes) std::reverse(raw.begin(), raw.end());
-  return static_cast<Real>(std::bit_cast<T>(raw));
+  return static_cast<double>(std::bit_cast<T>(raw));
 }
 
-Real decode_half(const std::uint8_t* from, bool swap_bytes) {
-  return from_half(static_cast<std::uint16_t>(decode<std::uint16_t>(from, swap_bytes)));  // exact: below 2^24
+double decode_half(const std::uint8_t* from, bool swap_bytes) {
+  return from_half(static_cast<std::uint16_t>(decode<std::uint16_t>(from, swap_bytes)));
 }
 
-using Decode = Real (*)(const std::uint8_t*, bool);
+using Decode = double (*)(const std::uint8_t*, bool);
 
 Decode decoder(const Header& header) {
   const auto of_size = [n = header.item_size](Decode one, Decode two, Decode four, Decode eight) {
@@ -129,13 +130,20 @@ Decode decoder(const Header& header) {
   return of_size(decode<std::uint8_t>, decode<std::uint16_t>, decode<std::uint32_t>, decode<std::uint64_t>);
 }
 
-void read_numbers(InputFile& file, const Header& header, std::vector<Real>& numbers) {
+/// Whether every value of the file's type is a float's.
+bool fits_float(const Header& header) { return header.item_size <= (header.kind == 'f' ? 4 : 2); }
+
+template <class T>
+void read_numbers(InputFile& file, const Header& header, std::uint64_t count, std::vector<T>& numbers) {
   const Decode decode_one = decoder(header);
   std::vector<std::uint8_t> chunk(kChunk * header.item_size);
-  for (std::size_t i = 0; i < numbers.size(); i += kChunk) {
-    const std::size_t count = std::min(kChunk, numbers.size() - i);
-    file.read(std::span(chunk).first(count * header.item_size), "the values");
-    for (std::size_t j = 0; j < count; ++j) numbers[i + j] = decode_one(chunk.data() + j * header.item_size, header.swap_bytes);
+  numbers.reserve(file.credit(count * header.item_size) / header.item_size);
+  while (numbers.size() < count) {
+    const std::size_t n = static_cast<std::size_t>(std::min<std::uint64_t>(kChunk, count - numbers.size()));
+    file.read(std::span(chunk).first(n * header.item_size), "the values");
+    for (std::size_t j = 0; j < n; ++j) {
+      numbers.push_back(static_cast<T>(decode_one(chunk.data() + j * header.item_size, header.swap_bytes)));
+    }
   }
 }
 
@@ -161,16 +169,17 @@ NpyArray read_array(InputFile& file) {
   array.shape.assign(header.sizes.begin(), header.sizes.end());
   array.boolean = header.kind == 'b';
   if (header.kind == 'b' || (header.kind == 'u' && header.item_size == 1)) {
-    array.bytes.resize(bytes);
-    file.read(array.bytes, "the values");
+    array.bytes = file.read_bytes(bytes, "the values");
+  } else if (fits_float(header)) {
+    read_numbers(file, header, bytes / header.item_size, array.numbers);
   } else {
-    array.numbers.resize(bytes / header.item_size);
-    read_numbers(file, header, array.numbers);
+    read_numbers(file, header, bytes / header.item_size, array.exact);
   }
   file.expect_end();
   if (header.fortran_order && array.shape.size() > 1) {
     transpose(array.bytes, array.shape);
     transpose(array.numbers, array.shape);
+    transpose(array.exact, array.shape);
   }
   return array;
 }
@@ -192,14 +201,24 @@ bool npz_has(const std::filesystem::path& path, const std::string& key) {
 }
 
 NpyArray read_npy(const std::filesystem::path& path, const std::string& key) {
-  if (!is_zip(path)) return read_array(*open_file(path));
-  std::string member = key + ".npy";
-  if (key.empty()) {
-    const std::vector<std::string> members = zip_members(path);
-    if (members.size() != 1) throw DataError(ad::cat(path.string(), ": holds ", members.size(), " arrays; say which with 'key'"));
-    member = members.front();
-  }
-  return read_array(*open_zip_member(path, member));
+  return name_out_of_memory(path, [&] {
+    if (!is_zip(path)) return read_array(*open_file(path));
+    std::string member = key + ".npy";
+    if (key.empty()) {
+      const std::vector<std::string> members = zip_members(path);
+      if (members.size() != 1)
+        throw DataError(ad::cat(path.string(), ": holds ", members.size(), " arrays; say which with 'key'"));
+      member = members.front();
+    }
+    return read_array(*open_zip_member(path, member));
+  });
+}
+
+std::vector<double> NpyArray::values() const {
+  std::vector<double> all = exact;
+  all.insert(all.end(), bytes.begin(), bytes.end());
+  all.insert(all.end(), numbers.begin(), numbers.end());
+  return all;
 }
 
 }  // namespace vaezoo

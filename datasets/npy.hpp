@@ -15,9 +15,12 @@ struct NpyArray {
   std::vector<Index> shape;
   bool boolean = false;
   std::vector<std::uint8_t> bytes;  ///< the values when the file holds unsigned bytes or booleans
-  std::vector<Real> numbers;        ///< the values otherwise
+  std::vector<Real> numbers;        ///< the values when every one of the file's type is a Real
+  std::vector<double> exact;        ///< the values otherwise: integers of 4 and 8 bytes and floats of 8
 
-  Index size() const { return static_cast<Index>(bytes.size() + numbers.size()); }
+  Index size() const { return static_cast<Index>(bytes.size() + numbers.size() + exact.size()); }
+  /// All values, whatever their type.
+  std::vector<double> values() const;
 };
 
 /// Reads array `key` of an .npz archive (an empty key: its only array), or an .npy file, for which the key is ignored;

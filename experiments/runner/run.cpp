@@ -29,16 +29,18 @@ void apply(const CommonOptions& common) {
   if (common.threads) ad::set_threads(*common.threads);
 }
 
+void say(const CommonOptions& common, const std::string& line) {
+  if (!common.quiet) fmt::print(stderr, "{}\n", line);
+}
+
 /// The data of an experiment, treated as a run of before treated them.
 Dataset load_data(const ExperimentConfig& config, const CommonOptions& common, const DataRecord* before = nullptr) {
   const auto folder = data_directory(common.data_dir);
-  if (before == nullptr || before->mean.empty()) return load_dataset(config.dataset, folder);
-  const Scale scale{before->mean, before->stddev};
-  return load_dataset(config.dataset, folder, &scale);
-}
-
-void say(const CommonOptions& common, const std::string& line) {
-  if (!common.quiet) fmt::print(stderr, "{}\n", line);
+  std::optional<Scale> scale;
+  if (before != nullptr && !before->mean.empty()) scale = {before->mean, before->stddev};
+  Dataset data = load_dataset(config.dataset, folder, scale ? &*scale : nullptr);
+  for (const std::string& warning : data.warnings) say(common, "warning: " + warning);
+  return data;
 }
 
 void introduce(const Session& s, const CommonOptions& common) {

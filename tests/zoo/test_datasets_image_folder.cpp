@@ -70,7 +70,8 @@ TEST_CASE("image_folder: train, val and test folders are the splits, and classes
   CHECK(data.validation.labels() == std::vector<int>{2});
   CHECK(data.test.labels() == std::vector<int>{1, 2});
   write_flat(folder / "pictures/test/d/7.png", 7);
-  CHECK(load_error(folder) == (folder / "pictures/test").string() + ": has a class 'd' that the training examples do not have");
+  CHECK(load_error(folder) == (folder / "pictures/test").string() +
+                                  ": has a class 'd' that the training examples do not have; theirs are a, b, c");
   std::filesystem::remove_all(folder / "pictures/test");
   write_flat(folder / "pictures/test/8.png", 8);
   CHECK(load_error(folder) ==

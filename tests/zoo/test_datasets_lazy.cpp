@@ -236,5 +236,5 @@ TEST_CASE("conditions: batches deliver each example's own, and numbers that do n
   CHECK_THROWS_AS(data.train.set_conditions({1, 2, 3}, 1), ad::Error);
   std::vector<Real> bad = conditions_of(10);
   bad[13] = std::numeric_limits<Real>::infinity();
-  CHECK(data_error([&] { data.train.set_conditions(bad, 2); }) == "example 6, condition 1 is infinite (both counted from 0)");
+  CHECK(data_error([&] { data.train.set_conditions(bad, 2); }) == "example 6, condition 1 (both counted from 0) is infinite");
 }

@@ -53,7 +53,7 @@ TEST_CASE("read_npy: the number formats give the values that NumPy wrote") {
     CAPTURE(c.type);
     const NpyArray array = parse(folder, npy(header(c.type, "(2, 3)"), from_hex(c.hex)));
     CHECK(array.shape == std::vector<Index>{2, 3});
-    CHECK(array.numbers == c.values);
+    CHECK(array.values() == std::vector<double>(c.values.begin(), c.values.end()));
   }
 }
 
@@ -96,7 +96,7 @@ TEST_CASE("read_npy: an archive's arrays are found by key, and a wrong key lists
   const NpyArray data = read_npy(folder / "a.npz", "data");
   CHECK(data.shape == std::vector<Index>{2, 2, 1, 3});
   CHECK(data.bytes == std::vector<std::uint8_t>{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11});
-  CHECK(read_npy(folder / "a.npz", "labels").numbers == std::vector<Real>{1, 0});
+  CHECK(read_npy(folder / "a.npz", "labels").exact == std::vector<double>{1, 0});
   CHECK(npz_has(folder / "a.npz", "labels"));
   CHECK_FALSE(npz_has(folder / "a.npz", "x"));
   CHECK(data_error([&] { read_npy(folder / "a.npz", "x"); }) ==
@@ -187,7 +187,8 @@ TEST_CASE("npy: conditions come from files of their own, and must fit the exampl
   const auto error = [&](const NpyConfig& config) { return data_error([&] { load_npy(config, folder.path()); }); };
   CHECK(contains(error({.train_file = "x.npy", .train_conditions = "four.npy"}),
                  "four.npy: has 1 axes and 4 values; expected [3] or [3, C] conditions"));
-  CHECK(contains(error({.train_file = "x.npy", .train_conditions = "nan.npy"}), "nan.npy: example 1, condition 0 is NaN"));
+  CHECK(contains(error({.train_file = "x.npy", .train_conditions = "nan.npy"}),
+                 "nan.npy: example 1, condition 0 (both counted from 0) is NaN, a missing value"));
   CHECK(contains(error({.train_file = "x.npy", .test_file = "x.npy", .train_conditions = "c.npy"}),
                  "x.npy: its examples have 2 conditions, but those of the test split have 0"));
 }
@@ -205,9 +206,9 @@ TEST_CASE("npy: splits that disagree, wrong shapes, labels and NaN are refused w
   CHECK(contains(error({.train_file = "x.npy", .shape = {2, 3}}),
                  "x.npy: its examples have 4 numbers, which is not 2 x 3 x 1 as 'shape' says"));
   CHECK(contains(error({.train_file = "flat.npy"}), "flat.npy: has 1 axes and 3 values; expected [N, D], [N, H, W]"));
-  CHECK(contains(error({.train_file = "nan.npy"}), "nan.npy: example 1, value 1 is NaN"));
+  CHECK(contains(error({.train_file = "nan.npy"}), "nan.npy: example 1, value 1 (both counted from 0) is NaN, a missing value"));
   CHECK(contains(error({.train_file = "x.npy", .train_labels = "half.npy"}),
-                 "half.npy: has label 1.5; expected whole numbers from 0"));
+                 "half.npy: has label 1.5; expected whole numbers"));
   CHECK(contains(error({.train_file = "x.npy", .train_labels = "x.npy"}), "has 12 labels for 3 examples"));
   CHECK(contains(error({.train_file = "x.npy", .layout = "channels_first"}), "layout channels_first needs [N, C, H, W]"));
   CHECK(contains(error({.train_file = "none.npy"}), "none.npy: no such file in the data directory"));

@@ -138,8 +138,9 @@ TEST_CASE("encode: discrete codes are indices, or vectors where these are asked 
   const NpyArray array = read_npy(temp / "codes.npy");
   CHECK(array.shape == std::vector<Index>{40, 4});
   for (std::size_t i = 0; i < 40; ++i) {
-    CHECK(double(array.numbers[4 * i + 2]) == table.numbers("index_0_2")[i]);
-    CHECK((array.numbers[4 * i + 2] >= 0 && array.numbers[4 * i + 2] < 8));
+    const double index = array.values().at(4 * i + 2);
+    CHECK(index == table.numbers("index_0_2")[i]);
+    CHECK((index >= 0 && index < 8));
   }
   CHECK(encode_command(vq, {.vectors = true, .out = (temp / "vectors.csv").string()}) == kDone);
   CHECK(Table(temp / "vectors.csv").header() == "index,split,class,mean_0,mean_1,mean_2,mean_3,mean_4,mean_5,mean_6,mean_7");
