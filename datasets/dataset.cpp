@@ -381,7 +381,8 @@ void Examples::narrow() {
   if (bad != numbers_.end()) {
     const Index i = bad - numbers_.begin();
     throw DataError(ad::cat("example ", source_row(i / item_size_), ", value ", i % item_size_, " (both counted from 0) is ",
-                            exact_[at(i)], ", too large for a number of 32 bits; set \"standardize\" to true or give \"divide_by\""));
+                            exact_[at(i)],
+                            ", too large for a number of 32 bits; set \"standardize\" to true or give \"divide_by\""));
   }
   exact_ = {};
 }

@@ -2,8 +2,10 @@
 #include <algorithm>
 
 #include "autodiff/check.hpp"
+#include "autodiff/parallel.hpp"
 #include "datasets/classes.hpp"
 #include "datasets/digest.hpp"
+#include "datasets/input_file.hpp"
 #include "datasets/picture.hpp"
 #include "datasets/sources.hpp"
 
@@ -34,6 +36,9 @@ struct Listing {
   std::vector<std::string> classes;  // of each file; empty without sub-folders
 };
 
+/// What a file system keeps beside data: thumbnails, checkpoints of notebooks, the "._" files of macOS.
+bool is_hidden(const fs::path& path) { return path.filename().string().starts_with('.'); }
+
 void take_file(const fs::path& path, Listing& listing) {
   if (is_foreign_picture_name(path)) {
     throw DataError(path.string() + ": pictures of this format are not read; convert it to PNG or JPEG");
@@ -44,12 +49,15 @@ void take_file(const fs::path& path, Listing& listing) {
 Listing list_pictures(const fs::path& folder) {
   Listing direct, below;
   for (const fs::directory_entry& entry : fs::directory_iterator(folder)) {
+    if (is_hidden(entry.path())) continue;
     if (!entry.is_directory()) {
       take_file(entry.path(), direct);
       continue;
     }
-    for (const auto& file : fs::recursive_directory_iterator(entry.path(), fs::directory_options::follow_directory_symlink)) {
-      if (!file.is_directory()) take_file(file.path(), below);
+    fs::recursive_directory_iterator files(entry.path(), fs::directory_options::follow_directory_symlink);
+    for (; files != fs::recursive_directory_iterator(); ++files) {
+      if (is_hidden(files->path())) files.disable_recursion_pending();
+      else if (!files->is_directory()) take_file(files->path(), below);
     }
   }
   if (direct.files.empty() && below.files.empty()) throw DataError(folder.string() + ": holds no PNG or JPEG files");
@@ -66,9 +74,18 @@ Listing list_pictures(const fs::path& folder) {
   return std::move(listing);
 }
 
+Alpha alpha_from(const std::string& word) {
+  return word == "white" ? Alpha::white : word == "ignore" ? Alpha::ignore : Alpha::black;
+}
+
 /// Cut, resized and coloured as the configuration says.
 Picture prepare(const fs::path& path, const ImageFolderConfig& config) {
-  Picture picture = read_picture(path);
+  Picture picture;
+  try {
+    picture = read_picture(path, alpha_from(config.alpha));
+  } catch (const DataError& error) {
+    throw DataError(std::string(error.what()) + "; \"skip_broken\": true leaves out files that cannot be read");
+  }
   picture = config.grey ? to_grey(picture) : to_colour(picture);
   if (config.crop) {
     if (*config.crop > std::min(picture.height, picture.width)) {
@@ -112,6 +129,28 @@ class FolderSource final : public ExampleSource {
   ItemShape shape_;
 };
 
+/// Decodes every picture and leaves out those that cannot be read. Returns the sentence about each of these.
+std::vector<std::string> leave_out_broken(Listing& listing) {
+  const std::vector<fs::path> files = std::move(listing.files);
+  const std::vector<std::string> classes = std::move(listing.classes);
+  std::vector<std::string> faults(files.size());
+  ad::parallel_for(std::ssize(files), [&](Index i) {
+    try {  // an exception must not leave a parallel region
+      read_picture(files[static_cast<std::size_t>(i)]);
+    } catch (const std::exception& error) {
+      faults[static_cast<std::size_t>(i)] = error.what();
+    }
+  });
+  listing = {};
+  for (std::size_t i = 0; i < files.size(); ++i) {
+    if (!faults[i].empty()) continue;
+    listing.files.push_back(files[i]);
+    if (!classes.empty()) listing.classes.push_back(classes[i]);
+  }
+  std::erase(faults, "");
+  return faults;
+}
+
 class Loader {
  public:
   Loader(const ImageFolderConfig& config, Key key) : config_(config), key_(key) {}
@@ -132,9 +171,12 @@ class Loader {
  private:
   Examples load_split(const fs::path& folder) {
     Listing listing = list_pictures(folder);
+    if (config_.skip_broken) skip_broken(folder, listing);
+    for (const fs::path& file : listing.files) require_file(file);
     const bool first = data_.train.size() == 0;
     if (first) {
       const Picture picture = prepare(listing.files.front(), config_);
+      warn_about(listing.files.front());
       data_.shape = {picture.height, picture.width, picture.channels};
       classes_ = Classes(listing.classes, folder.string());
       data_.class_names = classes_.names();
@@ -148,6 +190,28 @@ class Loader {
     std::vector<int> labels = classes_.numbers(listing.classes, folder.string());
     return Examples(std::make_shared<FolderSource>(std::move(listing.files), config_, data_.shape), data_.shape.size(), kTop,
                     std::move(labels));
+  }
+
+  void skip_broken(const fs::path& folder, Listing& listing) {
+    const std::size_t count = listing.files.size();
+    const std::vector<std::string> faults = leave_out_broken(listing);
+    if (faults.empty()) return;
+    if (listing.files.empty()) throw DataError(ad::cat("none of the ", count, " pictures can be read; ", faults.front()));
+    data_.warnings.push_back(printable(ad::cat(folder.string(), ": ", faults.size(), " of ", count,
+                                               " pictures cannot be read and are left out; ", faults.front())));
+  }
+
+  /// Of the first picture, since all are read only as they are needed.
+  void warn_about(const fs::path& file) {
+    const Picture picture = read_picture(file);
+    if (picture.deep) {
+      data_.warnings.push_back(
+          printable(file.string() + ": has 16 bits per channel, of which 8 are kept; an .npy array keeps all"));
+    }
+    if (picture.transparent && config_.alpha == "black") {
+      data_.warnings.push_back(
+          printable(file.string() + ": has transparent pixels, which are laid on black; \"alpha\" has other ways"));
+    }
   }
 
   const ImageFolderConfig& config_;
@@ -166,6 +230,9 @@ void ImageFolderConfig::fields(Fields& f) {
     "resize the shorter side to so many pixels and keep the square in the middle; null: as they are, all of one size",
     at_least(1));
   f("grey", grey, "one channel of brightness instead of three of colour");
+  f.choice("alpha", alpha, {"black", "white", "ignore"},
+           "transparent pixels are laid on black or on white; ignore: their colours are taken as stored");
+  f("skip_broken", skip_broken, "leave out files that cannot be read, and say how many; each is decoded once at the start");
   f.require("path", !path.empty(), "names no folder; give the folder with the pictures");
 }
 

@@ -29,7 +29,9 @@ constexpr std::uint64_t kMostName = 1 << 10, kMostAxes = 32;
 class Inflated final : public InputFile {
  public:
   Inflated(InputFile& from, std::uint64_t size)
-      : InputFile(from.name(), size * kMostExpansion, std::min(size, from.most_left())), from_(from), left_(size) {
+      : InputFile(from.name(), std::min(size, from.most_left()) * kMostExpansion, std::min(size, from.most_left())),
+        from_(from),
+        left_(size) {
     if (inflateInit(&stream_) != Z_OK) throw std::bad_alloc();
   }
   ~Inflated() override { inflateEnd(&stream_); }

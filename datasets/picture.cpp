@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
 #include "autodiff/check.hpp"
 
@@ -37,6 +38,25 @@ std::vector<Taps> triangle_taps(double begin, double length, Index size, Index c
 }
 
 }  // namespace
+
+Picture turned(Picture picture, int orientation) {
+  AD_CHECK(orientation >= 1 && orientation <= 8, "turned", ad::cat("orientation ", orientation));
+  if (orientation == 1) return picture;
+  const Index H = picture.height, W = picture.width, C = picture.channels;
+  Picture upright = picture;
+  const bool lies = orientation >= 5;  // on its side
+  if (lies) std::swap(upright.height, upright.width);
+  for (Index y = 0; y < upright.height; ++y) {
+    for (Index x = 0; x < upright.width; ++x) {
+      const bool from_bottom = lies ? orientation == 6 || orientation == 7 : orientation == 3 || orientation == 4;
+      const bool from_right = lies ? orientation == 7 || orientation == 8 : orientation == 2 || orientation == 3;
+      const Index row = lies ? x : y, column = lies ? y : x;
+      const Index from_y = from_bottom ? H - 1 - row : row, from_x = from_right ? W - 1 - column : column;
+      std::copy_n(picture.pixels.begin() + (from_y * W + from_x) * C, C, upright.pixels.begin() + (y * upright.width + x) * C);
+    }
+  }
+  return upright;
+}
 
 Picture to_grey(const Picture& picture) {
   if (picture.channels == 1) return picture;

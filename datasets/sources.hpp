@@ -47,6 +47,8 @@ struct ImageFolderConfig {
   std::string path = {};
   std::optional<std::int64_t> crop = {}, size = {};
   bool grey = false;
+  std::string alpha = "black";  ///< black, white or ignore
+  bool skip_broken = false;
   void fields(Fields& f);
 };
 /// Sub-folders train, validation (or val) and test are the splits where there is a train; else all images are training examples.

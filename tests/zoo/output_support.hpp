@@ -42,6 +42,8 @@ std::string message_of(F&& f) {
 
 /// Heap allocations of this thread so far (allocations.cpp counts them).
 std::size_t allocations();
+/// The most bytes that one of them asked for since the last call.
+std::size_t largest_allocation();
 
 /// What keeps the text from being well-formed XML, or "": tags that nest, quoted attributes, escaped text.
 inline std::string markup_fault(std::string_view text) {

@@ -141,6 +141,36 @@ TEST_CASE("dataset configurations that cannot be are refused with the path in th
   }
 }
 
+TEST_CASE("classes: a subset by name or number is renumbered, keeps its names, and comes before the splits are cut") {
+  const Dataset whole = load(R"({"name": "digits", "validation": 0, "test": 0})");
+  const Dataset data = load(R"({"name": "digits", "classes": [7, "3"], "validation": 0, "test": 0})");
+  CHECK(data.classes == 2);
+  CHECK(data.class_names == std::vector<std::string>{"7", "3"});
+  CHECK(data.train.size() == 179 + 183);
+  for (Index i = 0; i < 20; ++i) {
+    const auto n = static_cast<std::size_t>(data.train.source_row(i));
+    CHECK(row(data.train, i) == row(load_digits().train, data.train.source_row(i)));
+    CHECK(data.train.labels()[static_cast<std::size_t>(i)] == (load_digits().train.labels()[n] == 7 ? 0 : 1));
+  }
+  const Dataset turned = load(R"({"name": "digits", "classes": [1, 0], "validation": 0, "test": 0})");
+  CHECK(turned.class_names == std::vector<std::string>{"1", "0"});
+  CHECK(load(R"({"name": "digits", "classes": [0, 1], "validation": 0, "test": 0})").class_names.empty());
+  CHECK(whole.classes == 10);
+  const TempFolder folder;
+  write(folder / "a.csv", "1,cat\n2,dog\n3,cow\n4,cat\n");
+  const Dataset named = load(R"({"name": "csv", "train_file": "a.csv", "label": "1", "classes": ["dog", "cat"], "test": 0})",
+                             folder.path());
+  CHECK(named.train.size() == 3);
+  CHECK(named.class_names == std::vector<std::string>{"dog", "cat"});
+  const auto error = [&](const char* json) { return config_error([&] { load(json, folder.path()); }); };
+  CHECK(error(R"({"name": "digits", "classes": [10]})") == "dataset.classes: there is no class '10'; there are 0 to 9");
+  CHECK(error(R"({"name": "digits", "classes": [1, "1"]})") == "dataset.classes: names class '1' twice");
+  CHECK(error(R"({"name": "csv", "train_file": "a.csv", "label": "1", "classes": ["emu"]})") ==
+        "dataset.classes: there is no class 'emu'; there are 0 to 2, called cat, cow, dog");
+  CHECK(error(R"({"name": "linear_gaussian", "classes": [0]})") == "dataset.classes: the examples have no labels");
+  CHECK(contains(error(R"({"name": "digits", "classes": [1.5]})"), "dataset.classes[0]"));
+}
+
 TEST_CASE("binarize: real numbers outside [0, 1] are refused") {
   const TempFolder folder;
   write(folder / "a.csv", "0.5,1.5\n0,1\n");

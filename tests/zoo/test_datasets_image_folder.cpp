@@ -1,4 +1,5 @@
 #include <doctest/doctest.h>
+#include <sys/stat.h>
 
 #include <algorithm>
 
@@ -161,4 +162,61 @@ TEST_CASE("image_folder in JSON: splits are cut, binarised examples stay lazy an
     CHECK(row(binary.train, i) == row(again.train, i));
     CHECK(std::ranges::all_of(row(binary.train, i), [](Real x) { return x == 0 || x == 1; }));
   }
+}
+
+TEST_CASE("image_folder: hidden files and folders are no data") {
+  const TempFolder folder;
+  for (const char* name : {"cat/1.png", "cat/2.png", "dog/3.png", ".thumbs/1.png", "cat/.checkpoints/9.png", "cat/.x.png"}) {
+    write_flat(folder / ("pictures/" + std::string(name)), 9);
+  }
+  write(folder / "pictures/._cat.png", "Mac");
+  write(folder / "pictures/__MACOSX/cat/._1.png", "Mac");
+  const Dataset data = load(folder);
+  CHECK(data.class_names == std::vector<std::string>{"cat", "dog"});
+  CHECK(data.train.size() == 3);
+}
+
+TEST_CASE("image_folder: folders called by numbers are ordered by value") {
+  const TempFolder folder;
+  for (const char* name : {"10/1.png", "9/1.png", "2/1.png"}) write_flat(folder / ("pictures/" + std::string(name)), 9);
+  CHECK(load(folder).class_names == std::vector<std::string>{"2", "9", "10"});
+}
+
+TEST_CASE("image_folder: skip_broken leaves out what cannot be read and says how much, else its name is the hint") {
+  const TempFolder folder;
+  for (int i = 0; i < 6; ++i) write_flat(folder / ("pictures/a/" + std::to_string(i) + ".png"), i);
+  write_flat(folder / "pictures/b/9.png", 9);
+  const std::string broken = (folder / "pictures/a/4.png").string(), good = read(broken);
+  write(broken, good.substr(0, good.size() / 2));
+  write(folder / "pictures/a/2.png", "");
+  const std::string pipe = (folder / "pictures/b/0.png").string();
+  REQUIRE(::mkfifo(pipe.c_str(), 0600) == 0);
+  CHECK(load_error(folder) == pipe + ": is a pipe, not a file");
+  const Dataset data = load(folder, {.skip_broken = true});
+  std::vector<int> levels = levels_of(data.train);
+  std::ranges::sort(levels);
+  CHECK(levels == std::vector<int>{0, 1, 3, 5, 9});
+  CHECK(data.train.labels().size() == 5);
+  CHECK(std::ranges::count(data.train.labels(), 1) == 1);
+  REQUIRE(data.warnings.size() == 1);
+  CHECK(data.warnings[0] == (folder / "pictures").string() + ": 3 of 8 pictures cannot be read and are left out; " +
+                                (folder / "pictures/a/2.png").string() + ": is empty");
+  std::filesystem::remove(pipe);
+  CHECK(contains(load_error(folder), "; \"skip_broken\": true leaves out files that cannot be read"));
+  std::filesystem::remove_all(folder / "pictures");
+  write(folder / "pictures/x.png", "");
+  CHECK(contains(load_error(folder, {.skip_broken = true}), "none of the 1 pictures can be read; "));
+}
+
+TEST_CASE("image_folder: what is lost of a picture is said") {
+  const TempFolder folder;
+  write(folder / "pictures/a.png", png_file(1, 1, 16, PNG_COLOR_TYPE_GRAY_ALPHA, from_hex("00" "8080" "0000")));
+  const std::string file = (folder / "pictures/a.png").string();
+  const Dataset data = load(folder);
+  CHECK(data.warnings ==
+        std::vector<std::string>{file + ": has 16 bits per channel, of which 8 are kept; an .npy array keeps all",
+                                 file + ": has transparent pixels, which are laid on black; \"alpha\" has other ways"});
+  CHECK(level_of(data.train, 0) == 0);
+  CHECK(level_of(load(folder, {.alpha = "white"}).train, 0) == 255);
+  CHECK(level_of(load(folder, {.alpha = "ignore"}).train, 0) == 128);
 }

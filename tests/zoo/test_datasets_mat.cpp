@@ -262,3 +262,17 @@ TEST_CASE("omniglot: without the file the sentence says where to get it and wher
   CHECK(contains(error, "fetch https://github.com/yburda/iwae/raw/master/datasets/OMNIGLOT/chardata.mat and put it into " +
                             (folder / "omniglot").string()));
 }
+
+TEST_CASE("read_mat: what a variable promises takes no memory before it arrives") {
+  const TempFolder folder;
+  // A compressed variable of a few bytes, in a file that zeros make long enough to be believed.
+  const std::string promise = element(6, word(kDoubleClass) + word(0)) + element(5, word(1u << 14) + word(1u << 14)) +
+                              element(1, "X") + word(kDouble) + word(1u << 31);
+  const std::string matrix = word(14) + word((1u << 31) + 56) + promise + std::string(1000, '\0');
+  std::string part = compressed(matrix);
+  const std::string padding(3u << 20, '\0');
+  part = word(15) + word(static_cast<std::uint32_t>(part.size() - 8 + padding.size())) + part.substr(8) + padding;
+  largest_allocation();
+  CHECK(contains(data_error([&] { parse(folder, header() + part, {"X"}); }), "a.mat: "));
+  CHECK(largest_allocation() < (32u << 20));
+}

@@ -1,5 +1,7 @@
 #include <doctest/doctest.h>
 
+#include <cstdlib>
+
 #include "datasets/npy.hpp"
 #include "datasets/sources.hpp"
 #include "tests/zoo/datasets_support.hpp"
@@ -18,6 +20,13 @@ const char* const kNpz =
     "179f5f94920a12774bcc294e058a17672416a402f91a463a9a3a0ab50a14002e4606540000504b01022d032d000000080000002100cf2d52cf570000"
     "008c000000080000000000000000000000800100000000646174612e6e7079504b01022d032d00000008000000210071fb39ab48000000900000000a"
     "00000000000000000000008001910000006c6162656c732e6e7079504b050600000000020002006e000000150100000000";
+
+/// 193 bytes whose directory promises 2 GB from 4 GB of compressed bytes.
+const char* const kLyingNpz =
+    "504b0304140000000800fcbe795d5ca10d914f000000c000000008000000646174612e6e70799bec17ea1b10c9c850c650ad9e925a9c5ca46ea5a05e"
+    "9369a8aea3a09e965f54529498179f5f94920a12774bcc294e058a17672416a402f91a460606063a0a860660a0a9a350ab402ae062a0100000504b01"
+    "021403140000000800fcbe795d5ca10d91ffffff7ff0ffffff080000000000000000000000800100000000646174612e6e7079504b05060000000001"
+    "00010036000000750000000000";
 
 std::string header(const std::string& type, const std::string& shape, bool fortran = false) {
   return "{'descr': '" + type + "', 'fortran_order': " + (fortran ? "True" : "False") + ", 'shape': " + shape + ", }";
@@ -191,6 +200,78 @@ TEST_CASE("npy: conditions come from files of their own, and must fit the exampl
                  "nan.npy: example 1, condition 0 (both counted from 0) is NaN, a missing value"));
   CHECK(contains(error({.train_file = "x.npy", .test_file = "x.npy", .train_conditions = "c.npy"}),
                  "x.npy: its examples have 2 conditions, but those of the test split have 0"));
+}
+
+TEST_CASE("npy: labels with holes are as many classes as there are, and other splits have no others") {
+  const TempFolder folder;
+  write(folder / "x.npy", npy(header("|u1", "(3, 4)"), std::string(12, 'x')));
+  write(folder / "y.npy", npy(header("|u1", "(3,)"), "\x07\x03\x07"));
+  write(folder / "z.npy", npy(header("|u1", "(3,)"), "\x07\x04\x07"));
+  const Dataset data = load_npy({.train_file = "x.npy", .train_labels = "y.npy"}, folder.path());
+  CHECK(data.classes == 2);
+  CHECK(data.train.labels() == std::vector<int>{1, 0, 1});
+  CHECK(data.class_names == std::vector<std::string>{"3", "7"});
+  const NpyConfig other{.train_file = "x.npy", .test_file = "x.npy", .train_labels = "y.npy", .test_labels = "z.npy"};
+  CHECK(contains(data_error([&] { load_npy(other, folder.path()); }),
+                 "z.npy: has a class '4' that the training examples do not have; theirs are 3, 7"));
+  const NpyConfig unlabelled{.train_file = "x.npy", .test_file = "x.npy", .test_labels = "z.npy"};
+  CHECK(contains(data_error([&] { load_npy(unlabelled, folder.path()); }), "has labels, but the training examples have none"));
+}
+
+TEST_CASE("npy: integers of 64 bits are standardised as they are") {
+  const TempFolder folder;
+  std::string values;
+  for (std::int64_t n : {1700000000, 1700000001, 1700000002, 1700000003}) {
+    for (int shift = 0; shift < 64; shift += 8) values += static_cast<char>(n >> shift);
+  }
+  write(folder / "t.npy", npy(header("<i8", "(4, 1)"), values));
+  DatasetConfig config{.name = "npy", .validation = 0, .test = 0};
+  config.npy = {.train_file = "t.npy", .standardize = true};
+  const Dataset data = load_dataset(config, folder.path());
+  for (Index i = 0; i < 4; ++i) {
+    const double z = (static_cast<double>(data.train.source_row(i)) - 1.5) / 1.1180339887498949;
+    CHECK(static_cast<double>(row(data.train, i)[0]) == doctest::Approx(z));
+  }
+  config.npy.standardize = false;
+  CHECK(load_dataset(config, folder.path()).warnings.size() == 1);
+}
+
+TEST_CASE("read_npy: what a header promises takes no memory before it arrives") {
+  const TempFolder folder;
+  largest_allocation();
+  // 480 MB are promised, and so many compressed bytes could hold them, but they hold half a megabyte.
+  std::vector<std::uint32_t> bits(125000);
+  ad::fill_bits(Key(1), bits);
+  const std::string noise(reinterpret_cast<const char*>(bits.data()), bits.size() * 4);
+  write_gz(folder / "lie.npy.gz", npy(header("<f8", "(60000000,)"), noise));
+  CHECK(contains(data_error([&] { read_npy(folder / "lie.npy.gz"); }), "inside the values"));
+  write_gz(folder / "lie.npy.gz", npy(header("|u1", "(480000000,)"), noise));
+  CHECK(contains(data_error([&] { read_npy(folder / "lie.npy.gz"); }), "inside the values"));
+  // 193 bytes whose zip directory and header promise an array of 2 GB.
+  write(folder / "lie.npz", from_hex(kLyingNpz));
+  CHECK(contains(data_error([&] { read_npy(folder / "lie.npz", "data"); }), "lie.npz"));
+  CHECK(largest_allocation() < (16u << 20));
+}
+
+TEST_CASE("read_npy: a limit bounds what unpacks to more than the disk holds, and its name is in the message") {
+  const TempFolder folder;
+  const std::string start = npy(header("|u1", "(67108864,)"), "");
+  gzFile file = gzopen((folder / "zeros.npy.gz").c_str(), "wb1");
+  gzwrite(file, start.data(), static_cast<unsigned>(start.size()));
+  const std::string zeros(1 << 20, '\0');
+  for (int i = 0; i < 64; ++i) gzwrite(file, zeros.data(), static_cast<unsigned>(zeros.size()));
+  gzclose(file);
+  const auto error = [&] { return data_error([&] { read_npy(folder / "zeros.npy.gz"); }); };
+  CHECK(read_npy(folder / "zeros.npy.gz").size() == 67108864);
+  ::setenv("VAEZOO_READ_GB", "0.05", 1);
+  CHECK(error() == (folder / "zeros.npy.gz").string() +
+                       ": its header announces 67108864 values of 1 bytes: more than 0.05 GB, the most that is read; set "
+                       "VAEZOO_READ_GB to read more");
+  write(folder / "plain.npy", npy(header("|u1", "(60000000,)"), std::string(60000000, 'x')));
+  CHECK(read_npy(folder / "plain.npy").size() == 60000000);  // the file itself says how much it is
+  ::setenv("VAEZOO_READ_GB", "much", 1);
+  CHECK(contains(error(), "VAEZOO_READ_GB: 'much' is not a number of gigabytes above 0"));
+  ::unsetenv("VAEZOO_READ_GB");
 }
 
 TEST_CASE("npy: splits that disagree, wrong shapes, labels and NaN are refused with the file's name") {

@@ -1,4 +1,5 @@
 #include <doctest/doctest.h>
+#include <sys/stat.h>
 
 #include <algorithm>
 #include <cmath>
@@ -48,6 +49,102 @@ TEST_CASE("read_picture: PNG files of colours, greys and palettes give back thei
   const Picture clear{1, 2, 4, {10, 20, 30, 255, 10, 20, 30, 0}};
   write_png(folder / "clear.png", clear);
   CHECK(read_picture(folder / "clear.png").pixels == std::vector<std::uint8_t>{10, 20, 30, 0, 0, 0});
+}
+
+TEST_CASE("read_picture: 16 bits are rounded to 8, and no gamma changes the numbers") {
+  const TempFolder folder;
+  const auto pixels = [&](const std::string& bytes) {
+    write(folder / "p.png", bytes);
+    return read_picture(folder / "p.png").pixels;
+  };
+  // 0x8080 is a half of 65535; 1000 of 65535 is 3.9 of 255.
+  const std::string deep = from_hex("00" "8080" "03e8" "ffff" "0000" "0101");
+  const std::vector<std::uint8_t> as_bytes{128, 4, 255, 0, 1};
+  CHECK(pixels(png_file(1, 5, 16, PNG_COLOR_TYPE_GRAY, deep)) == as_bytes);
+  CHECK(pixels(png_file(1, 5, 16, PNG_COLOR_TYPE_GRAY, deep, png_chunk("gAMA", big_endian(100000)))) == as_bytes);
+  CHECK(read_picture(folder / "p.png").deep);
+  const std::string linear = png_chunk("gAMA", big_endian(100000));
+  CHECK(pixels(png_file(1, 3, 8, PNG_COLOR_TYPE_GRAY, from_hex("00" "80" "0a" "c8"), linear)) ==
+        std::vector<std::uint8_t>{128, 10, 200});
+  CHECK_FALSE(read_picture(folder / "p.png").deep);
+  CHECK(pixels(png_file(1, 4, 2, PNG_COLOR_TYPE_GRAY, from_hex("00" "1b"))) == std::vector<std::uint8_t>{0, 85, 170, 255});
+  const std::string palette = png_chunk("PLTE", from_hex("0a141e" "c80064"));
+  CHECK(pixels(png_file(1, 2, 1, PNG_COLOR_TYPE_PALETTE, from_hex("00" "40"), palette)) ==
+        std::vector<std::uint8_t>{10, 20, 30, 200, 0, 100});
+}
+
+TEST_CASE("read_picture: transparent pixels are laid on black, on white, or taken as stored") {
+  const TempFolder folder;
+  const auto pixels = [&](Alpha alpha) { return read_picture(folder / "p.png", alpha).pixels; };
+  write(folder / "p.png", png_file(1, 3, 8, PNG_COLOR_TYPE_GRAY_ALPHA, from_hex("00" "c880" "c800" "c8ff")));
+  CHECK(pixels(Alpha::black) == std::vector<std::uint8_t>{100, 0, 200});
+  CHECK(pixels(Alpha::white) == std::vector<std::uint8_t>{227, 255, 200});
+  CHECK(pixels(Alpha::ignore) == std::vector<std::uint8_t>{200, 200, 200});
+  CHECK(read_picture(folder / "p.png").transparent);
+  // A palette with an entry that is not there.
+  const std::string palette = png_chunk("PLTE", from_hex("0a141e" "c80064")) + png_chunk("tRNS", from_hex("00"));
+  write(folder / "p.png", png_file(1, 2, 1, PNG_COLOR_TYPE_PALETTE, from_hex("00" "40"), palette));
+  CHECK(pixels(Alpha::black) == std::vector<std::uint8_t>{0, 0, 0, 200, 0, 100});
+  write(folder / "p.png", png_file(1, 1, 8, PNG_COLOR_TYPE_RGBA, from_hex("00" "0a141eff")));
+  CHECK(pixels(Alpha::black) == std::vector<std::uint8_t>{10, 20, 30});
+  CHECK_FALSE(read_picture(folder / "p.png").transparent);
+}
+
+TEST_CASE("read_picture: pictures are turned upright as EXIF says") {
+  // Of the 2 x 3 pixels  a b c  seen by someone who holds the camera as the orientation says.
+  //                      d e f
+  const Picture picture{2, 3, 1, {'a', 'b', 'c', 'd', 'e', 'f'}};
+  const auto text = [](const Picture& p) { return std::string(p.pixels.begin(), p.pixels.end()); };
+  const char* const upright[] = {"abcdef", "cbafed", "fedcba", "defabc", "adbecf", "daebfc", "fcebda", "cfbead"};
+  const TempFolder folder;
+  for (int orientation = 1; orientation <= 8; ++orientation) {
+    CAPTURE(orientation);
+    const Picture expected = turned(picture, orientation);
+    CHECK(text(expected) == upright[orientation - 1]);
+    CHECK(expected.height == (orientation >= 5 ? 3 : 2));
+    for (bool big : {false, true}) {
+      const std::string block = png_chunk("eXIf", exif(orientation, big));
+      write(folder / "p.png", png_file(2, 3, 8, PNG_COLOR_TYPE_GRAY, std::string("\0abc\0def", 8), block));
+      CHECK(text(read_picture(folder / "p.png")) == upright[orientation - 1]);
+      if (!can_read_jpeg()) continue;
+      const std::string tiff = exif(orientation, big), jpeg = from_hex(kGreyJpeg);  // 8 x 16: dark left, bright right
+      const auto size = static_cast<char>(2 + 6 + tiff.size());
+      const std::string marker = std::string("\xFF\xE1\0", 3) + size + std::string("Exif\0\0", 6) + tiff;
+      write(folder / "p.jpg", jpeg.substr(0, 2) + marker + jpeg.substr(2));
+      const Picture turned_jpeg = read_picture(folder / "p.jpg");
+      CHECK(turned_jpeg.height == (orientation >= 5 ? 16 : 8));
+      const bool dark_first = orientation == 1 || orientation == 4 || orientation == 5 || orientation == 6;
+      CHECK((turned_jpeg.pixels.front() < 100) == dark_first);
+    }
+  }
+}
+
+TEST_CASE("read_picture: JPEG files of four inks become colours") {
+  if (!can_read_jpeg()) return;
+  const TempFolder folder;
+  write(folder / "ink.jpg", from_hex(kInkJpeg));
+  const Picture picture = read_picture(folder / "ink.jpg");
+  REQUIRE(picture.channels == 3);
+  REQUIRE(picture.pixels.size() == 3 * 64);
+  const int expected[] = {255 * 200 / 255, 128 * 200 / 255, 51 * 200 / 255};
+  for (std::size_t i = 0; i < picture.pixels.size(); ++i) CHECK(std::abs(picture.pixels[i] - expected[i % 3]) <= 2);
+}
+
+TEST_CASE("read_picture: sizes that a file cannot hold are refused before memory is taken, and pipes before they are opened") {
+  const TempFolder folder;
+  write(folder / "p.png", png_file(9000, 9000, 8, PNG_COLOR_TYPE_RGB, std::string(10, '\0')));
+  CHECK(contains(data_error([&] { read_picture(folder / "p.png"); }), "p.png: announces 9000 x 9000 pixels; its "));
+  write(folder / "p.png", png_file(90000, 90000, 8, PNG_COLOR_TYPE_RGB, std::string(10, '\0')));
+  CHECK(contains(data_error([&] { read_picture(folder / "p.png"); }), "p.png: announces 90000 x 90000 pixels; up to 100000000"));
+  if (can_read_jpeg()) {
+    std::string jpeg = from_hex(kGreyJpeg);
+    const std::size_t frame = jpeg.find("\xFF\xC0");
+    for (std::size_t i : {5, 7}) jpeg[frame + i] = 0x23;  // 9000 or so
+    write(folder / "p.jpg", jpeg);
+    CHECK(contains(data_error([&] { read_picture(folder / "p.jpg"); }), "cannot hold them: it is damaged"));
+  }
+  REQUIRE(::mkfifo((folder / "pipe.png").c_str(), 0600) == 0);
+  CHECK(data_error([&] { read_picture(folder / "pipe.png"); }) == (folder / "pipe.png").string() + ": is a pipe, not a file");
 }
 
 TEST_CASE("read_picture: JPEG files in colour and grey") {
