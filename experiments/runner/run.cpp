@@ -128,6 +128,33 @@ ExperimentConfig run_config(const fs::path& folder, const std::vector<std::strin
   return load_experiment(RunFolder{folder}.config(), overrides);
 }
 
+/// Notes what is set otherwise than when the weights were trained, and says whether that concerns the data. Throws ConfigError for
+/// another model.
+bool note_changes(ExperimentConfig& config, const Origin& origin, const fs::path& weights, const fs::path& run) {
+  bool other_data = false;
+  for (const ConfigChange& change : config_changes(origin.config, config, weights.string())) {
+    if (change.key == "model.name") throw ConfigError(cat(run.string(), ": ", to_text(change), "; the weights are of that model"));
+    const bool of_data = change.key.starts_with("dataset.");
+    if (of_data || change.key.starts_with("model.")) config.notes.push_back(cat(to_text(change), ", since the weights were trained"));
+    other_data = other_data || of_data;
+  }
+  return other_data;
+}
+
+/// Notes how the data differ from those of training. Throws DataError when the model cannot take them, and when they may not differ.
+void compare_data(ExperimentConfig& config, const DataRecord& then, const DataRecord& now, bool may_differ, const fs::path& run) {
+  if (const auto sentence = misfit(then, now)) throw DataError(cat(run.string(), ": ", *sentence));
+  const auto sentence = difference(then, now);
+  if (!sentence) return;
+  if (!may_differ)
+    throw DataError(cat(run.string(), ": ", *sentence, "; put the data of then back, or use these with --accept-data"));
+  config.notes.push_back(*sentence);
+  if (now.parts[0] != then.parts[0])
+    config.notes.push_back("the training split is another one, so that the other splits may hold what the model was trained on");
+  if (then.unit_range && !now.unit_range)
+    config.notes.push_back("the data hold numbers outside [0, 1], which those of training did not");
+}
+
 }  // namespace
 
 std::string command_line(const std::string& command, const fs::path& folder, const CommonOptions& common) {
@@ -204,15 +231,7 @@ LoadedRun load_run(const fs::path& path, const std::string& checkpoint, const st
     throw UsageError(cat(path.string(), ": has no checkpoint yet; train it first: ", command_line("resume", path, common)));
   const fs::path file = weights_file(run.folder, chosen_weights(run.folder, checkpoint));
   const std::optional<Origin> origin = origin_of(ad::Safetensors(file).metadata(), file);
-  bool other_data = false;
-  if (origin) {
-    for (const ConfigChange& change : config_changes(origin->config, config, file.string())) {
-      if (change.key == "model.name") throw ConfigError(cat(path.string(), ": ", to_text(change), "; the weights are of that model"));
-      if (change.key.starts_with("dataset.")) other_data = true;
-      else if (!change.key.starts_with("model.")) continue;
-      config.notes.push_back(cat(to_text(change), ", since the weights were trained"));
-    }
-  }
+  const bool other_data = origin && note_changes(config, *origin, file, path);
   if (origin && need == Need::model && !other_data) {
     run.session = std::make_unique<Session>(std::move(config), without_examples(origin->data));
     const Conditioning told = run.session->model->conditioning();
@@ -221,25 +240,15 @@ LoadedRun load_run(const fs::path& path, const std::string& checkpoint, const st
       run.session = nullptr;
     }
   }
-  if (run.session == nullptr) {
-    Dataset data = load_data(config, common, origin ? &origin->data : nullptr);
-    if (!origin) {
-      config.notes.push_back("the weights are of an earlier version, which kept no record of its data: whether these are the same cannot be told");
-    } else {
-      const DataRecord now = record_of(data);
-      if (const auto sentence = misfit(origin->data, now)) throw DataError(cat(path.string(), ": ", *sentence));
-      if (const auto sentence = difference(origin->data, now)) {
-        if (!other_data && !common.accept_data)
-          throw DataError(cat(path.string(), ": ", *sentence, "; put the data of then back, or use these with --accept-data"));
-        config.notes.push_back(*sentence);
-        if (now.parts[0] != origin->data.parts[0])
-          config.notes.push_back("the training split is another one, so that the other splits may hold what the model was trained on");
-      }
-      if (origin->data.unit_range && !now.unit_range)
-        config.notes.push_back("the data hold numbers outside [0, 1], which those of training did not");
-    }
-    const std::optional<Dataset> built_for = origin ? std::optional(without_examples(origin->data)) : std::nullopt;
-    run.session = std::make_unique<Session>(std::move(config), std::move(data), built_for ? &*built_for : nullptr);
+  if (run.session == nullptr && origin) {
+    Dataset data = load_data(config, common, &origin->data);
+    compare_data(config, origin->data, record_of(data), other_data || common.accept_data, path);
+    const Dataset built_for = without_examples(origin->data);
+    run.session = std::make_unique<Session>(std::move(config), std::move(data), &built_for);
+  } else if (run.session == nullptr) {
+    config.notes.push_back("the weights are of an earlier version, which kept no record of its data: whether these are the same cannot be told");
+    Dataset data = load_data(config, common);
+    run.session = std::make_unique<Session>(std::move(config), std::move(data));
   }
   run.weights = load_weights(*run.session, run.folder, checkpoint);
   return run;

@@ -44,7 +44,6 @@ void RunFolder::clear() const {
     old.push_back(path / name);
   for (const auto& entry : fs::directory_iterator(path))
     if (is_picture_of_run(entry.path())) old.push_back(entry.path());
-  old.push_back(config());
   for (const fs::path& file : old) {
     std::error_code error;
     fs::remove_all(file, error);

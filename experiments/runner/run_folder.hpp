@@ -15,7 +15,7 @@ struct RunFolder {
   std::filesystem::path state() const { return checkpoints() / "state.safetensors"; }  ///< all that resuming needs, in one file
 
   bool holds_run() const;
-  /// Removes what a run writes here, and evaluation.json, which speaks of its weights; config.json last. Other files stay.
+  /// Removes what a run writes here but for config.json, and evaluation.json, which speaks of its weights. Other files stay.
   void clear() const;
 };
 
