@@ -295,12 +295,13 @@ Dataset load_csv(const CsvConfig& config, const fs::path& data_dir) {
   data.provenance = config.train_file;
   data.column_names = train.column_names;
   const std::vector<std::string> conditions = train.same_columns.conditions;
-  for (const auto& [table, split] : {std::pair(&train, &data.train), std::pair(&validation, &data.validation),
-                                     std::pair(&test, &data.test)}) {
+  for (const auto& pair :
+       {std::pair(&train, &data.train), std::pair(&validation, &data.validation), std::pair(&test, &data.test)}) {
+    CsvTable* const table = pair.first;
     if (table->numbers.empty()) continue;
     settle_shape(data, table->source, config.shape, item_shape({table->columns}));
     std::vector<int> labels = classes.numbers(table->labels, table->source);
-    *split = from_file(table->source, [&] {
+    *pair.second = from_file(table->source, [&] {
       Examples examples = make_examples(std::move(table->numbers), data.shape.size(), config.divide_by, std::move(labels));
       if (!conditions.empty()) {
         examples.set_conditions(narrowed_conditions(data, table->conditions, conditions), std::ssize(conditions));

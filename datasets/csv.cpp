@@ -185,16 +185,15 @@ class Reader {
 
   double number(std::size_t column) const {
     std::string_view cell = cells_[column];
-    if (is_missing_number(cell)) fail_missing(column);
     if (cell.starts_with('+')) cell.remove_prefix(1);
     double x = 0;
     const auto [stop, error] = std::from_chars(cell.data(), cell.data() + cell.size(), x);
     if (error == std::errc::result_out_of_range) x = std::strtod(std::string(cell).c_str(), nullptr);  // 0, or infinite
-    if (error == std::errc::invalid_argument || stop != cell.data() + cell.size() || !std::isfinite(x)) {
-      const char* hint = line_ == 1 && !format_.header ? "; if the first line names the columns, set header to true" : "";
-      file_.fail(ad::cat(place(column), "'", excerpt(cells_[column]), "' is not a finite number", hint));
-    }
-    return x;
+    const bool whole = error != std::errc::invalid_argument && stop == cell.data() + cell.size();
+    if (whole && std::isfinite(x)) return x;
+    if (is_missing_number(cell)) fail_missing(column);
+    const char* hint = line_ == 1 && !format_.header ? "; if the first line names the columns, set header to true" : "";
+    file_.fail(ad::cat(place(column), "'", excerpt(cells_[column]), "' is not a finite number", hint));
   }
 
   std::size_t find_column(const std::string& name) const {
