@@ -131,8 +131,9 @@ std::string sha256_of(std::istream& stream) {
 
 /// Whether the file at `path` has the contents that were published.
 bool is_right(const RemoteFile& file, const fs::path& path) {
-  std::ifstream stream(path, std::ios::binary);
-  if (!stream) return false;
+  std::ifstream stream;
+  if (is_file(path)) stream.open(path, std::ios::binary);
+  if (!stream.is_open()) return false;
   if (sha256_of(stream) == file.sha256) return true;
   if (file.content_sha256.empty()) return false;
   try {
