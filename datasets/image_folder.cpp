@@ -46,6 +46,14 @@ void take_file(const fs::path& path, Listing& listing) {
   if (is_picture_name(path)) listing.files.push_back(path);
 }
 
+/// A link to a folder that it lies in would be followed for ever.
+void refuse_circle(const fs::directory_entry& folder) {
+  if (!folder.is_symlink()) return;
+  const std::string target = fs::canonical(folder.path()).string() + "/";
+  const std::string place = fs::canonical(folder.path().parent_path()).string() + "/";
+  if (place.starts_with(target)) throw DataError(folder.path().string() + ": links to a folder that it lies in; remove it");
+}
+
 Listing list_pictures(const fs::path& folder) {
   Listing direct, below;
   for (const fs::directory_entry& entry : fs::directory_iterator(folder)) {
@@ -54,10 +62,12 @@ Listing list_pictures(const fs::path& folder) {
       take_file(entry.path(), direct);
       continue;
     }
+    refuse_circle(entry);
     fs::recursive_directory_iterator files(entry.path(), fs::directory_options::follow_directory_symlink);
     for (; files != fs::recursive_directory_iterator(); ++files) {
       if (is_hidden(files->path())) files.disable_recursion_pending();
-      else if (!files->is_directory()) take_file(files->path(), below);
+      else if (files->is_directory()) refuse_circle(*files);
+      else take_file(files->path(), below);
     }
   }
   if (direct.files.empty() && below.files.empty()) throw DataError(folder.string() + ": holds no PNG or JPEG files");

@@ -176,6 +176,16 @@ TEST_CASE("image_folder: hidden files and folders are no data") {
   CHECK(data.train.size() == 3);
 }
 
+TEST_CASE("image_folder: links to folders are followed, but not in circles") {
+  const TempFolder folder;
+  write_flat(folder / "elsewhere/1.png", 9);
+  write_flat(folder / "pictures/a/deep/2.png", 9);
+  std::filesystem::create_directory_symlink(folder / "elsewhere", folder / "pictures/b");
+  CHECK(load(folder).class_names == std::vector<std::string>{"a", "b"});
+  std::filesystem::create_directory_symlink("..", folder / "pictures/a/deep/up");
+  CHECK(load_error(folder) == (folder / "pictures/a/deep/up").string() + ": links to a folder that it lies in; remove it");
+}
+
 TEST_CASE("image_folder: folders called by numbers are ordered by value") {
   const TempFolder folder;
   for (const char* name : {"10/1.png", "9/1.png", "2/1.png"}) write_flat(folder / ("pictures/" + std::string(name)), 9);
