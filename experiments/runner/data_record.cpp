@@ -113,6 +113,7 @@ DataRecord record_of(const Dataset& data) {
                .levels = data.levels,
                .classes = data.classes,
                .condition_size = data.train.condition_size(),
+               .column_names = data.column_names,
                .class_names = data.class_names,
                .condition_names = data.condition_names,
                .mean = {data.mean.begin(), data.mean.end()},
@@ -136,6 +137,7 @@ std::string to_json_text(const DataRecord& r) {
                   {"levels", r.levels},
                   {"classes", r.classes},
                   {"condition_size", r.condition_size},
+                  {"column_names", r.column_names},
                   {"class_names", r.class_names},
                   {"condition_names", r.condition_names},
                   {"mean", r.mean},
@@ -161,6 +163,7 @@ DataRecord read_data_record(const std::string& text, const std::string& source) 
   r.levels = static_cast<int>(read.integer("levels", 0, 1 << 30));
   r.classes = static_cast<int>(read.integer("classes", 0, 1 << 30));
   r.condition_size = read.integer("condition_size", 0, 1 << 30);
+  r.column_names = read.texts("column_names");
   r.class_names = read.texts("class_names");
   r.condition_names = read.texts("condition_names");
   r.mean = read.numbers("mean", -std::numeric_limits<double>::max());
@@ -190,6 +193,7 @@ Dataset without_examples(const DataRecord& r) {
   data.unit_range = r.unit_range;
   data.levels = r.levels;
   data.classes = r.classes;
+  data.column_names = r.column_names;
   data.class_names = r.class_names;
   data.condition_names = r.condition_names;
   data.binarize = r.binarize == "none" ? Binarize::none : r.binarize == "static" ? Binarize::fixed : Binarize::dynamic;
@@ -206,6 +210,10 @@ std::optional<std::string> misfit(const DataRecord& then, const DataRecord& now)
     return cat(source_of(now), " has ", what, " ", after, ", and the data that this run was trained on had ", before);
   };
   if (then.shape != now.shape) return differs("examples of", shape_text(then.shape), shape_text(now.shape));
+  if (then.column_names != now.column_names) {
+    const auto text = [](const std::vector<std::string>& names) { return names.empty() ? "without names" : listed(names, 10); };
+    return differs("the columns", text(then.column_names), text(now.column_names));
+  }
   if (then.classes != now.classes || then.class_names != now.class_names)
     return differs("the classes", names_text(then.class_names, then.classes), names_text(now.class_names, now.classes));
   if (then.condition_size != now.condition_size || then.condition_names != now.condition_names)

@@ -278,8 +278,8 @@ TEST_CASE("run record: weights of an earlier version still serve, with a note") 
 
 TEST_CASE("run record: what is kept of the data comes back, and damage to it has a name") {
   DataRecord record{.name = "csv", .provenance = "a \"file\".csv", .binarize = "none", .shape = {1, 2, 1}, .is_image = false,
-                    .unit_range = false, .levels = 0, .classes = 2, .condition_size = 1, .class_names = {"a,b", "c"},
-                    .condition_names = {"age"}, .mean = {0.1, -1e300}, .stddev = {1.0 / 3, 5e-324}, .shown = {-0.1f, 3},
+                    .unit_range = false, .levels = 0, .classes = 2, .condition_size = 1, .column_names = {"x", "y"},
+                    .class_names = {"a,b", "c"}, .condition_names = {"age"}, .mean = {0.1, -1e300}, .stddev = {1.0 / 3, 5e-324}, .shown = {-0.1f, 3},
                     .parts = {{{5, 0xffffffffffffffff}, {0, 0}, {2, 17}}}};
   const std::string text = to_json_text(record);
   const DataRecord back = read_data_record(text, "x");
@@ -304,6 +304,9 @@ TEST_CASE("run record: what is kept of the data comes back, and damage to it has
   }
   CHECK_THROWS_AS(read_data_record("not JSON", "file"), FileError);
   DataRecord other = record;
+  other.column_names = {"y", "x"};
+  CHECK(contains(*misfit(record, other), "has the columns y, x, and the data that this run was trained on had x, y"));
+  other = record;
   other.class_names = {"a,b", "d"};
   CHECK(contains(*misfit(record, other), "has the classes 2: a,b, d, and the data that this run was trained on had 2: a,b, c"));
 }
