@@ -1,11 +1,15 @@
 #include "autodiff/gemm.hpp"
 
+#include <sys/mman.h>
+
 #include <algorithm>
+#include <array>
 #include <cstdlib>
 #include <cstring>
 #include <string_view>
 
 #include "autodiff/check.hpp"
+#include "autodiff/signals.hpp"
 
 #ifdef VAEZOO_ONEDNN
 #include <dnnl.h>
@@ -44,12 +48,29 @@ bool use_onednn() {
   return on;
 }
 
+/// The product as it is written, which needs no memory. Slow.
+[[maybe_unused]] void plain_gemm(Index m, Index n, Index k, const Matrix& a, const Matrix& b, Real beta, Real* c, Index ldc) {
+  for (Index i = 0; i < m; ++i)
+    for (Index j = 0; j < n; ++j) {
+      Real sum = 0;
+      for (Index l = 0; l < k; ++l) sum += *a.at(i, l) * *b.at(l, j);
+      Real& to = c[i * ldc + j];
+      to = beta == 0 ? sum : sum + beta * to;
+    }
+}
+
 [[maybe_unused]] void onednn_gemm(Index m, Index n, Index k, const Matrix& a, const Matrix& b, Real beta, Real* c, Index ldc) {
 #if defined(VAEZOO_ONEDNN) && !defined(VAEZOO_DOUBLE)
   // oneDNN starts OpenMP threads of its own unless the caller's limit is one; parallelism is the caller's here.
   const int limit = omp_get_max_threads();
   if (limit != 1) omp_set_num_threads(1);
-  dnnl_sgemm(a.transposed ? 'T' : 'N', b.transposed ? 'T' : 'N', m, n, k, 1.0f, a.data, a.stride, b.data, b.stride, beta, c, ldc);
+  dnnl_status_t status;
+  {
+    const SignalsHeld held;
+    status = dnnl_sgemm(a.transposed ? 'T' : 'N', b.transposed ? 'T' : 'N', m, n, k, 1.0f, a.data, a.stride, b.data, b.stride, beta, c,
+                        ldc);
+  }
+  if (status != dnnl_success) plain_gemm(m, n, k, a, b, beta, c, ldc);  // it found no memory for copies
   if (limit != 1) omp_set_num_threads(limit);
 #else
   static_cast<void>(m + n + k + a.stride + b.stride + ldc + static_cast<Index>(beta) + (c != nullptr));
@@ -66,6 +87,15 @@ void blas_gemm(Index m, Index n, Index k, const Matrix& a, const Matrix& b, Real
 #else
   cblas_sgemm(kRowMajor, trans(a), trans(b), i(m), i(n), i(k), 1, a.data, i(a.stride), b.data, i(b.stride), beta, c, i(ldc));
 #endif
+}
+
+void require_room(const char* library, int megabytes) {
+  const std::size_t size = static_cast<std::size_t>(megabytes) << 20;
+  void* place = mmap(nullptr, size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  if (place == MAP_FAILED)
+    throw Error(cat("no room for ", library, ", which takes ", megabytes,
+                    " MB of address space; raise the limit (ulimit -v), or use fewer threads"));
+  munmap(place, size);
 }
 
 constexpr Index kUnit = 16;           // borders at multiples of a vector: no block has a ragged edge but the last
@@ -122,6 +152,15 @@ std::string gemm_kernel_hint() {
     return "OPENBLAS_CORETYPE=SkylakeX";
 #endif
   return "";
+}
+
+void require_blas_memory(int threads) { require_room("OpenBLAS", 128 * threads); }  // what it takes on x86-64
+
+void prepare_gemm(int threads) {
+  if (!use_onednn()) return require_blas_memory(threads);
+  require_room("oneDNN", 64);
+  std::array<Real, 3 * 16 * 16> numbers{};  // the first product makes the code for all
+  gemm_serial(16, 16, 16, {numbers.data(), 16}, {numbers.data() + 256, 16}, 0, numbers.data() + 512, 16);
 }
 
 }  // namespace ad

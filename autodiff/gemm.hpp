@@ -65,4 +65,10 @@ std::string gemm_backend();
 /// must be set before the process starts.
 std::string gemm_kernel_hint();
 
+/// For a program that is about to begin: throws Error where the address space (ulimit -v) has no room for what the backend takes at its
+/// first products. Without the question oneDNN crashes, and OpenBLAS asks for its buffers, one for each thread, again and again for ever.
+void prepare_gemm(int threads);
+/// The same of OpenBLAS alone, for other uses of it.
+void require_blas_memory(int threads = 1);
+
 }  // namespace ad

@@ -8,6 +8,8 @@
 #include <cmath>
 #include <stdexcept>
 
+#include "autodiff/gemm.hpp"
+
 namespace vaezoo {
 namespace {
 
@@ -49,6 +51,7 @@ void append_axis(std::vector<double>& axes, std::vector<double> axis) {
 PrincipalComponents principal_components(std::span<const float> rows, Index dimensions, Index count) {
   if (rows.empty() || count < 1 || count > dimensions || std::ssize(rows) % dimensions != 0)
     throw std::invalid_argument("principal_components: needs rows of `dimensions` numbers and 1 <= count <= dimensions");
+  ad::require_blas_memory();
   PrincipalComponents p{.mean = column_means(rows, dimensions), .axes = {}, .explained = {}};
   const Matrix x = centred(rows, p.mean);
   const Index examples = std::ssize(rows) / dimensions;
