@@ -9,7 +9,9 @@
 #include <array>
 #include <cerrno>
 #include <charconv>
+#include <chrono>
 #include <cstring>
+#include <mutex>
 #include <system_error>
 #include <utility>
 #include <vector>
@@ -35,7 +37,7 @@ const char* advice(int code) {
   throw FileError(std::string("cannot ") + action + " " + path.string() + ": " + std::strerror(code) + advice(code));
 }
 
-/// Calls a system function again while a signal (Ctrl-C asks the trainer to stop) interrupts it.
+/// Calls a system function again while a signal interrupts it.
 template <class Call>
 auto retry(Call call) {
   auto result = call();
@@ -85,6 +87,16 @@ pid_t writer_of(std::string_view name) {
 
 bool lives(pid_t process) { return process != ::getpid() && (::kill(process, 0) == 0 || errno == EPERM); }
 
+/// The temporary files of this process. It is never destroyed, as threads may be at it when the program ends.
+struct UnderWay {
+  std::timed_mutex guard;
+  std::vector<std::filesystem::path> paths;
+};
+UnderWay& under_way() {
+  static UnderWay& all = *new UnderWay;
+  return all;
+}
+
 int write_and_sync(const std::filesystem::path& path, std::span<const std::string_view> pieces) {
   const int descriptor = retry([&] { return ::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666); });
   if (descriptor < 0) return errno;
@@ -103,13 +115,11 @@ void atomic_write(const std::filesystem::path& path, std::span<const std::string
   if (path.filename().empty() || std::filesystem::is_directory(path, ignored)) fail("write", path, EISDIR);
   const bool link = std::filesystem::is_symlink(path, ignored);
   const std::filesystem::path target = link ? std::filesystem::weakly_canonical(path, ignored) : path;
-  const std::filesystem::path temporary = temporary_of(target);
-
-  int code = write_and_sync(temporary, pieces);
-  if (code == 0 && ::rename(temporary.c_str(), target.c_str()) != 0) code = errno;
-  if (code != 0) {
-    ::unlink(temporary.c_str());
-    fail("write", path, code);
+  {
+    TemporaryFile temporary(temporary_of(target));
+    int code = write_and_sync(temporary.path(), pieces);
+    if (code == 0) code = temporary.rename_to(target);
+    if (code != 0) fail("write", path, code);
   }
   if (const int sync_code = sync_folder(folder_of(target)); sync_code != 0) fail("sync the folder of", path, sync_code);
 }
@@ -118,6 +128,30 @@ void atomic_write(const std::filesystem::path& path, std::string_view bytes) { a
 
 void atomic_write(const std::filesystem::path& path, std::span<const std::uint8_t> bytes) {
   atomic_write(path, std::string_view(reinterpret_cast<const char*>(bytes.data()), bytes.size()));
+}
+
+TemporaryFile::TemporaryFile(std::filesystem::path temporary) : path_(std::move(temporary)) {
+  const std::scoped_lock lock(under_way().guard);
+  under_way().paths.push_back(path_);
+}
+
+TemporaryFile::~TemporaryFile() {
+  const std::scoped_lock lock(under_way().guard);
+  if (std::erase(under_way().paths, path_) > 0) ::unlink(path_.c_str());
+}
+
+int TemporaryFile::rename_to(const std::filesystem::path& target) {
+  const std::scoped_lock lock(under_way().guard);
+  if (::rename(path_.c_str(), target.c_str()) != 0) return errno;
+  std::erase(under_way().paths, path_);
+  return 0;
+}
+
+void abandon_temporary_files() {
+  constexpr std::chrono::seconds kPatience{1};  // a disk that hangs must not keep the program from its end
+  UnderWay& all = under_way();
+  if (!all.guard.try_lock_for(kPatience)) return;
+  for (const std::filesystem::path& file : all.paths) ::unlink(file.c_str());  // the lock stays
 }
 
 int remove_stale_temporaries(const std::filesystem::path& folder) {

@@ -22,6 +22,25 @@ void atomic_write(const std::filesystem::path& path, std::span<const std::string
 /// A folder that is not there has none.
 int remove_stale_temporaries(const std::filesystem::path& folder);
 
+/// A file on its way: it has another name, `temporary`, until it is complete, and is removed when the scope is left before.
+class TemporaryFile {
+ public:
+  explicit TemporaryFile(std::filesystem::path temporary);
+  ~TemporaryFile();
+  TemporaryFile(const TemporaryFile&) = delete;
+  TemporaryFile& operator=(const TemporaryFile&) = delete;
+
+  const std::filesystem::path& path() const { return path_; }  ///< where to write
+  int rename_to(const std::filesystem::path& target);          ///< gives it its name; returns 0 or errno
+
+ private:
+  std::filesystem::path path_;
+};
+
+/// For a thread that is about to end the program at once: removes the temporary files that other threads are at. These wait for the end
+/// when they come to the next one, or to the renaming of theirs.
+void abandon_temporary_files();
+
 /// The whole file, byte for byte. Throws FileError when it is missing, a folder, or not readable.
 std::string read_file(const std::filesystem::path& path);
 

@@ -236,7 +236,7 @@ bool fetch(const RemoteFile& file, const fs::path& directory, const DownloadProg
   std::error_code error;
   fs::create_directories(directory, error);
   if (error) throw DataError(ad::cat(directory.string(), ": cannot be made (", error.message(), ")"));
-  const PartialFile part(path);
+  PartialFile part(path);
   std::string failures;
   for (const std::string& url : file.urls) {
     std::string failure = transfer_url(url, file, part.path(), progress);

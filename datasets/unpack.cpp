@@ -21,7 +21,7 @@ constexpr std::size_t kBlock = 512;  // of a tar archive
 
 /// Copies `size` bytes, or all there are, to a new file.
 void copy(InputFile& from, std::optional<std::uint64_t> size, const fs::path& path) {
-  const PartialFile part(path);
+  PartialFile part(path);
   std::ofstream to(part.path(), std::ios::binary);
   std::vector<std::uint8_t> chunk(kChunk);
   std::uint64_t left = size.value_or(UINT64_MAX);
