@@ -7,11 +7,11 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
-#include <cstdio>
 #include <cstdlib>
 #include <utility>
 #include <vector>
 
+#include "experiments/output/console.hpp"
 #include "experiments/output/text.hpp"
 
 namespace vaezoo {
@@ -53,7 +53,7 @@ ProgressOptions progress_on_stderr(bool quiet) {
   options.unicode = locale_is_utf8();
   options.width = stderr_width;
   options.clock = [] { return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count(); };
-  options.output = [](std::string_view text) { std::fwrite(text.data(), 1, text.size(), stderr); };
+  options.output = tell;
   return options;
 }
 

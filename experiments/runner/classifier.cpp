@@ -49,7 +49,7 @@ class Classifier {
 
 }  // namespace
 
-std::optional<Judgement> judge_samples(const Session& s, Index epochs, Index count, const std::function<bool()>& interrupted) {
+Judgement judge_samples(const Session& s, Index epochs, Index count) {
   if (s.model->conditioning() != Conditioning::labels || s.data.classes == 0)
     throw ConfigError(cat("evaluate.classifier_epochs: ", s.config.model_name,
                           " is not told labels, so there are no class-conditional samples to judge; set it to 0"));
@@ -62,7 +62,6 @@ std::optional<Judgement> judge_samples(const Session& s, Index epochs, Index cou
     while (train.next()) {
       tape.reset();
       classifier.step({tape, true, key}, train.batch(tape));
-      if (interrupted()) return std::nullopt;
     }
   }
 
@@ -88,7 +87,6 @@ std::optional<Judgement> judge_samples(const Session& s, Index epochs, Index cou
     Minibatch given{.labels = std::span<const int>(told).subspan(static_cast<std::size_t>(done), static_cast<std::size_t>(now))};
     given.x = s.model->decode(c, s.model->sample_prior(c, now, given), given);
     judgement.sample_accuracy += double(classifier.right(c, given));
-    if (interrupted()) return std::nullopt;
   }
   judgement.sample_accuracy /= double(count);
   return judgement;

@@ -1,9 +1,6 @@
 #pragma once
 // A judge of class-conditional samples: a classifier that is trained on the data (as in Ravuri & Vinyals, "Classification Accuracy Score for
 // Conditional Generative Models", NeurIPS 2019, but trained on data and asked about samples).
-#include <functional>
-#include <optional>
-
 #include "experiments/runner/session.hpp"
 
 namespace vaezoo {
@@ -14,8 +11,7 @@ struct Judgement {
 };
 
 /// Trains a perceptron of two hidden layers for `epochs` on the training split and asks it about `count` samples E[x | z, y], the classes
-/// in turn. Throws ConfigError unless the model is told labels. `interrupted` is asked after each batch and ends it early with std::nullopt.
-std::optional<Judgement> judge_samples(const Session& session, Index epochs, Index count,
-                                       const std::function<bool()>& interrupted);
+/// in turn. Throws ConfigError unless the model is told labels.
+Judgement judge_samples(const Session& session, Index epochs, Index count);
 
 }  // namespace vaezoo

@@ -10,9 +10,11 @@
 #include "config/schema.hpp"
 #include "config/suggest.hpp"
 #include "datasets/download.hpp"
+#include "experiments/output/console.hpp"
 #include "experiments/output/environment.hpp"
 #include "experiments/output/text.hpp"
 #include "experiments/runner/errors.hpp"
+#include "experiments/runner/interrupt.hpp"
 
 namespace vaezoo {
 namespace {
@@ -63,14 +65,13 @@ class DownloadLine {
   void operator()(const std::string& file, std::uint64_t done, std::uint64_t total) {
     const int percent = total == 0 ? 0 : static_cast<int>(100 * done / total);
     if (!terminal_ || (file == file_ && percent == percent_)) return;
-    if (file != file_ && !file_.empty()) fmt::print(stderr, "\n");
+    if (file != file_ && !file_.empty()) tell("\n");
     file_ = file;
     percent_ = percent;
-    fmt::print(stderr, "\r{}  {:>3} % of {:.1f} MB", file, percent, static_cast<double>(total) / 1e6);
-    std::fflush(stderr);
+    tell(fmt::format("\r{}  {:>3} % of {:.1f} MB", file, percent, static_cast<double>(total) / 1e6));
   }
   ~DownloadLine() {
-    if (!file_.empty()) fmt::print(stderr, "\n");
+    if (!file_.empty()) tell("\n");
   }
 
  private:
@@ -152,6 +153,7 @@ int download_command(const std::string& name, const CommonOptions& common) {
   if (!set->downloadable)
     throw UsageError(cat(name, " is not downloaded: it is ", set->doc, "; ", joined(names), " can be"));
   const std::filesystem::path folder = data_directory(common.data_dir);
+  end_on_signals("stopped; files that came whole are kept: the same command goes on with the others");
   std::vector<std::string> fetched;
   {
     DownloadLine line;
@@ -160,9 +162,9 @@ int download_command(const std::string& name, const CommonOptions& common) {
   }
   const std::string place = (folder / name).string();
   if (fetched.empty())
-    fmt::print(stderr, "{}: complete in {}, nothing to fetch\n", name, place);
+    tell(fmt::format("{}: complete in {}, nothing to fetch\n", name, place));
   else
-    fmt::print(stderr, "{}: fetched and verified {} into {}\n", name, joined(fetched), place);
+    tell(fmt::format("{}: fetched and verified {} into {}\n", name, joined(fetched), place));
   return kDone;
 }
 

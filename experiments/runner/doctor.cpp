@@ -91,6 +91,7 @@ void print_data(const std::filesystem::path& folder) {
 
 int doctor_command(const CommonOptions& common) {
   if (common.threads) ad::set_threads(*common.threads);
+  ad::prepare_gemm(ad::threads());
   const Environment e = describe_environment(ad::threads());
   row("vaezoo", fmt::format("{} ({}, {})", e.vaezoo_version, e.compiler, e.flags));
   row("system", e.system);

@@ -38,8 +38,8 @@ void append_scores(const Session& s, Tape& tape, const Feed& feed, const BatchKe
 
 }  // namespace
 
-bool encode_examples(const Session& s, const Dataset& data, Split split, const std::string& called, const EncodingOptions& options,
-                     Encoding& to, const std::function<bool()>& interrupted) {
+void encode_examples(const Session& s, const Dataset& data, Split split, const std::string& called, const EncodingOptions& options,
+                     Encoding& to) {
   const Key key = s.keys.evaluation(split);
   Feed feed(data, split, {.batch_size = s.config.evaluate.batch_size}, key);
   Tape tape(ad::Grad::off);
@@ -57,9 +57,7 @@ bool encode_examples(const Session& s, const Dataset& data, Split split, const s
     for (const Index row : feed.batches().rows()) to.rows.push_back(data.split(split).source_row(row));
     to.splits.insert(to.splits.end(), static_cast<std::size_t>(count), called);
     append_scores(s, tape, feed, keys, options, to);
-    if (interrupted()) return false;
   }
-  return true;
 }
 
 std::vector<std::string> code_names(const Model& model) {

@@ -1,6 +1,5 @@
 #pragma once
 // What a trained model says of single examples: their codes, and how likely they are.
-#include <functional>
 #include <string>
 #include <vector>
 
@@ -26,9 +25,9 @@ struct EncodingOptions {
 };
 
 /// Adds the examples of a split of `data`, which need not be the session's own, under the name `called`. elbo and nll are the numbers
-/// whose means evaluate() gives for the same data, settings and key. `interrupted` is asked after each batch: false when it ended this early.
-bool encode_examples(const Session& session, const Dataset& data, Split split, const std::string& called, const EncodingOptions& options,
-                     Encoding& to, const std::function<bool()>& interrupted);
+/// whose means evaluate() gives for the same data, settings and key.
+void encode_examples(const Session& session, const Dataset& data, Split split, const std::string& called, const EncodingOptions& options,
+                     Encoding& to);
 
 /// The names of the numbers of a code: "0", "1", ... or, of several stochastic layers, "z1_0", "z1_1", ..., "z2_0", ...
 std::vector<std::string> code_names(const Model& model);

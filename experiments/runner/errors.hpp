@@ -11,8 +11,7 @@ enum ExitCode {
   kConfig = 3,        ///< ConfigError
   kData = 4,          ///< DataError
   kDiverged = 5,      ///< DivergedError; the last good checkpoint is kept
-  kInterrupted = 130, ///< SIGINT, after saving
-  kTerminated = 143,  ///< SIGTERM, after saving
+  // 129, 130, 141, 143: ended by a signal, 128 and its number; training is saved then (see interrupt.hpp)
 };
 
 /// A loss, a term of it, an activation or a gradient that is NaN or infinite: names the first.

@@ -159,8 +159,7 @@ std::vector<double> importance_log_likelihood(const Model& model, Tape& tape, co
   return log_p;
 }
 
-std::optional<Evaluation> evaluate(const Model& model, const Dataset& data, Split split, const EvaluationOptions& options,
-                                   Key key, const std::function<bool()>& interrupted) {
+Evaluation evaluate(const Model& model, const Dataset& data, Split split, const EvaluationOptions& options, Key key) {
   Feed feed(data, split, {.batch_size = options.batch_size}, key);
   Tape tape(ad::Grad::off);
   Sums sums;
@@ -181,7 +180,6 @@ std::optional<Evaluation> evaluate(const Model& model, const Dataset& data, Spli
                model, tape, [&](Tape& t) { return feed.batch(t); }, options.importance_samples, options.chunk, keys.nll))
         sums.nll.add(-log_p);
     if (data.log_density) add_exact(data, feed.batch(tape).x, count, sums);
-    if (interrupted()) return std::nullopt;
   }
   return summarise(model, sums, data, options);
 }

@@ -43,11 +43,9 @@ struct Evaluation {
   std::vector<std::string> warnings() const;
 };
 
-/// Runs over the split once in order. The noise of example i depends on key, the batch size and i. `interrupted` is asked
-/// after each batch and ends the run early with std::nullopt. Throws DivergedError when a number is not finite.
-std::optional<Evaluation> evaluate(
-    const Model& model, const Dataset& data, Split split, const EvaluationOptions& options, Key key,
-    const std::function<bool()>& interrupted = [] { return false; });
+/// Runs over the split once in order. The noise of example i depends on key, the batch size and i. Throws DivergedError
+/// when a number is not finite.
+Evaluation evaluate(const Model& model, const Dataset& data, Split split, const EvaluationOptions& options, Key key);
 
 /// The noise of a split's batch `number`, of an evaluation with `key`: of its ELBO and of its importance samples.
 struct BatchKeys {

@@ -2,14 +2,13 @@
 #include <fmt/core.h>
 
 #include <algorithm>
-#include <csignal>
 
+#include "experiments/output/console.hpp"
 #include "experiments/output/files.hpp"
 #include "experiments/output/tables.hpp"
 #include "experiments/runner/commands.hpp"
 #include "experiments/runner/encoding.hpp"
 #include "experiments/runner/errors.hpp"
-#include "experiments/runner/interrupt.hpp"
 #include "experiments/runner/pictures.hpp"
 
 namespace vaezoo {
@@ -38,7 +37,7 @@ fs::path target(const LoadedRun& run, const std::string& out, const std::string&
 }
 
 int wrote(const fs::path& path, const std::string& what) {
-  fmt::print(stderr, "wrote {} to {}\n", what, path.string());
+  tell(fmt::format("wrote {} to {}\n", what, path.string()));
   return kDone;
 }
 
@@ -55,12 +54,6 @@ std::vector<Index> array_shape(std::vector<Index> first, const Dataset& data) {
   else
     first.push_back(data.shape.size());
   return first;
-}
-
-/// What a command that a signal ended says: nothing is half-written.
-int interrupted_without(const fs::path& path) {
-  fmt::print(stderr, "interrupted; nothing was written to {}\n", path.string());
-  return signal_received() == SIGTERM ? kTerminated : kInterrupted;
 }
 
 bool writes_indices(const EncodeRequest& request, const Model& model) {
@@ -174,8 +167,7 @@ int encode_command(const LoadedRun& run, const EncodeRequest& request) {
     if (request.split == name && s.data.split(split).size() == 0)
       throw UsageError(cat("--split ", name, ": this split of ", s.data.name, " is empty"));
     const EncodingOptions options{.elbo = request.elbo, .importance_samples = request.nll};
-    if (!encode_examples(s, s.data, split, name, options, encoding, [] { return signal_received() != 0; }))
-      return interrupted_without(path);
+    encode_examples(s, s.data, split, name, options, encoding);
   }
   const bool indices = writes_indices(request, *s.model);
   if (path.extension() == ".csv")

@@ -1,11 +1,11 @@
 // The vaezoo command.
-#include <fmt/core.h>
-
 #include <CLI/CLI.hpp>
+#include <cstdio>
 #include <new>
 
 #include "autodiff/process.hpp"
 #include "autodiff/safetensors.hpp"
+#include "experiments/output/console.hpp"
 #include "experiments/output/files.hpp"
 #include "experiments/runner/commands.hpp"
 #include "experiments/runner/errors.hpp"
@@ -47,7 +47,7 @@ CLI::App* add_run_command(CLI::App& app, const char* name, const char* doc, Argu
 }
 
 void print_notes(const std::vector<std::string>& notes) {
-  for (const std::string& note : notes) fmt::print(stderr, "note: {}\n", note);
+  for (const std::string& note : notes) tell("note: " + note + "\n");
 }
 
 int dispatch(int argc, char** argv) {
@@ -110,7 +110,6 @@ int dispatch(int argc, char** argv) {
   if (*download) return download_command(a.target, a.common);
   if (*doctor) return doctor_command(a.common);
   if (a.seed) a.overrides.push_back("seed=" + std::to_string(*a.seed));
-  watch_signals();
   if (*run) {
     ExperimentConfig config = load_experiment(a.target, a.overrides);
     print_notes(config.notes);
@@ -129,16 +128,14 @@ int dispatch(int argc, char** argv) {
   return kUsage;
 }
 
-int fail(int code, const char* what) {
-  fmt::print(stderr, "vaezoo: {}\n", what);
+int fail(int code, const std::string& what) {
+  tell("vaezoo: " + what + "\n");
   return code;
 }
 
-}  // namespace
-
-int main(int argc, char** argv) {
+int guarded(int argc, char** argv) {
   try {
-    ad::set_up_process(argv);
+    watch_signals();
     return dispatch(argc, argv);
   } catch (const UsageError& e) {
     return fail(kUsage, e.what());
@@ -151,6 +148,17 @@ int main(int argc, char** argv) {
   } catch (const std::bad_alloc&) {
     return fail(kFailure, "out of memory; a smaller train.batch_size, evaluate.batch_size or evaluate.chunk needs less");
   } catch (const std::exception& e) {
-    return fail(kFailure, e.what());
+    return std::ferror(stdout) != 0 ? kFailure : fail(kFailure, e.what());  // main speaks of standard output
   }
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  open_missing_streams();
+  ad::set_up_process(argv);
+  const int code = guarded(argc, argv);
+  if (const char* reason = flush_results())
+    return fail(code == kDone ? int{kFailure} : code, std::string("cannot write to standard output: ") + reason);
+  return code;
 }

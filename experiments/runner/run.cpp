@@ -5,8 +5,10 @@
 #include <algorithm>
 #include <cctype>
 
+#include "autodiff/gemm.hpp"
 #include "autodiff/parallel.hpp"
 #include "autodiff/safetensors.hpp"
+#include "experiments/output/console.hpp"
 #include "experiments/output/files.hpp"
 #include "experiments/runner/classifier.hpp"
 #include "experiments/runner/config_changes.hpp"
@@ -27,10 +29,11 @@ constexpr Index kJudgedSamples = 2000;  ///< a standard error of at most 1.1 %
 
 void apply(const CommonOptions& common) {
   if (common.threads) ad::set_threads(*common.threads);
+  ad::prepare_gemm(ad::threads());
 }
 
 void say(const CommonOptions& common, const std::string& line) {
-  if (!common.quiet) fmt::print(stderr, "{}\n", line);
+  if (!common.quiet) tell(line + "\n");
 }
 
 /// The data of an experiment, treated as a run of before treated them.
@@ -51,8 +54,6 @@ void introduce(const Session& s, const CommonOptions& common) {
   say(common, fmt::format("  {} parameters, {} thread{}", s.store.count(), ad::threads(), ad::threads() == 1 ? "" : "s"));
 }
 
-int interrupted_code() { return signal_received() == 15 ? kTerminated : kInterrupted; }
-
 /// Which weights are to be evaluated: the best, or the last where no other are wished or there.
 std::string chosen_weights(const RunFolder& folder, const std::string& wish) {
   return !wish.empty() ? wish : fs::exists(folder.best()) ? "best" : "last";
@@ -60,6 +61,7 @@ std::string chosen_weights(const RunFolder& folder, const std::string& wish) {
 
 fs::path weights_file(const RunFolder& folder, const std::string& which) { return which == "best" ? folder.best() : folder.last(); }
 
+/// Loads the weights to be evaluated into the session.
 LoadedWeights load_weights(Session& session, const RunFolder& folder, const std::string& wish) {
   const std::string which = chosen_weights(folder, wish);
   return {which, position_of(ad::load_parameters(session.store, weights_file(folder, which)))};
@@ -67,22 +69,19 @@ LoadedWeights load_weights(Session& session, const RunFolder& folder, const std:
 
 /// The evaluation that summary.json and evaluation.json tell of, at the place in training where the weights come from: the
 /// objective's weights depend on it.
-std::optional<std::vector<SplitResult>> evaluate_splits(const Session& session, const LoadedWeights& weights) {
+std::vector<SplitResult> evaluate_splits(const Session& session, const LoadedWeights& weights) {
   std::vector<SplitResult> results;
   for (const Split split : {Split::train, Split::validation, Split::test}) {
     const auto& wanted = session.config.evaluate.splits;
     if (std::find(wanted.begin(), wanted.end(), to_text(split)) == wanted.end() || session.data.split(split).size() == 0)
       continue;
-    const auto e = evaluate(*session.model, session.data, split, evaluation_options(session.config.evaluate, weights.trained),
-                            session.keys.evaluation(split), [] { return signal_received() != 0; });
-    if (!e) return std::nullopt;
-    results.push_back({split, *e});
+    results.push_back({split, evaluate(*session.model, session.data, split,
+                                       evaluation_options(session.config.evaluate, weights.trained), session.keys.evaluation(split))});
     if (const std::int64_t epochs = session.config.evaluate.classifier_epochs; epochs > 0 && split == Split::test) {
-      const auto judgement = judge_samples(session, epochs, kJudgedSamples, [] { return signal_received() != 0; });
-      if (!judgement) return std::nullopt;
+      const Judgement judgement = judge_samples(session, epochs, kJudgedSamples);
       std::vector<Metric>& terms = results.back().evaluation.terms;
-      terms.push_back({"classifier_accuracy", judgement->classifier_accuracy});
-      terms.push_back({"sample_accuracy", judgement->sample_accuracy});
+      terms.push_back({"classifier_accuracy", judgement.classifier_accuracy});
+      terms.push_back({"sample_accuracy", judgement.sample_accuracy});
     }
   }
   return results;
@@ -92,12 +91,11 @@ std::optional<std::vector<SplitResult>> evaluate_splits(const Session& session, 
 int conclude(Session& session, const RunFolder& folder, const TrainingState& state, Outcome outcome, EventWriter* events,
              const CommonOptions& common) {
   const LoadedWeights weights = load_weights(session, folder, "");
-  const auto results = evaluate_splits(session, weights);
-  if (!results) return interrupted_code();
-  write_summary(folder, session, state, *results, weights.checkpoint, outcome == Outcome::stopped_early);
+  const std::vector<SplitResult> results = evaluate_splits(session, weights);
+  write_summary(folder, session, state, results, weights.checkpoint, outcome == Outcome::stopped_early);
   const std::vector<SavedPicture> pictures = draw_pictures(session, folder.path, state.step, events);
-  if (session.config.output.report) write_run_report(folder, session, *results, pictures);
-  if (!common.quiet) fmt::print("{}", results_table(session, *results));
+  if (session.config.output.report) write_run_report(folder, session, results, pictures);
+  if (!common.quiet) fmt::print("{}", results_table(session, results));
   say(common, fmt::format("wrote {}", (session.config.output.report ? folder.path / "report.html" : folder.summary()).string()));
   return kDone;
 }
@@ -107,16 +105,17 @@ int train(Session& session, Trainer& trainer, const RunFolder& folder, const Com
   for (const std::string& remark : trainer.open_logs()) say(common, remark);
   const Outcome outcome = trainer.run();
   if (outcome == Outcome::interrupted) {
-    say(common, fmt::format("stopped at step {}; everything is saved: go on with\n  {}", trainer.state().step,
-                            command_line("resume", folder.path, common)));
-    return interrupted_code();
+    tell(fmt::format("stopped at step {}; everything is saved: go on with\n  {}\n", trainer.state().step,
+                     command_line("resume", folder.path, common)));
+    return signal_code(signal_received());
   }
+  end_on_signals(cat("stopped during the evaluation; training is saved: go on with\n  ", command_line("resume", folder.path, common)));
   try {
     return conclude(session, folder, trainer.state(), outcome, trainer.events(), common);
   } catch (const std::exception&) {  // the training was not in vain
-    fmt::print(stderr,
-               "the training is done and its weights are saved, but what follows failed; once the cause is gone, go on with\n  {}\n",
-               command_line("resume", folder.path, common));
+    tell(fmt::format(
+        "the training is done and its weights are saved, but what follows failed; once the cause is gone, go on with\n  {}\n",
+        command_line("resume", folder.path, common)));
     throw;
   }
 }
@@ -186,6 +185,7 @@ int run_experiment(ExperimentConfig config, const fs::path& path, bool force, co
   Dataset data = load_data(config, common);
   const auto session = std::make_unique<Session>(std::move(config), std::move(data));
   Trainer trainer(*session, folder, {.quiet = common.quiet, .resume = false});
+  note_signals();
   make_folder(path);
   const RunLock lock(folder);
   refuse_to_replace();  // another process may have been faster
@@ -214,6 +214,7 @@ int resume_run(const fs::path& path, const std::vector<std::string>& overrides, 
   const std::string text = experiment_text(config);
   const auto session = std::make_unique<Session>(std::move(config), std::move(data));
   Trainer trainer(*session, folder, {.quiet = common.quiet, .resume = saved});
+  note_signals();
   if (!saved) {
     say(common, "no checkpoint was saved yet: starting from the beginning");
     folder.clear();
@@ -255,10 +256,10 @@ LoadedRun load_run(const fs::path& path, const std::string& checkpoint, const st
 }
 
 int evaluate_run(const LoadedRun& run) {
-  const auto results = evaluate_splits(*run.session, run.weights);
-  if (!results) return interrupted_code();
-  write_evaluation(run.folder.path / "evaluation.json", *run.session, *results, run.weights.checkpoint);
-  fmt::print("{}", results_table(*run.session, *results));
+  end_on_signals("evaluation stopped; nothing was written");
+  const std::vector<SplitResult> results = evaluate_splits(*run.session, run.weights);
+  write_evaluation(run.folder.path / "evaluation.json", *run.session, results, run.weights.checkpoint);
+  fmt::print("{}", results_table(*run.session, results));
   return kDone;
 }
 

@@ -24,7 +24,7 @@ struct SplitResult {
 };
 
 /// Trains the experiment in `folder`, evaluates it, and writes summary.json, pictures and report.html. Returns the exit code: kDone,
-/// or kInterrupted / kTerminated when a signal came (everything is saved then). Throws as its parts do.
+/// or signal_code when a signal came (everything is saved then). Throws as its parts do.
 /// A folder that holds a run is refused with UsageError unless `force`, which removes that run once data and model are found good.
 /// So is one in which another process trains.
 int run_experiment(ExperimentConfig config, const std::filesystem::path& folder, bool force, const CommonOptions& common);

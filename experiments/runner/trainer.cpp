@@ -287,7 +287,7 @@ void Trainer::validate() {
   std::optional<ad::WeightAverage::Swapped> averaged;
   if (average_) averaged.emplace(*average_);
   const Evaluation e =
-      *evaluate(*session_.model, session_.data, Split::validation, options, session_.keys.evaluation(Split::validation));
+      evaluate(*session_.model, session_.data, Split::validation, options, session_.keys.evaluation(Split::validation));
   state_.seconds += now() - started;
   const std::vector<Metric> values = e.metrics();
   log_->write({.step = state_.step,

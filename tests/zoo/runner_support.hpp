@@ -105,6 +105,7 @@ class Child {
   Child& operator=(const Child&) = delete;
 
   pid_t id() const { return pid_; }
+  pid_t process() const { return pid_; }
   void send(int signal) const { kill(pid_, signal); }
   bool running() {
     if (pid_ > 0 && waitpid(pid_, &status_, WNOHANG) == pid_) pid_ = 0;

@@ -94,7 +94,7 @@ struct LinearVae {
     EvaluationOptions options;
     options.batch_size = batch_size;
     options.importance_samples = samples;
-    return *evaluate(*model, data, Split::train, options, Key(11));
+    return evaluate(*model, data, Split::train, options, Key(11));
   }
 };
 
@@ -237,7 +237,7 @@ TEST_CASE("evaluate: bits per dimension are told of discrete data under a discre
     const std::unique_ptr<Model> model = config->build(data_spec(digits), ad::Parameters(store));
     EvaluationOptions options;
     options.importance_samples = 1;
-    const Evaluation e = *evaluate(*model, digits, Split::train, options, Key(2));
+    const Evaluation e = evaluate(*model, digits, Split::train, options, Key(2));
     if (e.bits_per_dim) CHECK(*e.bits_per_dim == doctest::Approx(*e.nll / (64 * std::log(2.0))));
     return e.bits_per_dim.has_value();
   };
