@@ -6,6 +6,7 @@
 #include "config/choice.hpp"
 #include "config/fields.hpp"
 #include "config/json.hpp"
+#include "config/printable.hpp"
 #include "config/suggest.hpp"
 
 namespace vaezoo {
@@ -60,7 +61,7 @@ struct Assignment {
 };
 
 Assignment parse_assignment(const std::string& text) {
-  const std::string source = "--set " + text;
+  const std::string source = "--set " + excerpt(text, 200);
   const std::size_t equals = text.find('=');
   if (equals == std::string::npos || equals == 0) throw ConfigError(source + ": expected KEY=VALUE, for example model.latent_dim=2");
   std::vector<std::string> keys = split_path(text.substr(0, equals));
@@ -84,7 +85,7 @@ json override_layer(const json& config, const Assignment& assignment) {
     const bool has_keys = at->is_object() || (at->is_string() && !path.empty());  // a bare string stands for {"name": string}
     if (!has_keys) {
       const std::string where = path.empty() ? "the configuration" : path;
-      throw ConfigError(source + ": " + where + " is " + shown(*at) + " and has no key " + key);
+      throw ConfigError(source + ": " + where + " is " + shown(*at) + " and has no key " + excerpt(key));
     }
     const auto found = at->find(key);
     if (!at->is_object() || found == at->end()) break;
@@ -180,8 +181,8 @@ void Document::push_with_bases(json value, const std::string& source, const fs::
       const fs::path base = folder / fs::path(extends->get<std::string>());
       const fs::path base_file = fs::weakly_canonical(base);
       if (std::find(open_files.begin(), open_files.end(), base_file) != open_files.end())
-        throw ConfigError(source + ": extends: \"" + extends->get<std::string>() + "\" leads back to itself");
-      if (!fs::exists(base)) throw ConfigError(source + ": extends: no file " + base.string());
+        throw ConfigError(source + ": extends: \"" + excerpt(extends->get<std::string>()) + "\" leads back to itself");
+      if (!fs::exists(base)) throw ConfigError(source + ": extends: no file " + excerpt(base.string(), 200));
       open_files.push_back(base_file);
       push_with_bases(read_json(base), base.string(), base.parent_path(), open_files);
       open_files.pop_back();

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "config/fields.hpp"
+#include "config/printable.hpp"
 
 namespace vaezoo {
 namespace {
@@ -28,11 +29,6 @@ std::string position_of(std::string_view text, std::size_t byte) {
   const auto characters = std::count_if(before.begin() + static_cast<std::ptrdiff_t>(line_start), before.end(),
                                         [](char c) { return (static_cast<unsigned char>(c) & 0xC0) != 0x80; });
   return std::to_string(line) + ":" + std::to_string(1 + characters);
-}
-
-std::string shortened(const std::string& text) {
-  constexpr std::size_t kLongest = 60;
-  return text.size() <= kLongest ? text : text.substr(0, kLongest) + "...";
 }
 
 struct Token {
@@ -88,7 +84,7 @@ std::string plain_sentence(const std::string& what, const std::string& token, st
                            : says("; expected ']'")          ? "',' or ']'"
                            : says("; expected end of input") ? "nothing more"
                                                              : "a value";
-    const std::string found = token.empty() ? "the end of the file" : token[0] == '\0' ? "a zero byte" : token;
+    const std::string found = token.empty() ? "the end of the file" : token == "\\x00" ? "a zero byte" : token;
     return std::string("expected ") + expected + ", found " + found;
   }
   if (says("number overflow")) return "the number " + token + " is too large";
@@ -122,8 +118,8 @@ class Builder final : public nlohmann::json_sax<json> {
     if (open_.back()->contains(value)) {
       std::string path;
       for (const std::string& part : keys_)
-        if (!part.empty()) path = join_path(path, part);
-      throw ConfigError(source_ + ": " + join_path(path, value) + ": given twice");
+        if (!part.empty()) path = join_path(path, excerpt(part));
+      throw ConfigError(source_ + ": " + join_path(path, excerpt(value)) + ": given twice");
     }
     key_ = std::move(value);
     return true;
@@ -135,7 +131,7 @@ class Builder final : public nlohmann::json_sax<json> {
     const bool in_string = what.find("invalid string") != std::string::npos;
     const bool in_word = what.find("invalid literal") != std::string::npos || what.find("invalid number") != std::string::npos;
     const Token found = token_at(text_, position == 0 ? 0 : position - 1, in_string, in_word);
-    const std::string sentence = plain_sentence(what, shortened(found.text), text_.substr(0, found.start));
+    const std::string sentence = plain_sentence(what, excerpt(found.text), text_.substr(0, found.start));
     throw ConfigError(source_ + ":" + position_of(text_, found.start) + ": " + sentence);
   }
 
@@ -194,9 +190,8 @@ json read_json(const fs::path& file) {
 std::string shown(const json& value) {
   if (value.is_object()) return "an object";
   if (value.is_array()) return "a list";
-  constexpr auto kReplaceBadUtf8 = json::error_handler_t::replace;
   if (!value.is_string()) return value.dump();
-  return "the string " + json(shortened(value.get<std::string>())).dump(-1, ' ', false, kReplaceBadUtf8);
+  return "the string \"" + excerpt(value.get<std::string>()) + "\"";
 }
 
 std::string join_path(const std::string& parent, const std::string& key) { return parent.empty() ? key : parent + "." + key; }

@@ -60,6 +60,13 @@ std::string escaped(std::string_view text, const Character& c) {
 
 std::string printable(std::string_view text) { return excerpt(text, text.size()); }
 
+std::string printable_lines(std::string_view text) {
+  std::string lines;
+  for (std::size_t end; (end = text.find('\n')) != std::string_view::npos; text.remove_prefix(end + 1))
+    lines += printable(text.substr(0, end)) + "\n";
+  return lines + printable(text);
+}
+
 std::string excerpt(std::string_view text, std::size_t longest) {
   std::string out;
   for (std::size_t count = 0; !text.empty(); ++count) {

@@ -10,6 +10,9 @@ namespace vaezoo {
 /// and bytes that are not UTF-8, become \xNN; controls, line ends and marks of direction beyond ASCII become \uNNNN.
 std::string printable(std::string_view text);
 
+/// The same for a message of several lines: line ends stay.
+std::string printable_lines(std::string_view text);
+
 /// printable(text), cut to its first `longest` characters and "..." when it has more: a cell or a key, quoted in a message.
 std::string excerpt(std::string_view text, std::size_t longest = 60);
 

@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "config/json.hpp"
+#include "config/printable.hpp"
 #include "config/range.hpp"
 #include "config/suggest.hpp"
 
@@ -182,7 +183,7 @@ class Reader final : public Fields {
     if (std::find(choices.begin(), choices.end(), word) != choices.end()) return;
     const auto near = nearest(word, choices);
     const std::string hint = near ? "did you mean \"" + *near + "\"? " : "";
-    fail(key, "unknown " + json(word).dump(-1, ' ', false, json::error_handler_t::replace) + "; " + hint +
+    fail(key, "unknown \"" + excerpt(word) + "\"; " + hint +
                   "choices: " + joined(choices));
   }
 
@@ -206,7 +207,8 @@ class Reader final : public Fields {
 
   /// `key` may go on into the value: "hidden[1]", "optimizer.name".
   std::string error_text(const std::string& key, const std::string& sentence) const {
-    const std::string shown_path = joined(path_to(key), ".");
+    std::string shown_path;  // the keys of this path may be a file's own
+    for (const std::string& part : path_to(key)) shown_path = join_path(shown_path, excerpt(part));
     Path path = frames_.back().path;
     const std::string object_keys = key.substr(0, key.find('['));
     std::size_t begin = 0;

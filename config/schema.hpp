@@ -15,8 +15,9 @@ nlohmann::ordered_json config_schema(const std::string& title, const std::functi
 /// The same as the text of a file.
 std::string config_schema_text(const std::string& title, const std::function<void(Fields&)>& fields);
 
-/// A table for the terminal: key, type, default, allowed values and meaning, one field per line; nested objects are indented,
-/// and so are the fields of each alternative. Lines start with `indent` spaces.
+/// A table for the terminal: key, type, default, allowed values and meaning, one field per line, in straight columns; nested objects are
+/// indented, and so are the fields of each alternative. What most alternatives have is said once before them, and choices that were said
+/// already are referred to, with the defaults that differ. Lines start with `indent` spaces.
 std::string describe_config(const std::function<void(Fields&)>& fields, std::size_t indent = 0);
 
 }  // namespace vaezoo

@@ -7,12 +7,14 @@
 #include <nlohmann/json.hpp>
 
 #include "config/json.hpp"
+#include "config/printable.hpp"
 #include "config/schema.hpp"
 #include "config/suggest.hpp"
 #include "datasets/download.hpp"
 #include "experiments/output/console.hpp"
 #include "experiments/output/environment.hpp"
 #include "experiments/output/text.hpp"
+#include "experiments/runner/checks.hpp"
 #include "experiments/runner/errors.hpp"
 #include "experiments/runner/interrupt.hpp"
 
@@ -57,6 +59,19 @@ bool is_schema(const std::string& file) {
   if (std::filesystem::path(file).filename() != "schema.json") return false;
   const nlohmann::json value = read_json(file);
   return value.is_object() && value.contains("$schema") && value.contains("additionalProperties");
+}
+
+/// What a run checks before its first step, where the data can be read; else why they cannot.
+std::string check_with_data(ExperimentConfig config, const std::filesystem::path& data_dir) {
+  Dataset data;
+  try {
+    data = load_dataset(config.dataset, data_dir);
+  } catch (const DataError& e) {
+    return e.what();
+  }
+  Session session(std::move(config), std::move(data));
+  check_before_training(session);
+  return "";
 }
 
 /// Says on standard error how much of a file has come, at most every few percent.
@@ -106,7 +121,7 @@ int describe_command(const std::string& name) {
   for (const ModelEntry& m : model_registry()) names.emplace_back(m.name);
   for (const DatasetInfo& d : sets) names.push_back(d.name);
   if (std::ranges::find(names, name) == names.end())
-    throw ConfigError(cat("there is no model or data set \"", name, "\"", did_you_mean(name, names)));
+    throw ConfigError(cat("there is no model or data set \"", excerpt(name), "\"", did_you_mean(name, names)));
   if (name == "experiment") {
     ExperimentConfig config;
     fmt::print("An experiment, a JSON file: an object with these keys, all optional.\n\n{}",
@@ -119,19 +134,22 @@ int describe_command(const std::string& name) {
   return kDone;
 }
 
-int validate_command(const std::vector<std::string>& files, const std::vector<std::string>& overrides) {
+int validate_command(const std::vector<std::string>& files, const std::vector<std::string>& overrides, const CommonOptions& common) {
   int code = kDone;
   for (const std::string& file : files) {
     try {
       if (is_schema(file)) {
-        fmt::print("{}: the schema of experiments, no experiment\n", file);
+        fmt::print("{}: the schema of experiments, no experiment\n", printable(file));
         continue;
       }
-      const ExperimentConfig config = load_experiment(file, overrides);
-      for (const std::string& note : config.notes) fmt::print("{}: note: {}\n", file, note);
-      fmt::print("{}: ok\n", file);
+      ExperimentConfig config = load_experiment(file, overrides);
+      for (const std::string& note : config.notes) fmt::print("{}: note: {}\n", printable(file), printable(note));
+      const std::string unread = check_with_data(std::move(config), data_directory(common.data_dir));
+      fmt::print("{}: ok{}\n", printable(file), unread.empty() ? "" : printable(cat(", but without its data: ", unread)));
     } catch (const ConfigError& e) {
-      fmt::print("{}\n", e.what());
+      const std::string what = e.what();
+      const bool names_source = what.starts_with(file) || what.starts_with("--set") || file == "-";
+      fmt::print("{}\n", printable_lines(names_source ? what : cat(file, ": ", what)));
       code = kConfig;
     }
   }
@@ -149,7 +167,7 @@ int download_command(const std::string& name, const CommonOptions& common) {
   for (const DatasetInfo& d : sets)
     if (d.downloadable) names.push_back(d.name);
   const DatasetInfo* set = find_dataset(sets, name);
-  if (set == nullptr) throw UsageError(cat("there is no data set \"", name, "\"", did_you_mean(name, names)));
+  if (set == nullptr) throw UsageError(cat("there is no data set \"", excerpt(name), "\"", did_you_mean(name, names)));
   if (!set->downloadable)
     throw UsageError(cat(name, " is not downloaded: it is ", set->doc, "; ", joined(names), " can be"));
   const std::filesystem::path folder = data_directory(common.data_dir);

@@ -12,8 +12,9 @@ std::string version_text();
 int list_command();
 /// A model, a data set, "experiment", or an experiment file ("-": standard input). Throws ConfigError with the nearest name otherwise.
 int describe_command(const std::string& name);
-/// One line per file on what is wrong; kConfig when a file is. The schema of experiments, which lies among them, is passed over.
-int validate_command(const std::vector<std::string>& files, const std::vector<std::string>& overrides = {});
+/// One line per file on what is wrong; kConfig when a file is. Where the data are there, they are read and the model is made, and all that a run
+/// checks before its first step is checked. The schema of experiments, which lies among them, is passed over.
+int validate_command(const std::vector<std::string>& files, const std::vector<std::string>& overrides, const CommonOptions& common);
 int schema_command();
 int download_command(const std::string& dataset, const CommonOptions& common);
 /// CPU, threads, GEMM backend with its kernel and GFLOP/s, optional parts of this build.

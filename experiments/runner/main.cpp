@@ -2,9 +2,11 @@
 #include <CLI/CLI.hpp>
 #include <cstdio>
 #include <new>
+#include <sstream>
 
 #include "autodiff/process.hpp"
 #include "autodiff/safetensors.hpp"
+#include "config/printable.hpp"
 #include "experiments/output/console.hpp"
 #include "experiments/output/files.hpp"
 #include "experiments/runner/commands.hpp"
@@ -47,7 +49,7 @@ CLI::App* add_run_command(CLI::App& app, const char* name, const char* doc, Argu
 }
 
 void print_notes(const std::vector<std::string>& notes) {
-  for (const std::string& note : notes) tell("note: " + note + "\n");
+  for (const std::string& note : notes) tell("note: " + printable(note) + "\n");
 }
 
 int dispatch(int argc, char** argv) {
@@ -89,6 +91,7 @@ int dispatch(int argc, char** argv) {
   describe->add_option("name", a.target, "or an experiment file, or - for standard input: every setting as it resolves")->required();
   CLI::App* validate = app.add_subcommand("validate", "check experiment files without running them");
   validate->add_option("files", a.files, "JSON files; - reads standard input")->required();
+  validate->add_option("--data-dir", a.common.data_dir, "where data files are (default: $VAEZOO_DATA, else ./data)");
   validate->add_option("--set", a.overrides, "change a setting of each, for example model.latent_dim=2")->allow_extra_args(false);
   CLI::App* schema = app.add_subcommand("schema", "print the JSON Schema of experiment files, for editors");
   CLI::App* download = app.add_subcommand("download", "fetch a data set and verify its checksums");
@@ -101,11 +104,15 @@ int dispatch(int argc, char** argv) {
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& e) {
-    return app.exit(e) == 0 ? kDone : kUsage;
+    std::ostringstream out, error;
+    const bool done = app.exit(e, out, error) == 0;
+    std::fputs(out.str().c_str(), stdout);
+    tell(printable_lines(error.str()));
+    return done ? kDone : kUsage;
   }
   if (*list) return list_command();
   if (*describe) return describe_command(a.target);
-  if (*validate) return validate_command(a.files, a.overrides);
+  if (*validate) return validate_command(a.files, a.overrides, a.common);
   if (*schema) return schema_command();
   if (*download) return download_command(a.target, a.common);
   if (*doctor) return doctor_command(a.common);
@@ -129,7 +136,7 @@ int dispatch(int argc, char** argv) {
 }
 
 int fail(int code, const std::string& what) {
-  tell("vaezoo: " + what + "\n");
+  tell("vaezoo: " + printable_lines(what) + "\n");
   return code;
 }
 
@@ -146,7 +153,7 @@ int guarded(int argc, char** argv) {
   } catch (const DivergedError& e) {
     return fail(kDiverged, e.what());
   } catch (const std::bad_alloc&) {
-    return fail(kFailure, "out of memory; a smaller train.batch_size, evaluate.batch_size or evaluate.chunk needs less");
+    return fail(kFailure, "out of memory; a smaller train.batch_size, model.samples, evaluate.batch_size or evaluate.chunk needs less");
   } catch (const std::exception& e) {
     return std::ferror(stdout) != 0 ? kFailure : fail(kFailure, e.what());  // main speaks of standard output
   }

@@ -200,7 +200,7 @@ TEST_CASE("apply_override: what cannot be done gives one sentence") {
   CHECK(error(config, "train.epochs.x=3") == "--set train.epochs.x=3: train.epochs is 10 and has no key x");
   CHECK(error(config, "a={\"b\":1,\"b\":2}") == "--set a={\"b\":1,\"b\":2}: b: given twice");
   CHECK(error(config, "a=[1,2") == "--set a=[1,2:1:5: expected ',' or ']', found the end of the file");
-  CHECK(error(config, "a=\xFF") == "--set a=\xFF: the value is not UTF-8 text");
+  CHECK(error(config, "a=\xFF") == "--set a=\\xFF: the value is not UTF-8 text");
 }
 
 TEST_CASE("a copy of a document has overrides of its own") {

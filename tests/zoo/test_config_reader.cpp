@@ -125,7 +125,17 @@ TEST_CASE("read_config: a long string is cut in the message, and bytes that are 
   nlohmann::json bad = {{"seed", "\xFF"}};
   Experiment experiment;
   CHECK(error_of([&] { read_config(bad, "f", [&](Fields& f) { experiment.fields(f); }); }) ==
-        "f: seed: expected an integer, got the string \"\xEF\xBF\xBD\"");
+        "f: seed: expected an integer, got the string \"\\xFF\"");
+}
+
+TEST_CASE("read_config: what a terminal would obey is escaped, in keys, values and assignments") {
+  CHECK(error_of("{\"se\\u001b[31md\": 1}").starts_with("exp.json: se\\x1B[31md: unknown key"));
+  CHECK(error_of("{\"" + std::string(1000, 'k') + "\": 1}").starts_with("exp.json: " + std::string(60, 'k') + "...: unknown key"));
+  CHECK(error_of("{\"optimizer\": \"\\u009b1m\"}").starts_with("exp.json: optimizer: unknown \"\\u009B1m\""));
+  CHECK(error_of("{\"a\\u007f\": 1, \"a\\u007f\": 2}") == "exp.json: a\\x7F: given twice");
+  Document document = Document::from_text("{}", "f");
+  CHECK(error_of([&] { document.set("\x1b[2J"); }).starts_with("--set \\x1B[2J: expected KEY=VALUE"));
+  CHECK(error_of([&] { document.set("." + std::string(5000, 'x') + "=1"); }).size() < 400);
 }
 
 TEST_CASE("read_config: a choice without a default must be made") {
