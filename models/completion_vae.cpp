@@ -24,6 +24,7 @@ struct CompletionVaeConfig {
   LikelihoodConfig likelihood;
   KlSchedule kl_weight;
   Estimator estimator;
+  LogVarianceBounds log_variance;
 
   CompletionVaeConfig() {
     for (NetworkConfig* n : {&encoder, &prior, &decoder, &baseline}) n->mlp.hidden = {500, 500};
@@ -38,6 +39,7 @@ struct CompletionVaeConfig {
     likelihood.visit(f);
     kl_weight.visit(f, "kl_weight", "how the weight of the KL rises to 1");
     estimator.visit(f);
+    log_variance.visit(f);
   }
 };
 
@@ -92,9 +94,9 @@ class CompletionVae final : public Model {
       : config_(config), shape_(image_shape(data)), quadrants_(checked(shape_), config.seen),
         encoder_(config.encoder, data, 2 * config.latent_dim, p / "encoder"),
         prior_(config.prior, data, 2 * config.latent_dim, p / "prior"),
-        likelihood_(make_likelihood(config.likelihood, quadrants_.missing(), data.unit_interval, p / "likelihood")),
+        likelihood_(make_likelihood(config.likelihood, quadrants_.missing(), data, p / "likelihood")),
         baseline_likelihood_(
-            make_likelihood(config.likelihood, quadrants_.missing(), data.unit_interval, p / "baseline" / "likelihood")),
+            make_likelihood(config.likelihood, quadrants_.missing(), data, p / "baseline" / "likelihood")),
         numbers_(likelihood_->outputs() / quadrants_.missing()),
         decoder_(make_decoder_network(config.decoder, {1, 1, config.latent_dim}, shape_, numbers_, p / "decoder")),
         look_(make_encoder_network(config.baseline, shape_, p / "baseline" / "look")),
@@ -104,7 +106,7 @@ class CompletionVae final : public Model {
     const Var y = quadrants_.missing(batch.x), guess = guess_outputs(c, batch.x);
     const Var baseline = -mean(baseline_likelihood_->log_prob(c, guess, y));                 // -log p_baseline(y | x)
     const Var x = told(batch.x, guess);
-    const DiagonalNormal q = normal_of(encoder_(c, batch.x)), p = normal_of(prior_(c, x));   // q(z | x, y), p(z | x)
+    const DiagonalNormal q = posterior(c, batch), p = p_z(c, x);                             // q(z | x, y), p(z | x)
     const Var z = q.rsample(c.key.fold("z"));
     const Var distortion = -mean(likelihood_->log_prob(c, outputs(c, z, guess), y));         // -E_q log p(y | x, z)
     const Var rate = mean(config_.estimator.through_z_alone() ? q.detached().log_prob(z) - p.log_prob(z) : kl(q, p));
@@ -114,7 +116,7 @@ class CompletionVae final : public Model {
 
   ElboTerms elbo(const Context& c, const Minibatch& batch, Code code) const override {
     const Var guess = guess_outputs(c, batch.x);
-    const DiagonalNormal q = normal_of(encoder_(c, batch.x)), p = normal_of(prior_(c, told(batch.x, guess)));
+    const DiagonalNormal q = posterior(c, batch), p = p_z(c, told(batch.x, guess));
     const Var z = code == Code::mean ? q.mean : q.rsample(c.key.fold("z"));
     const Var rates = kl_per_dimension(q, p);
     return {likelihood_->log_prob(c, outputs(c, z, guess), quadrants_.missing(batch.x)), sum(rates, {1}), rates};
@@ -122,14 +124,16 @@ class CompletionVae final : public Model {
 
   Var log_weights(const Context& c, const Minibatch& batch, Index samples) const override {
     const Var guess = guess_outputs(c, batch.x), x = told(batch.x, guess);
-    const Draws draws = draw(c, encoder_(c, batch.x), samples, config_.estimator);
+    const Draws draws = draw(c, encoder_(c, batch.x), samples, config_.estimator, config_.log_variance);
     const Var y = repeat_rows(quadrants_.missing(batch.x), samples);
     const Var log_p_y = likelihood_->log_prob(c, outputs(c, draws.z, repeat_rows(guess, samples)), y);
-    return ImportanceSamples(draws, log_p_y, repeat_rows(normal_of(prior_(c, x)), samples).log_prob(draws.z)).log_w;
+    return ImportanceSamples(draws, log_p_y, repeat_rows(p_z(c, x), samples).log_prob(draws.z)).log_w;
   }
 
   Var encode(const Context& c, const Minibatch& batch) const override { return posterior(c, batch).mean; }
-  DiagonalNormal posterior(const Context& c, const Minibatch& batch) const override { return normal_of(encoder_(c, batch.x)); }
+  DiagonalNormal posterior(const Context& c, const Minibatch& batch) const override {
+    return config_.log_variance(normal_of(encoder_(c, batch.x)));
+  }
   Var decode(const Context& c, Var z, const Minibatch& given) const override {
     return quadrants_.complete(given.x, likelihood_->mean(outputs(c, z, guess_outputs(c, given.x))));
   }
@@ -137,9 +141,10 @@ class CompletionVae final : public Model {
     return quadrants_.complete(given.x, likelihood_->sample(c, outputs(c, z, guess_outputs(c, given.x))));
   }
   Var sample_prior(const Context& c, Index, const Minibatch& given) const override {
-    return normal_of(prior_(c, told(given.x, guess_outputs(c, given.x)))).rsample(c.key.fold("z"));
+    return p_z(c, told(given.x, guess_outputs(c, given.x))).rsample(c.key.fold("z"));
   }
   Conditioning conditioning() const override { return Conditioning::x; }
+  bool conditional_prior(std::size_t) const override { return true; }
   Index latent_dim() const override { return config_.latent_dim; }
   bool has_density() const override { return true; }
   bool discrete() const override { return false; }  // of the missing pixels alone: not bits per dimension of the data
@@ -156,6 +161,7 @@ class CompletionVae final : public Model {
           cat("model: completion_vae needs images with quadrants, these data are ", shape.height, " x ", shape.width));
     return shape;
   }
+  DiagonalNormal p_z(const Context& c, Var x) const { return config_.log_variance(normal_of(prior_(c, x))); }
   /// The image with -1, which is outside of the data's range, where nothing is seen.
   Var hidden(Var image) const {
     return quadrants_.complete(image, image.tape().constant({image.shape()[0], quadrants_.missing()}, Real(-1)));

@@ -43,8 +43,9 @@ struct HvaeConfig : HierarchicalConfig {
 /// A network and a normal on top.
 class Conditional {
  public:
-  Conditional(const NetworkConfig& config, Index inputs, Index dimensions, Parameters p)
-      : network_(make_encoder_network(config, {1, 1, inputs}, p)), head_(p / "head", network_->outputs().size(), dimensions) {}
+  Conditional(const NetworkConfig& config, Index inputs, Index dimensions, const LogVarianceBounds& bounds, Parameters p)
+      : network_(make_encoder_network(config, {1, 1, inputs}, p)),
+        head_(p / "head", network_->outputs().size(), dimensions, bounds) {}
   DiagonalNormal operator()(const Context& c, Var h) const { return head_(c, (*network_)(c, h)); }
 
  private:
@@ -65,10 +66,10 @@ class Hvae final : public HierarchicalModel {
     for (std::size_t i = 0; i <= top(); ++i) {
       const Parameters q = p / "q" / layers()[i].name;
       if (i == (bottom_up_ ? 0 : top()))
-        q_x_ = std::make_unique<NormalHead>(q / "head", features, dim(i));
+        q_x_ = std::make_unique<NormalHead>(q / "head", features, dim(i), bounds());
       else
-        q_.emplace_back(config.links, bottom_up_ ? dim(i - 1) : features + dim(i + 1), dim(i), q);
-      if (i < top()) p_.emplace_back(config.links, dim(i + 1), dim(i), p / "p" / layers()[i].name);
+        q_.emplace_back(config.links, bottom_up_ ? dim(i - 1) : features + dim(i + 1), dim(i), bounds(), q);
+      if (i < top()) p_.emplace_back(config.links, dim(i + 1), dim(i), bounds(), p / "p" / layers()[i].name);
     }
     const Index code = bottom_up_ ? dim(0) : latent_dim();
     const Index numbers = likelihood().outputs() / data.size();

@@ -23,7 +23,7 @@ struct LadderConfig : HierarchicalConfig {
   void fields(Fields& f) {
     f("latent_dims", latent_dims, "dimension of each stochastic layer, the one nearest to x first", between(1, 65536));
     f("hidden", hidden, "width of the two hidden layers between each stochastic layer and the one below it (x for the first)",
-      at_least(1));
+      between(1, 65536));
     encoder.visit(f, "encoder", "network between x and the first hidden layers on the way up; none as a rule");
     decoder.visit(f, "decoder", "network from the last hidden layers on the way down to p(x | z1); a linear layer as a rule");
     f("batch_norm", batch_norm, "batch normalisation before each rectifier");
@@ -64,9 +64,9 @@ class LadderVae final : public HierarchicalModel {
       const std::string& name = layers()[i].name;
       const Index hidden = config.hidden[i], dim = layers()[i].size();
       up_.push_back(hidden_layers(width, hidden, config.batch_norm, p / "up" / name));
-      q_.emplace_back(p / "q" / name, hidden, dim, NormalHead::Variance::softplus);
+      q_.emplace_back(p / "q" / name, hidden, dim, bounds(), NormalHead::Variance::softplus);
       down_.push_back(hidden_layers(dim, hidden, config.batch_norm, p / "down" / name));
-      if (i < top()) p_.emplace_back(p / "p" / name, config.hidden[i + 1], dim, NormalHead::Variance::softplus);
+      if (i < top()) p_.emplace_back(p / "p" / name, config.hidden[i + 1], dim, bounds(), NormalHead::Variance::softplus);
       width = hidden;
     }
   }

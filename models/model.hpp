@@ -4,6 +4,7 @@
 #include <initializer_list>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "autodiff/layers.hpp"
@@ -20,6 +21,8 @@ struct DataSpec {
   Index classes = 0;                          ///< of the labels; 0 when there are none
   bool unit_interval = true;                  ///< are all values in [0, 1]?
   Index conditions = 0;                       ///< real numbers beside each example; 0 when there are none
+  Index levels = 0;                           ///< the values are k / (levels - 1); 0: real numbers
+  std::string_view name = "this data set";    ///< for messages
   Index size() const { return height * width * channels; }
 };
 
@@ -72,7 +75,8 @@ struct Objective {
 struct ElboTerms {
   Var reconstruction;    ///< log p(x | z), [B]
   Var kl;                ///< KL(q(z | x) || p(z)), [B]
-  Var kl_per_dimension;  ///< [B, Z]; empty where the prior does not fall into dimensions
+  /// [B, Z]; of a hierarchy whose top prior does not fall into dimensions, of the levels below; empty where there are none.
+  Var kl_per_dimension;
 };
 
 enum class Code { sample, mean };  ///< is z drawn from q(z | x), or its mean?
@@ -106,6 +110,9 @@ class Model {
   virtual Index latent_dim() const = 0;
   /// The stochastic layers of the code, the one nearest to x first.
   virtual std::vector<Level> levels() const { return {{"z", 0, latent_dim()}}; }
+  /// Is the prior of this level told something: the levels above, a label, a part of x? Then the mean of q may move with what p(z | ...)
+  /// is told and say nothing more, so the level's active units are those with a KL, not those whose mean varies.
+  virtual bool conditional_prior(std::size_t /*level*/) const { return false; }
   /// The code z [B, Z] with the levels below `level` (nearer to x) drawn anew from p(z_i | z_i+1 ...).
   virtual Var resample_below(const Context& c, Var z, std::size_t level, const Minibatch& given) const;
   /// The discrete codes of a batch; none in a model of continuous codes.

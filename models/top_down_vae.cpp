@@ -26,12 +26,12 @@ struct TopDownConfig : HierarchicalConfig {
   void fields(Fields& f) {
     f("scales", scales,
       "how much smaller each resolution is than the one before it, the data's first; 0: a single pixel. Vectors are one pixel always",
-      at_least(0));
-    f("channels", channels, "features at each resolution: one entry for all, or one each", at_least(1));
-    f("blocks", blocks, "stochastic layers at each resolution: one entry for all, or one each", at_least(0));
+      between(0, 65536));
+    f("channels", channels, "features at each resolution: one entry for all, or one each", between(1, 65536));
+    f("blocks", blocks, "stochastic layers at each resolution: one entry for all, or one each", between(0, 1000));
     f("latent_channels", latent_channels, "numbers of z at each pixel of a resolution: one entry for all, or one each",
-      at_least(1));
-    f("encoder_blocks", encoder_blocks, "residual blocks at each resolution on the way up", at_least(0));
+      between(1, 65536));
+    f("encoder_blocks", encoder_blocks, "residual blocks at each resolution on the way up", between(0, 1000));
     f("bottleneck", bottleneck, "width inside of a residual block as a part of its resolution's channels",
       Range{.low = 0, .high = 4, .low_open = true});
     f.choice("activation", activation, {"elu", "gelu", "silu", "relu", "leaky_relu"}, "in the residual blocks");
@@ -225,9 +225,9 @@ class TopDownVae final : public HierarchicalModel {
   }
 
   /// [N, ..., 2 Z + more]: means, log variances, and more.
-  static DiagonalNormal normal(Var numbers, Index latent) {
+  DiagonalNormal normal(Var numbers, Index latent) const {
     const Index rows = numbers.shape()[0];
-    return {reshape(slice(numbers, -1, 0, latent), {rows, -1}), reshape(slice(numbers, -1, latent, 2 * latent), {rows, -1})};
+    return bounds()({reshape(slice(numbers, -1, 0, latent), {rows, -1}), reshape(slice(numbers, -1, latent, 2 * latent), {rows, -1})});
   }
 
   Features bottom_up(const Context& c, Var x) const {

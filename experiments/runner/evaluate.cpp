@@ -79,17 +79,25 @@ void add_exact(const Dataset& data, Var x, Index count, Sums& sums) {
     sums.exact.add(data.log_density(std::span<const Real>(x.value()).subspan(static_cast<std::size_t>(i) * size, size)));
 }
 
+/// Which latent units are active, level by level.
+std::vector<bool> active_units(const Model& model, const Evaluation& e, const EvaluationOptions& options) {
+  std::vector<bool> active(e.code_variance.size());
+  for (std::size_t l = 0; l < e.levels.size(); ++l)
+    for (auto d = static_cast<std::size_t>(e.levels[l].begin); d < static_cast<std::size_t>(e.levels[l].end); ++d)
+      active[d] = model.conditional_prior(l) && d < e.kl_per_dimension.size() ? e.kl_per_dimension[d] > options.active_kl
+                                                                               : e.code_variance[d] > options.active_threshold;
+  return active;
+}
+
 /// The numbers of each stochastic layer, of a model that has several: its rate and how many of its units are active.
-void add_levels(Evaluation& e, double active_threshold) {
+void add_levels(Evaluation& e) {
   if (e.levels.size() < 2) return;
   for (const Level& level : e.levels) {
-    const auto of = [&](const std::vector<double>& numbers) {
-      return std::span(numbers).subspan(static_cast<std::size_t>(level.begin), static_cast<std::size_t>(level.end - level.begin));
-    };
-    if (!e.kl_per_dimension.empty())
-      e.terms.push_back({"kl_" + level.name, std::accumulate(of(e.kl_per_dimension).begin(), of(e.kl_per_dimension).end(), 0.0)});
-    e.terms.push_back({"active_units_" + level.name,
-                       double(std::ranges::count_if(of(e.code_variance), [&](double v) { return v > active_threshold; }))});
+    if (level.end <= std::ssize(e.kl_per_dimension))
+      e.terms.push_back({"kl_" + level.name, std::accumulate(e.kl_per_dimension.begin() + level.begin,
+                                                             e.kl_per_dimension.begin() + level.end, 0.0)});
+    e.terms.push_back(
+        {"active_units_" + level.name, double(std::count(e.active.begin() + level.begin, e.active.begin() + level.end, true))});
   }
 }
 
@@ -109,10 +117,10 @@ Evaluation summarise(const Model& model, const Sums& s, const Dataset& data, con
   e.elbo_stderr = s.elbo.standard_error();
   e.loss_mean_code = -s.elbo_mean_code.mean;
   for (const Running& r : s.kl_per_dimension) e.kl_per_dimension.push_back(r.mean);
-  e.active_units =
-      std::count_if(e.code_variance.begin(), e.code_variance.end(), [&](double v) { return v > options.active_threshold; });
   e.levels = model.levels();
-  add_levels(e, options.active_threshold);
+  e.active = active_units(model, e, options);
+  e.active_units = std::ranges::count(e.active, true);
+  add_levels(e);
   if (s.nll.count > 0) {
     e.nll = s.nll.mean;
     e.nll_stderr = s.nll.standard_error();
@@ -218,7 +226,8 @@ std::vector<std::string> Evaluation::warnings() const {
   }
   if (active_units && *active_units < std::ssize(code_variance) && w.empty())
     w.push_back(ad::cat(*active_units, " of ", std::ssize(code_variance),
-                        " latent units are active (variance of the posterior mean above the threshold)"));
+                        " latent units are active (above the threshold: the variance of the posterior mean, or where the prior is "
+                        "conditional the KL)"));
   return w;
 }
 

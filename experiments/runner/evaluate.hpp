@@ -16,6 +16,7 @@ struct EvaluationOptions {
   Index importance_samples = 100;  ///< K of the log-likelihood; 0 leaves it out
   Index chunk = 50;                ///< of the K, how many side by side (memory)
   double active_threshold = 0.01;  ///< a unit is active when the variance of its posterior mean over the data exceeds this
+  double active_kl = 0.01;         ///< ... where the prior is conditional (Model::conditional_prior): when its mean KL exceeds this, nats
   Position progress;               ///< where training stands: the objective's weights depend on it
 };
 
@@ -30,8 +31,9 @@ struct Evaluation {
   std::optional<double> nll, nll_stderr;        ///< -log p(x), by importance sampling: an upper bound that falls as K grows
   std::optional<double> bits_per_dim;           ///< nll (or -elbo) / (D log 2); for discrete data
   double mse = 0;                               ///< squared error per data dimension of the reconstruction from the mean code
-  std::optional<std::int64_t> active_units;     ///< Burda et al. 2016, section 5
-  std::vector<double> kl_per_dimension;         ///< [Z]
+  std::optional<std::int64_t> active_units;     ///< Burda et al. 2016, section 5; under a conditional prior by the KL
+  std::vector<bool> active;                     ///< which they are, [Z]
+  std::vector<double> kl_per_dimension;         ///< [Z], or as ElboTerms has it
   std::vector<double> code_variance;            ///< Var_x E_q[z_d], [Z]
   std::vector<Level> levels;                    ///< the stochastic layers, as stretches of the Z
   std::vector<Metric> terms;                    ///< what the objective reports

@@ -78,7 +78,7 @@ ReportSection curves(const std::vector<MetricRecord>& records, const RunFolder& 
   return section;
 }
 
-Figure kl_figure(const Evaluation& e, double threshold) {
+Figure kl_figure(const Evaluation& e) {
   BarChart chart{.title = "KL per latent dimension",
                  .x_label = "dimension of z",
                  .y_label = "nats",
@@ -86,12 +86,11 @@ Figure kl_figure(const Evaluation& e, double threshold) {
                  .faded = {},
                  .name = "active",
                  .faded_name = "idle"};
-  for (const double v : e.code_variance) chart.faded.push_back(v <= threshold);
+  for (std::size_t d = 0; d < e.kl_per_dimension.size(); ++d) chart.faded.push_back(!e.active[d]);
   if (std::ranges::none_of(chart.faded, [](bool f) { return f; })) chart.faded_name.clear();
   return {
-      .caption = fmt::format(
-          "KL(q(z|x) || p(z)) of each dimension; one is active when the variance of its posterior mean over the data exceeds {}.",
-          format_number(threshold)),
+      .caption = "KL(q(z|x) || p(z)) of each dimension. One is active when the variance of its posterior mean over the data exceeds "
+                 "evaluate.active_threshold, or, where the prior is conditional, when this KL exceeds evaluate.active_kl.",
       .svg = to_svg(chart),
       .png = {}};
 }
@@ -102,12 +101,12 @@ Figure picture_figure(const SavedPicture& picture) {
   return {.caption = picture.caption, .svg = "", .png = {bytes.begin(), bytes.end()}};
 }
 
-ReportSection latent_section(const SplitResult* result, const std::vector<SavedPicture>& pictures, double threshold) {
+ReportSection latent_section(const SplitResult* result, const std::vector<SavedPicture>& pictures) {
   ReportSection section{.heading = "Latent space", .text = "", .figures = {}};
   for (const SavedPicture& p : pictures)
     if (p.file.filename() == "latent_map.svg") section.figures.push_back(picture_figure(p));
   if (result != nullptr && !result->evaluation.kl_per_dimension.empty())
-    section.figures.push_back(kl_figure(result->evaluation, threshold));
+    section.figures.push_back(kl_figure(result->evaluation));
   return section;
 }
 
@@ -146,7 +145,7 @@ void write_run_report(const RunFolder& folder, const Session& s, const std::vect
     report.warnings = lead->evaluation.warnings();
   }
   for (ReportSection section :
-       {picture_section(pictures), latent_section(lead, pictures, s.config.evaluate.active_threshold), curves(records, folder)})
+       {picture_section(pictures), latent_section(lead, pictures), curves(records, folder)})
     if (!section.figures.empty()) report.sections.push_back(std::move(section));
   atomic_write(folder.path / "report.html", to_html(report));
 }

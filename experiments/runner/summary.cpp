@@ -89,7 +89,7 @@ MetricMeaning meaning_of(const std::string& metric) {
       {"exact_nll", "nats", "-log p(x) under the true distribution: no model does better on average"},
       {"bits_per_dim", "bits/dim", "nll (or -elbo) per data dimension; lower is better"},
       {"mse", "", "squared error per data dimension of the reconstruction from the mean code"},
-      {"active_units", "units", "latent dimensions that vary with x"},
+      {"active_units", "units", "latent dimensions that say something of x"},
       {"baseline_nll", "nats", "-log p(y|x) of the deterministic baseline"},
       {"classifier_accuracy", "", "share of real test examples that the judge of samples classifies rightly"},
       {"sample_accuracy", "", "share of class-conditional samples that the judge puts into the class asked for"},
@@ -104,7 +104,7 @@ MetricMeaning meaning_of(const std::string& metric) {
   for (const Row& r : kRows)
     if (metric == r.name) return {r.unit, r.explanation};
   if (metric.starts_with("kl_")) return {"nats", "rate of level " + metric.substr(3)};
-  if (metric.starts_with("active_units_")) return {"units", "dimensions of level " + metric.substr(13) + " that vary with x"};
+  if (metric.starts_with("active_units_")) return {"units", "dimensions of level " + metric.substr(13) + " that say something of x"};
   return {"", ""};
 }
 

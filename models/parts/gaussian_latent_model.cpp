@@ -21,6 +21,7 @@ void GaussianLatentConfig::fields(Fields& f) {
   AutoencoderConfig::fields(f);
   prior.visit(f);
   estimator.visit(f);
+  log_variance.visit(f);
 }
 
 ImageShape image_shape(const DataSpec& data) { return {data.height, data.width, data.channels}; }
@@ -36,7 +37,7 @@ Var Encoder::operator()(const Context& c, Var x) const {
 
 Decoder::Decoder(const NetworkConfig& network, const LikelihoodConfig& likelihood, Index latent_dim, const DataSpec& data,
                  Parameters p, Telling told)
-    : beside_(told.beside > 0), likelihood_(make_likelihood(likelihood, data.size(), data.unit_interval, p / "likelihood")),
+    : beside_(told.beside > 0), likelihood_(make_likelihood(likelihood, data.size(), data, p / "likelihood")),
       network_(make_decoder_network(network, {1, 1, latent_dim + told.beside}, image_shape(data),
                                     likelihood_->outputs() / data.size(), p, told.film)) {}
 
@@ -51,8 +52,8 @@ GaussianLatentModel::GaussianLatentModel(const GaussianLatentConfig& config, con
          condition_ ? condition_->telling() : Telling{}),
       prior_(make_prior(
           config.prior, latent_dim_, data, [this](const Context& c, Var x) { return q_z(beside_pseudo_inputs(c), x); },
-          p / "prior", condition_ ? condition_->width() : 0)),
-      standard_prior_(config.prior.name == "standard_normal"), estimator_(config.estimator) {
+          p / "prior", condition_ ? condition_->width() : 0, config.log_variance)),
+      prior_name_(config.prior.name), estimator_(config.estimator), bounds_(config.log_variance) {
   if (condition_ && prior_->initial_examples() > 0)
     pseudo_conditions_ = &p.add_buffer("prior/pseudo_conditions", {prior_->initial_examples(), condition_->raw_width()}, 0);
 }
@@ -78,14 +79,14 @@ void GaussianLatentModel::initialize(const Context& c, const Minibatch& examples
   std::ranges::copy(y.first(std::min(y.size(), pseudo_conditions_->value().size())), pseudo_conditions_->value().begin());
 }
 
-DiagonalNormal GaussianLatentModel::q_z(const Context& c, Var x) const { return normal_of(q_(c, x)); }
+DiagonalNormal GaussianLatentModel::q_z(const Context& c, Var x) const { return bounds_(normal_of(q_(c, x))); }
 
 Var GaussianLatentModel::kl(const Context& c, const DiagonalNormal& q, Var z) const {
   return estimator_.through_z_alone() ? q.detached().log_prob(z) - p_z().log_prob(c, z) : p_z().kl(c, q, z);
 }
 
 ImportanceSamples GaussianLatentModel::draw(const Context& c, Var x, Index samples) const {
-  const Draws draws = vaezoo::draw(c, q_(c, x), samples, estimator_);
+  const Draws draws = vaezoo::draw(c, q_(c, x), samples, estimator_, bounds_);
   Context each = c;
   if (c.condition) each.condition = repeat_rows(c.condition, samples);
   return {draws, p_.log_prob(each, draws.z, x), p_z().log_prob(each, draws.z)};
@@ -100,7 +101,7 @@ void GaussianLatentModel::require_kl_per_dimension(double free_bits) const {
 
 std::string GaussianLatentModel::describe_parts() const {
   return cat(condition_ ? cat("; ", condition_->describe()) : "", "; ", p_.likelihood().describe(),
-             standard_prior_ ? "" : cat("; ", p_z().describe()),
+             prior_name_ == "standard_normal" ? "" : cat("; ", p_z().describe()),
              estimator_.through_z_alone() ? cat("; gradient estimator ", estimator_.name) : "");
 }
 

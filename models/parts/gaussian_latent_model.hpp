@@ -8,6 +8,7 @@
 #include "models/parts/condition.hpp"
 #include "models/parts/importance_bounds.hpp"
 #include "models/parts/likelihoods.hpp"
+#include "models/parts/log_variance.hpp"
 #include "models/parts/networks.hpp"
 #include "models/parts/priors.hpp"
 
@@ -24,6 +25,7 @@ struct AutoencoderConfig {
 struct GaussianLatentConfig : AutoencoderConfig {
   PriorConfig prior;
   Estimator estimator;
+  LogVarianceBounds log_variance;
 
   void fields(Fields& f);
 };
@@ -76,6 +78,7 @@ class GaussianLatentModel : public Model {
   Index initial_examples() const final { return prior_->initial_examples(); }
   void initialize(const Context& c, const Minibatch& examples) final;
   Conditioning conditioning() const final { return condition_ ? condition_->kind() : Conditioning::none; }
+  bool conditional_prior(std::size_t) const final { return prior_name_ == "conditional"; }
   Index latent_dim() const final { return latent_dim_; }
   bool has_density() const final { return true; }
   bool discrete() const final { return p_.likelihood().discrete(); }
@@ -112,8 +115,9 @@ class GaussianLatentModel : public Model {
   Encoder q_;
   Decoder p_;
   std::unique_ptr<Prior> prior_;
-  bool standard_prior_;
+  std::string prior_name_;
   Estimator estimator_;
+  LogVarianceBounds bounds_;
 };
 
 /// The KL with free bits, one number: each dimension's mean over the batch counts as at least `free_bits` nats, so that the model

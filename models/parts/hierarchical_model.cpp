@@ -35,7 +35,7 @@ void HierarchicalConfig::fields(Fields& f) {
   prior.visit(f);
   kl_weight.visit(f, "kl_weight", "how the weight of the KL rises to 1");
   f("free_bits", free_bits, "nats of KL per latent dimension (of a map: per channel) that cost nothing", at_least(0));
-  f("samples", samples, "1: the ELBO; K > 1: the importance-weighted bound of K samples", at_least(1));
+  f("samples", samples, "1: the ELBO; K > 1: the importance-weighted bound of K samples", between(1, 100'000));
   f.require("free_bits", free_bits == 0 || samples == 1,
             "belong to the ELBO; an importance-weighted bound (samples > 1) has no KL to free. Set one of the two");
   f.require("free_bits", free_bits == 0 || prior.name == "standard_normal",
@@ -45,6 +45,7 @@ void HierarchicalConfig::fields(Fields& f) {
   f.require("free_bits", free_bits == 0 || !estimator.through_z_alone(),
             cat("count the KL in closed form, and estimator ", estimator.name,
                 " takes log q - log p at what was drawn; set 0, or estimator standard"));
+  log_variance.visit(f);
 }
 
 std::vector<LayerShape> vector_layers(const std::vector<std::int64_t>& dimensions) {
@@ -78,7 +79,7 @@ HierarchicalModel::HierarchicalModel(const HierarchicalConfig& config, std::vect
     : config_(config),
       layers_(std::move(layers)),
       inference_(inference),
-      likelihood_(make_likelihood(config.likelihood, data.size(), data.unit_interval, p / "likelihood")) {
+      likelihood_(make_likelihood(config.likelihood, data.size(), data, p / "likelihood")) {
   if (layers_.size() > Pass::kMaxLayers)
     throw ConfigError(cat("model: ", layers_.size(), " stochastic layers; at most ", Pass::kMaxLayers, " are supported"));
   Index begin = 0;
@@ -203,7 +204,8 @@ ElboTerms HierarchicalModel::elbo(const Context& c, const Minibatch& batch, Code
     const Var r = rate_of(c, pass, i, kl[i]);
     rate = rate ? rate + r : r;
   }
-  const Var per_dimension = kl[top()] ? concat(std::span<const Var>(kl).first(layers_.size()), 1) : Var();
+  const std::size_t known = kl[top()] ? layers_.size() : top();
+  const Var per_dimension = known > 0 ? concat(std::span<const Var>(kl).first(known), 1) : Var();
   return {likelihood_->log_prob(c, pass.h, batch.x), rate, per_dimension};
 }
 
@@ -256,13 +258,14 @@ std::string HierarchicalModel::describe() const {
              "; ", prior_->describe(), "; ", likelihood_->describe());
 }
 
-NormalHead::NormalHead(Parameters p, Index inputs, Index dimensions, Variance variance)
-    : linear_(p, inputs, 2 * dimensions), dimensions_(dimensions), variance_(variance) {}
+NormalHead::NormalHead(Parameters p, Index inputs, Index dimensions, const LogVarianceBounds& bounds, Variance variance)
+    : linear_(p, inputs, 2 * dimensions), dimensions_(dimensions), bounds_(bounds), variance_(variance) {}
 
 DiagonalNormal NormalHead::operator()(const Context& c, Var h) const {
   const Var numbers = linear_(c, h), raw = slice(numbers, 1, dimensions_, 2 * dimensions_);
   const auto log_softplus = [](auto v) { return log(softplus(v) + kSmallestVariance); };
-  return {slice(numbers, 1, 0, dimensions_), variance_ == Variance::exponential ? raw : map("log_softplus", log_softplus, raw)};
+  return bounds_(
+      {slice(numbers, 1, 0, dimensions_), variance_ == Variance::exponential ? raw : map("log_softplus", log_softplus, raw)});
 }
 
 DiagonalNormal precision_weighted(const DiagonalNormal& a, const DiagonalNormal& b) {

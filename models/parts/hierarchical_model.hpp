@@ -12,6 +12,7 @@
 #include "models/model.hpp"
 #include "models/parts/importance_bounds.hpp"
 #include "models/parts/likelihoods.hpp"
+#include "models/parts/log_variance.hpp"
 #include "models/parts/priors.hpp"
 
 namespace vaezoo {
@@ -23,6 +24,7 @@ struct HierarchicalConfig {
   double free_bits = 0;
   std::int64_t samples = 1;
   Estimator estimator;
+  LogVarianceBounds log_variance;
 
   void fields(Fields& f);
 };
@@ -94,6 +96,7 @@ class HierarchicalModel : public Model {
   Var resample_below(const Context& c, Var z, std::size_t level, const Minibatch& given) const final;
   Index latent_dim() const final { return levels_.back().end; }
   std::vector<Level> levels() const final { return levels_; }
+  bool conditional_prior(std::size_t level) const final { return level < top(); }
   Index initial_examples() const final { return prior_->initial_examples(); }
   void initialize(const Context& c, const Minibatch& examples) final { prior_->initialize(c, examples.x); }
   bool has_density() const final { return true; }
@@ -124,6 +127,7 @@ class HierarchicalModel : public Model {
   std::size_t top() const { return layers_.size() - 1; }
   const std::vector<LayerShape>& layers() const { return layers_; }
   const Likelihood& likelihood() const { return *likelihood_; }
+  const LogVarianceBounds& bounds() const { return config_.log_variance; }  ///< of every normal that a network gives
 
  private:
   class FromPrior;
@@ -147,19 +151,21 @@ class HierarchicalModel : public Model {
   std::unique_ptr<Prior> prior_;
 };
 
-/// A linear layer that gives a diagonal normal: means and, as log variances,
+/// A linear layer that gives a diagonal normal: means and, as log variances, held within bounds,
 ///   exponential: the layer's own numbers      softplus: log(softplus(.) + kSmallestVariance)
 class NormalHead {
  public:
   enum class Variance { exponential, softplus };
   static constexpr Real kSmallestVariance = Real(1e-4);
 
-  NormalHead(ad::Parameters p, Index inputs, Index dimensions, Variance variance = Variance::exponential);
+  NormalHead(ad::Parameters p, Index inputs, Index dimensions, const LogVarianceBounds& bounds = {},
+             Variance variance = Variance::exponential);
   DiagonalNormal operator()(const Context& c, Var h) const;
 
  private:
   ad::Linear linear_;
   Index dimensions_;
+  LogVarianceBounds bounds_;
   Variance variance_;
 };
 

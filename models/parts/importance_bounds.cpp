@@ -23,9 +23,9 @@ std::span<Real> unit_factors(Tape& tape, Index rows) {
   return factors;
 }
 
-Draws draw(const Context& c, Var head, Index samples, const Estimator& estimator) {
+Draws draw(const Context& c, Var head, Index samples, const Estimator& estimator, const LogVarianceBounds& bounds) {
   const std::span<Real> factors = unit_factors(c.tape, head.shape()[0] * samples);
-  const DiagonalNormal q = normal_of(scale_gradient(ad::repeat_rows(head, samples), factors));  // [B K, Z]
+  const DiagonalNormal q = bounds(normal_of(scale_gradient(ad::repeat_rows(head, samples), factors)));  // [B K, Z]
   const Var z = q.rsample(c.key.fold("z"));
   return {z, (estimator.through_z_alone() ? q.detached() : q).log_prob(z), samples, factors};
 }

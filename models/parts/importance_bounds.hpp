@@ -5,6 +5,7 @@
 
 #include "config/fields.hpp"
 #include "models/model.hpp"
+#include "models/parts/log_variance.hpp"
 
 namespace vaezoo {
 
@@ -36,7 +37,7 @@ struct Draws {
 std::span<Real> unit_factors(Tape& tape, Index rows);
 
 /// Draws with c.key from the normals whose means and log variances the encoder's head gives, [B, 2 Z].
-Draws draw(const Context& c, Var head, Index samples, const Estimator& estimator);
+Draws draw(const Context& c, Var head, Index samples, const Estimator& estimator, const LogVarianceBounds& bounds = {});
 
 /// Draws and what their weights are made of; each [B, K] in nats.
 struct ImportanceSamples {

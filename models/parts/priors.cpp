@@ -34,8 +34,9 @@ class StandardNormalPrior final : public Prior {
 /// p(z | y): y is the context's condition, of as many rows as z.
 class ConditionalPrior final : public Prior {
  public:
-  ConditionalPrior(const std::vector<std::int64_t>& hidden, Index latent_dim, Index condition, Parameters p)
-      : network_(p, sizes(hidden, latent_dim, condition), Activation::relu) {}
+  ConditionalPrior(const std::vector<std::int64_t>& hidden, Index latent_dim, Index condition, const LogVarianceBounds& bounds,
+                   Parameters p)
+      : network_(p, sizes(hidden, latent_dim, condition), Activation::relu), bounds_(bounds) {}
   Var log_prob(const Context& c, Var z) const override { return p_z(c).log_prob(z); }
   Var sample(const Context& c, Index) const override { return p_z(c).detached().rsample(c.key.fold("z")); }
   Var kl_per_dimension(const Context& c, const DiagonalNormal& q) const override { return vaezoo::kl_per_dimension(q, p_z(c)); }
@@ -44,7 +45,7 @@ class ConditionalPrior final : public Prior {
   std::string describe() const override { return "prior: a normal given y"; }
 
  private:
-  DiagonalNormal p_z(const Context& c) const { return normal_of(network_(c, c.condition)); }
+  DiagonalNormal p_z(const Context& c) const { return bounds_(normal_of(network_(c, c.condition))); }
   static std::vector<Index> sizes(const std::vector<std::int64_t>& hidden, Index latent_dim, Index condition) {
     std::vector<Index> all{condition};
     all.insert(all.end(), hidden.begin(), hidden.end());
@@ -53,6 +54,7 @@ class ConditionalPrior final : public Prior {
   }
 
   Mlp network_;
+  LogVarianceBounds bounds_;
 };
 
 /// log sum_k w_k N(z; mean_k, diag variance_k), and draws from it.
@@ -148,15 +150,15 @@ void PriorConfig::visit(Fields& f, const char* key) {
        [this](Fields& g) { g("components", pseudo_inputs, "number of pseudo-inputs", between(1, 100'000)); }}};
   if (told)
     choices.push_back({"conditional", "p(z | y) = N(mean(y), diag variance(y)), trained; the KL in closed form",
-                       [this](Fields& g) { g("hidden", hidden, "width of each hidden layer of its network", at_least(1)); }});
+                       [this](Fields& g) { g("hidden", hidden, "width of each hidden layer of its network", between(1, 65536)); }});
   f.one_of(key, name, choices, told ? "p(z | y)" : "p(z)");
 }
 
 std::unique_ptr<Prior> make_prior(const PriorConfig& config, Index latent_dim, const DataSpec& data, Posterior q, Parameters p,
-                                  Index condition) {
+                                  Index condition, const LogVarianceBounds& bounds) {
   if (config.name == "mixture") return std::make_unique<MixturePrior>(config.mixture_components, latent_dim, p);
   if (config.name == "standard_normal") return std::make_unique<StandardNormalPrior>(latent_dim);
-  if (config.name == "conditional") return std::make_unique<ConditionalPrior>(config.hidden, latent_dim, condition, p);
+  if (config.name == "conditional") return std::make_unique<ConditionalPrior>(config.hidden, latent_dim, condition, bounds, p);
   if (!q)
     throw ConfigError(
         "model.prior: vampprior needs a posterior of x alone, which this model does not have; choose standard_normal or mixture");

@@ -11,6 +11,7 @@
 
 #include "config/fields.hpp"
 #include "models/model.hpp"
+#include "models/parts/log_variance.hpp"
 
 namespace vaezoo {
 
@@ -49,8 +50,8 @@ class Prior {
 using Posterior = std::function<DiagonalNormal(const Context& c, Var x)>;
 
 /// `q` is asked by the vampprior alone; a model whose posterior is not a function of x alone gives none, and the vampprior is then
-/// refused with ConfigError. `condition`: the numbers of the context's condition, of a conditional model.
+/// refused with ConfigError. `condition`: the numbers of the context's condition, of a conditional model, and `bounds` of the log variances that its network gives.
 std::unique_ptr<Prior> make_prior(const PriorConfig& config, Index latent_dim, const DataSpec& data, Posterior q,
-                                  ad::Parameters p, Index condition = 0);
+                                  ad::Parameters p, Index condition = 0, const LogVarianceBounds& bounds = {});
 
 }  // namespace vaezoo

@@ -333,7 +333,9 @@ TEST_CASE("every model that has a choice of priors trains with each, and its wei
       tape.reset();
       const Minibatch batch = minibatch(tape, x, count);
       const ElboTerms e = built.model->elbo({tape, false, Key(5)}, batch, Code::sample);
-      CHECK_FALSE(e.kl_per_dimension);
+      const Level top = built.model->levels().back();  // its prior does not fall into dimensions; those of the levels below do
+      CHECK(bool(e.kl_per_dimension) == (top.begin > 0));
+      if (e.kl_per_dimension) CHECK(e.kl_per_dimension.shape() == Shape{count, top.begin});
       const Var log_w = built.model->log_weights({tape, false, Key(6)}, batch, samples);
       Sample difference;
       for (Index i = 0; i < count; ++i) {

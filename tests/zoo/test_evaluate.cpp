@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "config/reader.hpp"
+#include "datasets/config.hpp"
 #include "datasets/synthetic.hpp"
 #include "experiments/runner/evaluate.hpp"
 #include "experiments/runner/session.hpp"
@@ -220,6 +221,42 @@ TEST_CASE("evaluate: KL, KL per dimension, MSE, code variance and active units a
     CHECK(*e.active_units == 1);
     CHECK(e.warnings().size() == 1);
   }
+}
+
+TEST_CASE("evaluate: under a conditional prior those units are active that say more than the condition does") {
+  const Dataset digits = load_dataset({}, "");
+  std::unique_ptr<ModelConfig> config = find_model("conditional_vae").make_config();
+  const json network = {{"name", "mlp"}, {"hidden", json::array()}};
+  read_config(json{{"latent_dim", kZ}, {"encoder", network}, {"decoder", network}, {"likelihood", "gaussian"},
+                   {"prior", {{"name", "conditional"}, {"hidden", json::array()}}}},
+              "test", [&](Fields& f) { config->fields(f); });
+  ad::ParameterStore store{Key(1)};
+  const std::unique_ptr<Model> model = config->build(data_spec(digits), ad::Parameters(store));
+  // q(z | x, y) = p(z | y): the means of q move with the label, and z says nothing of x beyond it.
+  std::span<const Real> p_weight, p_bias;
+  for (ad::Parameter& p : store.all())
+    if (p.path().starts_with("prior/")) (p.shape().rank() == 2 ? p_weight : p_bias) = p.value();
+  const std::span<Real> q_weight = store.find("encoder/head/weight")->value(), q_bias = store.find("encoder/head/bias")->value();
+  const Index classes = digits.classes, inputs = digits.shape.size() + classes;
+  REQUIRE(std::ssize(q_weight) == 2 * kZ * inputs);
+  REQUIRE(std::ssize(p_weight) == 2 * kZ * classes);
+  for (Index row = 0; row < 2 * kZ; ++row)
+    for (Index i = 0; i < inputs; ++i)
+      q_weight[at(row * inputs + i)] = i < inputs - classes ? 0 : p_weight[at(row * classes + i - inputs + classes)];
+  std::ranges::copy(p_bias, q_bias.begin());
+  EvaluationOptions options;
+  options.importance_samples = 0;
+  const auto evaluation = [&] { return *evaluate(*model, digits, Split::train, options, Key(2)); };
+  const Evaluation idle = evaluation();
+  CHECK(idle.code_variance[0] > options.active_threshold);
+  CHECK(idle.kl_per_dimension[0] < 1e-5);
+  CHECK(*idle.active_units == 0);
+  q_bias[0] += 1;
+  const Evaluation one = evaluation();
+  CHECK(*one.active_units == 1);
+  CHECK(one.active == std::vector<bool>{true, false});
+  options.active_kl = 100;
+  CHECK(*evaluation().active_units == 0);
 }
 
 TEST_CASE("evaluate: bits per dimension are told of discrete data under a discrete likelihood alone") {
