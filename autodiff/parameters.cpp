@@ -1,11 +1,25 @@
 #include "autodiff/parameters.hpp"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <cmath>
 
 #include "autodiff/check.hpp"
 
 namespace ad {
+namespace {
+
+/// The system promises more memory than there is, and ends the process when it is used.
+void refuse_too_many(std::string_view path, const Shape& shape, Index present) {
+  static const double memory = double(sysconf(_SC_PHYS_PAGES)) * double(sysconf(_SC_PAGESIZE));
+  const double needed = 2.0 * sizeof(Real) * (double(present) + double(shape.size()));  // with the gradients
+  if (needed > memory)
+    throw Error(cat("[ParameterStore] ", path, " of ", shape, " is too large: with its gradients, the model needs ",
+                    std::ceil(needed / 1e9), " GB or more, and this machine has ", std::floor(memory / 1e9), " GB"));
+}
+
+}  // namespace
 
 std::span<Real> Parameter::value() {
   auto& flat = is_buffer_ ? store_->buffers_ : store_->values_;
@@ -27,6 +41,7 @@ Parameter& ParameterStore::insert(std::string_view path, const Shape& shape, boo
   AD_CHECK(!path.empty() && path.find('.') == path.npos, "ParameterStore",
            cat("\"", path, "\" is no path: it must be like encoder/0/weight, without '.'"));
   AD_CHECK(find(path) == nullptr, "ParameterStore", cat("there is already a parameter named ", path));
+  refuse_too_many(path, shape, values_.size());
   Parameter& p = parameters_.emplace_back();
   p.store_ = this;
   p.path_ = path;

@@ -119,6 +119,8 @@ void cut_splits(Dataset& data, const DatasetConfig& config, const Entry& entry, 
          ad::cat(validation, " of ", total - test, " examples leave none for training"));
   if (!has_test) draw_test_split(data, test, key);
   if (!has_validation) data.validation = data.train.cut_last(validation);
+  refuse(config.limit && *config.limit > data.train.size(), "limit",
+         ad::cat(config.limit.value_or(0), ", but there are ", data.train.size(), " training examples; leave it out to keep all"));
   if (config.limit) data.train.keep_first(*config.limit);
 }
 

@@ -50,9 +50,7 @@ class Classifier {
 }  // namespace
 
 Judgement judge_samples(const Session& s, Index epochs, Index count) {
-  if (s.model->conditioning() != Conditioning::labels || s.data.classes == 0)
-    throw ConfigError(cat("evaluate.classifier_epochs: ", s.config.model_name,
-                          " is not told labels, so there are no class-conditional samples to judge; set it to 0"));
+  AD_CHECK(s.model->conditioning() == Conditioning::labels && s.data.classes > 0, "judge_samples", "needs a model that is told labels");
   const Key key = s.keys.root.fold("classifier");
   Classifier classifier(s.data.shape.size(), s.data.classes, key.fold("initial"));
   Feed train(s.data, Split::train, {.batch_size = kBatch, .shuffle = true}, key.fold("order"));

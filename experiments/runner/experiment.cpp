@@ -20,6 +20,11 @@ std::string text_of_stdin() {
   return text;
 }
 
+bool is_told_labels(ModelConfig& model) {
+  const nlohmann::ordered_json settings = write_config([&](Fields& f) { model.fields(f); });
+  return settings.contains("condition") && settings.at("condition").at("on") == "labels";
+}
+
 }  // namespace
 
 std::vector<Alternative> ExperimentConfig::models() {
@@ -49,6 +54,8 @@ void ExperimentConfig::fields(Fields& f) {
   f("train", train, "how it is trained");
   f("evaluate", evaluate, "what is measured after training");
   f("output", output, "what is written beside checkpoints and metrics");
+  f.require("evaluate.classifier_epochs", evaluate.classifier_epochs == 0 || model == nullptr || is_told_labels(*model),
+            model_name + " is not told labels, so there are no class-conditional samples to judge; set it to 0");
 }
 
 ExperimentConfig read_experiment(const Document& document) { return read_config<ExperimentConfig>(document); }
@@ -74,7 +81,7 @@ ExperimentConfig load_experiment(const std::filesystem::path& file, const std::v
 void refuse_overrides_without_effect(const std::vector<std::string>& overrides, const std::string& command) {
   std::vector<std::string> unread = {"train", "output"};
   if (command == "sample" || command == "reconstruct")
-    for (const char* key : {"splits", "importance_samples", "chunk", "classifier_epochs", "active_threshold"})
+    for (const char* key : {"splits", "importance_samples", "chunk", "classifier_epochs", "active_threshold", "active_kl"})
       unread.push_back(std::string("evaluate.") + key);
   for (const std::string& assignment : overrides) {
     const std::string key = assignment.substr(0, assignment.find('='));

@@ -1,11 +1,13 @@
 #include "experiments/runner/feed.hpp"
 
+#include <algorithm>
+
 namespace vaezoo {
 
 Feed::Feed(const Dataset& data, Split split, const BatchOptions& options, Key key)
     : batches_(data, split, options, key),
-      x_(static_cast<std::size_t>(batches_.batch_size() * batches_.item_size())),
-      labels_(data.classes > 0 ? static_cast<std::size_t>(batches_.batch_size()) : 0) {}
+      x_(static_cast<std::size_t>(std::min(batches_.batch_size(), batches_.examples()) * batches_.item_size())),
+      labels_(data.classes > 0 ? static_cast<std::size_t>(std::min(batches_.batch_size(), batches_.examples())) : 0) {}
 
 Index Feed::next() { return count_ = batches_.next(x_, labels_); }
 

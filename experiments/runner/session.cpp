@@ -8,7 +8,9 @@ DataSpec data_spec(const Dataset& data) {
           .channels = data.shape.channels,
           .classes = data.classes,
           .unit_interval = data.unit_range,
-          .conditions = data.train.condition_size()};
+          .conditions = data.train.condition_size(),
+          .levels = data.levels,
+          .name = data.name};
 }
 
 Session::Session(ExperimentConfig config_, Dataset data_, const Dataset* built_for)
@@ -20,6 +22,7 @@ EvaluationOptions evaluation_options(const EvaluateConfig& config, const Positio
           .importance_samples = config.importance_samples,
           .chunk = config.chunk,
           .active_threshold = config.active_threshold,
+          .active_kl = config.active_kl,
           .progress = progress};
 }
 

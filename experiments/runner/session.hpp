@@ -11,7 +11,7 @@
 
 namespace vaezoo {
 
-/// What a model must know of these data.
+/// What a model must know of these data, which must outlive it.
 DataSpec data_spec(const Dataset& data);
 
 /// Key streams of a run, all from its seed.

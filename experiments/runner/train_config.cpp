@@ -120,7 +120,7 @@ void EarlyStoppingConfig::fields(Fields& f) {
 void TrainConfig::fields(Fields& f) {
   f("epochs", epochs, "passes over the training data", at_least(1));
   f("steps", steps, "when set, training ends after this many steps, whatever epochs says", at_least(1));
-  f("batch_size", batch_size, "examples per step", at_least(1));
+  f("batch_size", batch_size, "examples per step", between(1, 1e9));
   f("shuffle", shuffle, "a new order of the training data every epoch");
   f("drop_last", drop_last, "leave out an epoch's last batch when it is smaller than the others");
   f.one_of("optimizer", optimizer.name, optimizer.alternatives(), "how gradients become steps");
@@ -142,17 +142,18 @@ void EvaluateConfig::fields(Fields& f) {
     f.require("splits", known, "no split \"" + splits[i] + "\"; choices: train, validation, test");
     f.require("splits", std::count(splits.begin(), splits.end(), splits[i]) == 1, "names " + splits[i] + " twice");
   }
-  f("batch_size", batch_size, "examples evaluated together", at_least(1));
+  f("batch_size", batch_size, "examples evaluated together", between(1, 1e9));
   f("classifier_epochs", classifier_epochs, "epochs of a classifier that judges class-conditional samples; 0 leaves it out",
     at_least(0));
-  f("importance_samples", importance_samples, "samples K of the log-likelihood estimate; 0 leaves it out", at_least(0));
-  f("chunk", chunk, "of the K samples, how many are evaluated side by side", at_least(1));
+  f("importance_samples", importance_samples, "samples K of the log-likelihood estimate; 0 leaves it out", between(0, 1e9));
+  f("chunk", chunk, "of the K samples, how many are evaluated side by side", between(1, 1e9));
   f("active_threshold", active_threshold, "a latent unit is active when the variance of its mean exceeds this", at_least(0));
+  f("active_kl", active_kl, "where the prior is conditional, a latent unit is active when its KL exceeds this many nats", at_least(0));
 }
 
 void OutputConfig::fields(Fields& f) {
-  f("samples", samples, "images drawn from the prior; 0 for none", at_least(0));
-  f("reconstructions", reconstructions, "test images shown beside their reconstructions; 0 for none", at_least(0));
+  f("samples", samples, "images drawn from the prior; 0 for none", between(0, 100'000));
+  f("reconstructions", reconstructions, "test images shown beside their reconstructions; 0 for none", between(0, 100'000));
   f("latent_map", latent_map, "a map of the latent space, coloured by label");
   f("tensorboard", tensorboard, "write TensorBoard event files");
   f("report", report, "write report.html");

@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "config/printable.hpp"
+#include "experiments/runner/checks.hpp"
 #include "experiments/runner/errors.hpp"
 #include "experiments/runner/interrupt.hpp"
 #include "experiments/runner/training_state.hpp"
@@ -24,6 +25,20 @@ void set_metrics(std::vector<Metric>& metrics, const Objective& objective) {
   }
   metrics[0].value = double(objective.loss.item());
   for (std::size_t i = 0; i < objective.term_count; ++i) metrics[i + 1].value = double(objective.terms[i].value.item());
+}
+
+/// Where the gradients' norm is lost: in a gradient that is not finite, or in the squares of finite ones.
+std::string about_gradients(ad::ParameterStore& store) {
+  if (const std::string path = store.first_nonfinite_gradient(); !path.empty())
+    return cat("not a finite number, first in the gradient of ", path);
+  Real largest = 0;
+  std::string path;
+  for (ad::Parameter& p : store.all()) {
+    if (p.is_buffer()) continue;
+    for (const Real g : p.gradient())
+      if (std::abs(g) >= largest) largest = std::abs(g), path = p.path();
+  }
+  return cat("the squares of the gradients overflow, the largest is ", largest, " in the gradient of ", path);
 }
 
 }  // namespace
@@ -80,16 +95,7 @@ Trainer::Trainer(Session& session, RunFolder folder, Options options)
             session.keys.order()),
       optimizer_(make_optimizer(session.config.train.optimizer, session.store)) {
   const TrainConfig& train = session_.config.train;
-  if (feed_.batches().per_epoch() == 0)
-    throw ConfigError(cat("train.batch_size: the training split of ", session_.data.name, " has ", feed_.batches().examples(),
-                          " examples, not enough for one batch of ", train.batch_size));
-  if (train.schedule.name == "reduce_on_plateau" && session_.data.validation.size() == 0)
-    throw ConfigError("train.schedule: reduce_on_plateau watches the validation split, which is empty; set dataset.validation");
-  if (train.early_stopping.patience && session_.data.validation.size() == 0)
-    throw ConfigError("train.early_stopping: watches the validation split, which is empty; set dataset.validation");
-  if (train.early_stopping.metric == "elbo" && !session_.model->has_density())
-    throw ConfigError(cat("train.early_stopping.metric: ", session_.config.model_name, " has no elbo; use \"loss\""));
-
+  check_before_training(session_);
   const double rate = state_.learning_rate = train.optimizer.learning_rate();
   schedule_ = make_schedule(train.schedule, rate, total_steps());
   if (train.schedule.name == "reduce_on_plateau") {
@@ -211,15 +217,14 @@ void Trainer::step(Index count) {
   const Objective objective = session_.model->objective(c, position(), feed_.batch(tape_));
   if (step_metrics_.empty()) check_terms(objective);
   set_metrics(step_metrics_, objective);
-  if (!std::isfinite(step_metrics_[0].value)) diverged(tape_.first_nonfinite());
+  if (!std::isfinite(step_metrics_[0].value)) diverged(cat("not a finite number, first in ", tape_.first_nonfinite()));
 
   tape_.backward(objective.loss);
   if (train.clip_norm) optimizer_->clip_gradient_norm(*train.clip_norm);
   if (train.clip_value) optimizer_->clip_gradient_value(*train.clip_value);
   optimizer_->step(learning_rate());
   tape_.commit();
-  if (!std::isfinite(optimizer_->last_gradient_norm()))
-    diverged(cat("the gradient of ", session_.store.first_nonfinite_gradient()));
+  if (!std::isfinite(optimizer_->last_gradient_norm())) diverged(about_gradients(session_.store));
   if (average_) average_->update();
 
   if (state_.sums.empty()) {
@@ -235,9 +240,12 @@ void Trainer::step(Index count) {
 }
 
 void Trainer::diverged(const std::string& where) {
-  throw DivergedError(cat("training diverged at step ", state_.step + 1, " (epoch ", state_.epoch + 1,
-                          "): not a finite number, first in ", where,
-                          "; the last checkpoint is of before. A smaller learning rate or train.clip_norm may help"));
+  const bool saved = std::filesystem::exists(folder_.state());
+  std::string advice = about_scale(session_.data);
+  if (advice.empty() && state_.step > 0) advice = "a smaller learning rate or train.clip_norm may help";  // before a step no rate counts
+  throw DivergedError(cat("training diverged at step ", state_.step + 1, " (epoch ", state_.epoch + 1, "): ", where,
+                          saved ? "; the last checkpoint is of before" : "; no checkpoint was saved yet",
+                          advice.empty() ? "" : "; ", advice));
 }
 
 void Trainer::log_step(double rate) {

@@ -44,7 +44,7 @@ class Trainer {
     bool quiet = false;
     bool resume = false;  ///< go on from the folder's state
   };
-  /// Writes nothing. Throws ConfigError when the plan does not fit the data, FileError when the state is damaged or of another
+  /// Writes nothing. Throws ConfigError for what check_before_training refuses, FileError when the state is damaged or of another
   /// model.
   Trainer(Session& session, RunFolder folder, Options options);
 

@@ -45,9 +45,9 @@ void CodePriorConfig::visit(Fields& f, const char* key) {
   f.one_of(key, name,
            {{"pixelcnn", "a gated PixelCNN, trained beside the autoencoder without a gradient to it",
              [this](Fields& g) {
-               g("layers", layers, "gated layers", at_least(1));
-               g("channels", channels, "channels of each", at_least(1));
-               g("kernel", kernel, "side of the kernels, odd", at_least(1));
+               g("layers", layers, "gated layers", between(1, 1000));
+               g("channels", channels, "channels of each", between(1, 65536));
+               g("kernel", kernel, "side of the kernels, odd", between(1, 1023));
                g.require("kernel", kernel % 2 == 1 && kernel >= 3,
                          "must be odd and at least 3, so that there is something above and to the left");
              }},

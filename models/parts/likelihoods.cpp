@@ -9,6 +9,7 @@
 #include "autodiff/linalg.hpp"
 #include "autodiff/reduce.hpp"
 #include "autodiff/shape_ops.hpp"
+#include "models/model.hpp"
 
 namespace vaezoo {
 namespace {
@@ -194,22 +195,30 @@ void LikelihoodConfig::visit(Fields& f) {
             {"gaussian", "real data with one sigma for all dimensions", location_scale},
             {"laplace", "real data with one scale for all dimensions; robust to outliers", location_scale},
             {"discretized_logistic", "data on equal steps in [0, 1], such as bytes / 255",
-             [this](Fields& g) { g("bins", bins, "number of steps", between(2, 65536)); }}},
+             [this](Fields& g) { g("bins", bins, "number of steps; null: as many as the data have levels, which is the only number that fits them", between(2, 65536)); }}},
            "p(x | z)");
 }
 
 std::unique_ptr<Likelihood> make_likelihood(const LikelihoodConfig& config, Index data_size, Parameters p) {
   if (config.name == "bernoulli") return std::make_unique<Bernoulli>(data_size);
-  if (config.name == "discretized_logistic") return std::make_unique<DiscretizedLogistic>(config.bins, data_size);
+  if (config.name == "discretized_logistic") return std::make_unique<DiscretizedLogistic>(config.bins.value_or(256), data_size);
   return std::make_unique<LocationScale>(config, data_size, p);
 }
 
-std::unique_ptr<Likelihood> make_likelihood(const LikelihoodConfig& config, Index data_size, bool unit_interval, Parameters p) {
-  auto likelihood = make_likelihood(config, data_size, p);
-  if (likelihood->discrete() && !unit_interval)
+std::unique_ptr<Likelihood> make_likelihood(const LikelihoodConfig& config, Index data_size, const DataSpec& data, Parameters p) {
+  LikelihoodConfig fitted = config;
+  const bool on_steps = config.name == "discretized_logistic";
+  if ((on_steps || config.name == "bernoulli") && !data.unit_interval)
     throw ConfigError(
         cat("model.likelihood: ", config.name, " needs data in [0, 1], these are real numbers; choose gaussian or laplace"));
-  return likelihood;
+  if (on_steps && data.levels == 0)
+    throw ConfigError(cat("model.likelihood: discretized_logistic needs values on equal steps, such as bytes / 255, but ", data.name,
+                          " has real numbers, which have no probability; choose gaussian or laplace"));
+  if (on_steps && config.bins && *config.bins != data.levels)
+    throw ConfigError(cat("model.likelihood.bins: ", *config.bins, ", but ", data.name, " has ", data.levels,
+                          " levels; leave bins out, and they follow the data"));
+  if (on_steps) fitted.bins = data.levels;
+  return make_likelihood(fitted, data_size, p);
 }
 
 }  // namespace vaezoo

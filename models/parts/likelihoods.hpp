@@ -1,6 +1,7 @@
 #pragma once
 // Likelihoods p(x | z): what a decoder's output means. log p is in nats, summed over the data dimensions.
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "autodiff/layers.hpp"
@@ -9,13 +10,15 @@
 
 namespace vaezoo {
 
+struct DataSpec;
+
 /// Chosen in JSON: "likelihood": "bernoulli" or {"name": "gaussian", "scale": "learned", ...}.
 struct LikelihoodConfig {
   std::string name = "bernoulli";
   std::string scale = "fixed";   // gaussian, laplace: fixed, learned, optimal
   double sigma = 1;              // the fixed scale, or the learned one's start
   std::string mean = "identity"; // gaussian, laplace: what makes the mean of the decoder's output
-  std::int64_t bins = 256;       // discretized_logistic
+  std::optional<std::int64_t> bins;  // discretized_logistic; as many as the data have levels when not set
 
   void visit(Fields& f);
 };
@@ -34,9 +37,10 @@ class Likelihood {
   virtual bool binary() const = 0;    ///< a probability of 0 and 1
 };
 
+/// Of `data_size` numbers, which may be a part of an example of `data`. Throws ConfigError when the likelihood does not fit these data:
+/// numbers outside of its support, or bins that are not the data's levels.
+std::unique_ptr<Likelihood> make_likelihood(const LikelihoodConfig& config, Index data_size, const DataSpec& data, ad::Parameters p);
+/// The same without a check; without `bins` there are 256.
 std::unique_ptr<Likelihood> make_likelihood(const LikelihoodConfig& config, Index data_size, ad::Parameters p);
-/// The same for data that lie in [0, 1] or not. Throws ConfigError when the likelihood does not fit them.
-std::unique_ptr<Likelihood> make_likelihood(const LikelihoodConfig& config, Index data_size, bool unit_interval,
-                                            ad::Parameters p);
 
 }  // namespace vaezoo

@@ -7,7 +7,7 @@ namespace {
 
 using namespace ad;
 
-constexpr Range kOneOrMore = {.low = 1};
+const Range kSide = between(1, 1023);  // of a kernel
 const std::vector<std::string> kActivations{"relu",     "leaky_relu", "elu",     "gelu",    "silu",
                                             "softplus", "tanh",       "sigmoid", "identity"};
 
@@ -27,7 +27,7 @@ void refuse_film(Index film, const char* role) {
 }  // namespace
 
 void MlpConfig::fields(Fields& f, bool gated) {
-  f("hidden", hidden, "width of each hidden layer", kOneOrMore);
+  f("hidden", hidden, "width of each hidden layer", between(1, 65536));
   if (gated) return;
   f.choice("activation", activation, kActivations, "after each hidden layer");
   f("batch_norm", batch_norm, "batch normalisation before each activation");
@@ -37,20 +37,20 @@ void MlpConfig::fields(Fields& f, bool gated) {
 void ConvConfig::fields(Fields& f, NetworkRole role, const std::string& kind) {
   const bool decoder = role == NetworkRole::decoder;
   f("channels", channels,
-    decoder ? "channels that go into each layer, the smallest image first" : "channels that come out of each layer", kOneOrMore);
-  f("kernels", kernels, "side of the kernels: one for all layers, or one each; padded by half", kOneOrMore);
+    decoder ? "channels that go into each layer, the smallest image first" : "channels that come out of each layer", between(1, 65536));
+  f("kernels", kernels, "side of the kernels: one for all layers, or one each; padded by half", kSide);
   f("strides", strides,
     decoder ? "how much each layer enlarges: one for all, or one each" : "how much each layer shrinks: one for all, or one each",
-    kOneOrMore);
+    kSide);
   if (kind == "resnet")
-    f("blocks", blocks, decoder ? "residual blocks before each layer" : "residual blocks after each layer", at_least(1));
+    f("blocks", blocks, decoder ? "residual blocks before each layer" : "residual blocks after each layer", between(1, 1000));
   f("dense", dense,
     decoder ? "width of each fully connected layer before the convolutions"
             : "width of each fully connected layer after the convolutions",
-    kOneOrMore);
+    between(1, 65536));
   if (decoder)
     f("output_kernel", output_kernel,
-      "kernel of one more convolution at full size, which makes the image; 0: the last layer makes it", at_least(0));
+      "kernel of one more convolution at full size, which makes the image; 0: the last layer makes it", between(0, 1023));
   if (kind != "gated_conv") {
     f.choice("activation", activation, kActivations, "after each layer");
     f.choice("norm", norm, {"none", "batch", "group"}, "normalisation before each activation of a convolution");
@@ -62,11 +62,11 @@ void ConvConfig::fields(Fields& f, NetworkRole role, const std::string& kind) {
 }
 
 void ResidualStackConfig::fields(Fields& f, NetworkRole role) {
-  f("hidden", hidden, "channels at the smallest size", kOneOrMore);
+  f("hidden", hidden, "channels at the smallest size", between(1, 65536));
   f("halvings", halvings, role == NetworkRole::decoder ? "how often the image is doubled" : "how often the image is halved",
-    kOneOrMore);
-  f("layers", layers, "residual blocks", at_least(0));
-  f("residual_hidden", residual_hidden, "channels inside of them", kOneOrMore);
+    between(1, 30));
+  f("layers", layers, "residual blocks", between(0, 1000));
+  f("residual_hidden", residual_hidden, "channels inside of them", between(1, 65536));
   f("center", center, role == NetworkRole::decoder ? "where the output's bias starts" : "subtracted from the input");
 }
 

@@ -104,7 +104,8 @@ DataSpec data_spec(LikelihoodCase::Values values, Index dimension) {
           .width = dimension / 2,
           .channels = 1,
           .classes = kClasses,
-          .unit_interval = values != LikelihoodCase::Values::real};
+          .unit_interval = values != LikelihoodCase::Values::real,
+          .levels = values == LikelihoodCase::Values::grid ? 16 : values == LikelihoodCase::Values::binary ? 2 : 0};
 }
 
 std::vector<Real> synthetic(LikelihoodCase::Values values, Index count, Index dimension, std::uint64_t seed) {

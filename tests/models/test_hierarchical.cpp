@@ -197,7 +197,7 @@ TEST_CASE("a VampPrior sits on the top layer where that is inferred from x, and 
 
 TEST_CASE("top_down_vae: maps of images of any size, the code as wide as they are together") {
   const auto levels_of = [](Index height, Index width, Index channels) {
-    const DataSpec data{.height = height, .width = width, .channels = channels};
+    const DataSpec data{.height = height, .width = width, .channels = channels, .levels = 256};
     const Built built = build("top_down_vae", R"({"scales": [2, 2, 0], "channels": [4], "blocks": [1, 2, 1],
                                                   "latent_channels": [1, 2, 3], "likelihood": "discretized_logistic"})", data);
     std::vector<std::string> names;

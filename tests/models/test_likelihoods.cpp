@@ -383,3 +383,25 @@ TEST_CASE("a scale that would be raised in silence is refused") {
   CHECK_THROWS_AS(Subject(R"({"name": "gaussian", "sigma": 0})"), ConfigError);
   CHECK_THROWS_AS(Subject(R"({"name": "gaussian", "sigma": 1e-7})"), ConfigError);
 }
+
+TEST_CASE("likelihoods: what does not fit the data is refused, and bins follow the data's levels") {
+  const auto refused = [](const char* likelihood, const DataSpec& data) {
+    return message_of([&] { build("vae", std::string(R"({"likelihood": )") + likelihood + "}", data); });
+  };
+  const DataSpec digits{.height = 8, .width = 8, .levels = 17, .name = "digits"};
+  const DataSpec grey{.height = 8, .width = 8, .name = "grey"}, real{.width = 5, .unit_interval = false};
+  CHECK(refused(R"({"name": "discretized_logistic", "bins": 4})", digits) ==
+        "model.likelihood.bins: 4, but digits has 17 levels; leave bins out, and they follow the data");
+  CHECK(refused(R"({"name": "discretized_logistic", "bins": 256})", grey) ==
+        "model.likelihood: discretized_logistic needs values on equal steps, such as bytes / 255, but grey has real numbers, which "
+        "have no probability; choose gaussian or laplace");
+  CHECK(refused(R"("discretized_logistic")", real).find("needs data in [0, 1]") != std::string::npos);
+  CHECK(refused(R"({"name": "discretized_logistic", "bins": 17})", digits) == "");
+  CHECK(build("vae", R"({"likelihood": "discretized_logistic"})", digits).model->describe().find("with 17 bins") != std::string::npos);
+  for (const ModelEntry& entry : model_registry()) {  // each asks
+    CAPTURE(std::string(entry.name));
+    const std::string sentence = message_of(
+        [&] { build_small(entry, R"({"name": "discretized_logistic", "bins": 4})", data_spec(LikelihoodCase::Values::grid)); });
+    CHECK(sentence.starts_with("model.likelihood.bins: 4, but this data set has 16 levels"));
+  }
+}

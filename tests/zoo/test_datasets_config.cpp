@@ -124,6 +124,7 @@ TEST_CASE("dataset configurations that cannot be are refused with the path in th
       {R"({"name": "digits", "binarize": "fixed"})", "dataset.binarize"},
       {R"({"name": "digits", "validation": -1})", "dataset.validation"},
       {R"({"name": "digits", "limit": 0})", "dataset.limit"},
+      {R"({"name": "digits", "limit": 1438})", "dataset.limit: 1438, but there are 1437 training examples"},
       {R"({"name": "linear_gaussian", "binarize": "static"})", "dataset.binarize: unknown key"},
       {R"({"name": "digits", "test": 1797})", "dataset.test: 1797 of 1797 examples leave none for training"},
       {R"({"name": "npy"})", "dataset.train_file: names no file"},

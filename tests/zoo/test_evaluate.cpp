@@ -246,7 +246,7 @@ TEST_CASE("evaluate: under a conditional prior those units are active that say m
   std::ranges::copy(p_bias, q_bias.begin());
   EvaluationOptions options;
   options.importance_samples = 0;
-  const auto evaluation = [&] { return *evaluate(*model, digits, Split::train, options, Key(2)); };
+  const auto evaluation = [&] { return evaluate(*model, digits, Split::train, options, Key(2)); };
   const Evaluation idle = evaluation();
   CHECK(idle.code_variance[0] > options.active_threshold);
   CHECK(idle.kl_per_dimension[0] < 1e-5);
