@@ -4,6 +4,7 @@
 #include <cmath>
 #include <string_view>
 
+#include "config/printable.hpp"
 #include "config/range.hpp"
 #include "experiments/runner/feed.hpp"
 
@@ -79,7 +80,8 @@ std::string about_scale(const Dataset& data) {
     if (reach(d) > reach(widest)) widest = d;
   if (width == 0 || reach(widest) <= kLarge) return "";
   const bool can_be_scaled = data.name == "csv" || data.name == "npy";
-  return cat(data.is_image ? "value " : "column ", widest, " of the training data reaches from ", shortest(double(low[widest])), " to ",
+  const std::string name = widest < data.column_names.size() ? excerpt(data.column_names[widest]) : cat(widest);
+  return cat(data.is_image ? "value " : "column ", name, " of the training data reaches from ", shortest(double(low[widest])), " to ",
              shortest(double(high[widest])), ", and networks expect numbers around 1; ",
              can_be_scaled ? "set dataset.standardize" : "scale the data");
 }
