@@ -3,7 +3,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <chrono>
 #include <csignal>
+#include <fstream>
+#include <thread>
 #include <vector>
 
 #include "experiments/output/files.hpp"
@@ -109,6 +112,27 @@ TEST_CASE("files: a content may come in pieces") {
   const std::vector<std::string_view> pieces = {"one", "", "two"};
   atomic_write(folder / "a", pieces);
   CHECK(read_file(folder / "a") == "onetwo");
+}
+
+TEST_CASE("files: a program that ends at once leaves no temporary file, and finishes none") {
+  const TempFolder folder;
+  atomic_write(folder / "a.txt", "old");
+  const pid_t child = ::fork();
+  if (child == 0) {
+    ad::TemporaryFile temporary(folder / ".a.txt.tmp");
+    std::ofstream(temporary.path()) << "half";
+    std::thread([&] {
+      ad::abandon_temporary_files();
+      std::thread([&] { temporary.rename_to(folder / "a.txt"); }).detach();
+      std::this_thread::sleep_for(std::chrono::milliseconds(50));
+      ::_exit(0);
+    }).join();
+  }
+  int status = -1;
+  REQUIRE(::waitpid(child, &status, 0) == child);
+  CHECK(status == 0);
+  CHECK(read_file(folder / "a.txt") == "old");
+  CHECK(names(folder.path()) == std::vector<std::string>{"a.txt"});
 }
 
 TEST_CASE("files: a symbolic link is followed, not replaced") {
