@@ -90,6 +90,12 @@ namespace {
 
 using nlohmann::json;
 
+/// What a message shows of a file's text, which may be of any length.
+std::string cut(std::string_view text) {
+  constexpr std::size_t kLongest = 200;
+  return text.size() > kLongest ? cat(text.substr(0, kLongest), "...") : std::string(text);
+}
+
 [[noreturn]] void reject(const std::string& path, const std::string& sentence) {
   throw FileError(cat(path, ": not a valid safetensors file: ", sentence));
 }
@@ -107,10 +113,10 @@ json parse_header(const std::string& path, std::string_view text) {
   };
   try {
     json header = json::parse(text.begin(), text.end(), watch);
-    if (!twice.empty()) reject(path, cat("the name \"", twice, "\" comes twice"));
+    if (!twice.empty()) reject(path, cat("the name \"", cut(twice), "\" comes twice"));
     return header;
   } catch (const json::exception& e) {
-    reject(path, cat("the header is not JSON (", e.what(), ")"));
+    reject(path, cat("the header is not JSON (", cut(e.what()), ")"));
   }
 }
 
@@ -123,7 +129,7 @@ std::optional<std::vector<std::uint64_t>> unsigned_list(const json& entry, const
 }
 
 Safetensors::Tensor read_entry(const std::string& path, const std::string& name, const json& entry) {
-  const auto bad = [&](const std::string& sentence) { reject(path, cat("tensor \"", name, "\" ", sentence)); };
+  const auto bad = [&](const std::string& sentence) { reject(path, cat("tensor \"", cut(name), "\" ", sentence)); };
   if (!entry.is_object() || entry.size() != 3) bad("must have exactly dtype, shape and data_offsets");
   const auto dtype = entry.find("dtype");
   if (dtype == entry.end() || !dtype->is_string()) bad("has no dtype");
@@ -133,15 +139,15 @@ Safetensors::Tensor read_entry(const std::string& path, const std::string& name,
     bad("has no data_offsets [begin, end] with begin <= end");
   Safetensors::Tensor t{name, dtype->get<std::string>(), *shape, offsets->front(), offsets->back(), 1};
   const unsigned bits = bits_of(t.dtype);
-  if (bits == 0) bad(cat("has the unknown dtype \"", t.dtype, "\""));
+  if (bits == 0) bad(cat("has the unknown dtype \"", cut(t.dtype), "\""));
   for (const std::uint64_t n : t.shape) {
     const auto product = multiply(t.size, n);
-    if (!product) bad(cat("has the shape ", shape_text(t.shape), ", more numbers than there can be"));
+    if (!product) bad(cat("has the shape ", cut(shape_text(t.shape)), ", more numbers than there can be"));
     t.size = *product;
   }
   const auto all_bits = multiply(t.size, bits);
   if (!all_bits || *all_bits % 8 != 0 || *all_bits / 8 != t.end - t.begin)
-    bad(cat("of shape ", shape_text(t.shape), " and dtype ", t.dtype, " does not fill its ", t.end - t.begin, " bytes"));
+    bad(cat("of shape ", cut(shape_text(t.shape)), " and dtype ", t.dtype, " does not fill its ", t.end - t.begin, " bytes"));
   return t;
 }
 
@@ -231,7 +237,7 @@ void Safetensors::parse(std::string_view text, std::uint64_t data_bytes) {
   std::uint64_t covered = 0;
   for (const Tensor& t : tensors_) {
     if (t.begin != covered)
-      reject(path_, cat("tensor \"", t.name, "\" begins at byte ", t.begin,
+      reject(path_, cat("tensor \"", cut(t.name), "\" begins at byte ", t.begin,
                         t.begin < covered ? ", inside the one before, which ends at " : ", after a hole from ", covered));
     covered = t.end;
   }
@@ -245,9 +251,9 @@ const Safetensors::Tensor* Safetensors::find(std::string_view name) const {
 
 void Safetensors::read(const Tensor& t, std::span<Real> out) const {
   if (out.size() != t.size)
-    throw FileError(cat(path_, ": tensor \"", t.name, "\" has ", t.size, " numbers, ", out.size(), " were asked for"));
+    throw FileError(cat(path_, ": tensor \"", cut(t.name), "\" has ", t.size, " numbers, ", out.size(), " were asked for"));
   if (!convert(t.dtype, bytes_.data() + data_ + t.begin, out))
-    throw FileError(cat(path_, ": tensor \"", t.name, "\" has the dtype ", t.dtype, ", which cannot be read; save it as F32"));
+    throw FileError(cat(path_, ": tensor \"", cut(t.name), "\" has the dtype ", t.dtype, ", which cannot be read; save it as F32"));
 }
 
 // ---- parameters
@@ -282,12 +288,12 @@ Metadata load_parameters(ParameterStore& store, const std::filesystem::path& pat
     if (t == nullptr)
       wrong.push_back(cat(name, " is missing"));
     else if (!same_shape(p.shape(), t->shape))
-      wrong.push_back(cat(name, " is ", shape_text(t->shape), " but must be ", p.shape()));
+      wrong.push_back(cat(name, " is ", cut(shape_text(t->shape)), " but must be ", p.shape()));
     else if (!p.is_buffer() && !t->dtype.starts_with('F') && t->dtype != "BF16")
       wrong.push_back(cat(name, " has the dtype ", t->dtype, " but is a weight"));
   }
   for (const Safetensors::Tensor& t : file.tensors())
-    if (!wanted.contains(t.name)) wrong.push_back(cat(t.name, " is not in the model"));
+    if (!wanted.contains(t.name)) wrong.push_back(cat(cut(t.name), " is not in the model"));
   if (!wrong.empty()) {
     constexpr std::size_t kShown = 8;
     std::string text = cat(path.string(), ": does not fit the model: ");
