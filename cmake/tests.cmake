@@ -19,6 +19,8 @@ foreach(suffix "" "_f64")
   target_link_libraries(test_models${suffix} PRIVATE models${suffix} vaezoo_flags nlohmann_json::nlohmann_json)
 endforeach()
 add_tests(test_zoo ${zoo_tests})
+add_tests(test_fuzz ${fuzz_sources})
+target_link_libraries(test_fuzz PRIVATE runner vaezoo_flags nlohmann_json::nlohmann_json)
 add_dependencies(test_zoo vaezoo)  # some tests run the program
 target_compile_definitions(test_zoo PRIVATE "VAEZOO_PROGRAM=\"$<TARGET_FILE:vaezoo>\"")
 target_link_libraries(test_zoo PRIVATE runner vaezoo_flags nlohmann_json::nlohmann_json ZLIB::ZLIB PNG::PNG PkgConfig::libzip)

@@ -1,0 +1,13 @@
+# A libFuzzer program fuzz_NAME for each target in tests/fuzz; needs clang and the sanitizers of the preset "fuzz".
+add_custom_target(fuzz)
+foreach(source ${fuzz_sources})
+  get_filename_component(name ${source} NAME_WE)
+  if(name MATCHES "^(fuzz|test_corpus)$")
+    continue()
+  endif()
+  add_executable(fuzz_${name} EXCLUDE_FROM_ALL ${source} tests/fuzz/fuzz.cpp)
+  target_compile_definitions(fuzz_${name} PRIVATE VAEZOO_LIBFUZZER)
+  target_link_libraries(fuzz_${name} PRIVATE runner vaezoo_flags)
+  target_link_options(fuzz_${name} PRIVATE -fsanitize=fuzzer)
+  add_dependencies(fuzz fuzz_${name})
+endforeach()
