@@ -194,16 +194,17 @@ bool convert(std::string_view dtype, const char* data, std::span<Real> out) {
 std::vector<char> whole_file(const std::string& path) {
   std::error_code error;
   if (!std::filesystem::is_regular_file(path, error)) throw FileError(cat(path, ": there is no such file"));
-  std::ifstream file(path, std::ios::binary);
-  const std::uintmax_t size = std::filesystem::file_size(path, error);
-  if (!file || error) throw FileError(cat(path, ": cannot be opened for reading"));
+  std::ifstream file(path, std::ios::binary | std::ios::ate);
+  const std::streamoff size = file.tellg();  // of the file that is open: at its path there may be another by now
+  if (size < 0) throw FileError(cat(path, ": cannot be opened for reading"));
+  file.seekg(0);
   std::vector<char> bytes;
   try {
-    bytes.resize(size);
+    bytes.resize(static_cast<std::size_t>(size));
   } catch (const std::exception&) {
     throw FileError(cat(path, ": its ", size, " bytes do not fit into memory"));
   }
-  if (!file.read(bytes.data(), static_cast<std::streamsize>(size))) throw FileError(cat(path, ": cannot be read to its end"));
+  if (!file.read(bytes.data(), size)) throw FileError(cat(path, ": cannot be read to its end"));
   return bytes;
 }
 

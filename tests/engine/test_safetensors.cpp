@@ -1,6 +1,7 @@
 #include <doctest/doctest.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <cmath>
 #include <cstring>
 #include <filesystem>
@@ -8,6 +9,7 @@
 #include <iterator>
 #include <limits>
 #include <string>
+#include <thread>
 
 #include "autodiff/safetensors.hpp"
 
@@ -284,4 +286,20 @@ TEST_CASE("a failed write leaves the old file as it was") {
   CHECK_THROWS_AS(write_safetensors(folder.file(), {{"a", {0}, {}}, {"a", {0}, {}}}), FileError);
   CHECK_THROWS_AS(write_safetensors(folder.file(), {{"__metadata__", {0}, {}}}), FileError);
   CHECK(bytes_of(folder.file()) == before);
+}
+
+TEST_CASE("a file that another thread replaces meanwhile is read whole, the old one or the new one") {
+  const Folder folder;
+  Model model(1);
+  const auto write = [&](int i) { save_parameters(model.store, folder.file(), {{"k", std::string(i % 2 == 0 ? 1 : 100, 'x')}}); };
+  write(0);
+  std::atomic<bool> done = false;
+  std::jthread writer([&] {
+    for (int i = 1; i <= 1000; ++i) write(i);
+    done = true;
+  });
+  while (!done) {
+    const std::size_t length = Safetensors(folder.file()).metadata().at("k").size();
+    REQUIRE((length == 1 || length == 100));
+  }
 }
