@@ -19,6 +19,8 @@ class Groups {
 
   constexpr bool empty() const { return bits_ == 0; }
   constexpr Groups operator|(Groups other) const { return Groups(bits_ | other.bits_); }
+  /// All others.
+  constexpr Groups operator~() const { return Groups(~bits_); }
   constexpr Groups operator&(Groups other) const { return Groups(bits_ & other.bits_); }
   constexpr bool operator==(const Groups&) const = default;
 

@@ -68,6 +68,7 @@ class ParameterStore {
   /// The groups with these names: {"encoder", "decoder"} are all parameters "encoder/..." and "decoder/...". Throws Error for a name
   /// that no parameter begins with, and in a store with more than Groups::kMost groups.
   Groups groups(std::initializer_list<std::string_view> names) const;
+  const std::vector<std::string>& group_names() const { return group_names_; }  ///< in the order in which they came
   Index count() const;                     ///< trained numbers, buffers not counted
 
   // The flat buffers. Tensors start at multiples of 64 bytes; the gaps hold zeros.

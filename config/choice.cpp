@@ -72,8 +72,10 @@ std::optional<ChoiceMade> choice_at(const json& config, const Schema& schema, co
   static const json nothing;
   for (const std::string& key : keys) {
     if (at->contains("oneOf")) at = alternative_of(*at, name_of(*value, *at));
-    if (at == nullptr || !at->contains("properties") || !at->at("properties").contains(key)) return std::nullopt;
-    at = &at->at("properties").at(key);
+    if (at == nullptr) return std::nullopt;
+    const bool listed = at->contains("properties") && at->at("properties").contains(key);
+    if (!listed && !(at->contains("additionalProperties") && at->at("additionalProperties").is_object())) return std::nullopt;
+    at = listed ? &at->at("properties").at(key) : &at->at("additionalProperties");
     value = value->is_object() && value->contains(key) ? &value->at(key) : &nothing;
   }
   if (!at->contains("oneOf")) return std::nullopt;

@@ -75,6 +75,10 @@ class Describer final : public Fields {
   void object(const char* key, const char* doc, const std::function<void(Fields&)>& fields) override {
     describe_below(add(key, "object", "", "", doc), fields);
   }
+  void entries(const char* key, std::vector<std::string>&, const char* any_name, const char* doc,
+               const std::function<void(Fields&, const char*)>& entry) override {
+    describe_below(add(key, "object", "{}", "", doc), [&](Fields& f) { entry(f, any_name); });
+  }
   void one_of(const char* key, std::string& name, const std::vector<Alternative>& alternatives, const char* doc) override {
     Entry& entry = add(key, "one of", name, "", doc);
     entry.tagged = true;

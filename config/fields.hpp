@@ -12,9 +12,12 @@
 //
 // and that list serves the strict reader of JSON, the writer of the resolved configuration, the description for
 // people and the JSON Schema for editors. Nothing here includes the JSON library, so config structs compile fast.
+#include <algorithm>
+#include <concepts>
 #include <cstdint>
 #include <functional>
 #include <limits>
+#include <map>
 #include <optional>
 #include <stdexcept>
 #include <string>
@@ -74,9 +77,26 @@ class Fields {
   /// A nested object whose "name" picks one of the alternatives; `name` is the default and receives the choice.
   /// A bare string "adam" stands for {"name": "adam"}.
   virtual void one_of(const char* key, std::string& name, const std::vector<Alternative>& alternatives, const char* doc) = 0;
+  /// An object whose keys are names of the user's: `names` receives them, `entry` visits the field of one. `any_name` stands for a name
+  /// in descriptions. Most use the other one, below.
+  virtual void entries(const char* key, std::vector<std::string>& names, const char* any_name, const char* doc,
+                       const std::function<void(Fields&, const char* name)>& entry) = 0;
   /// Called after an object's fields were read, to check them together; `ok` false makes the reader throw ConfigError with the
   /// sentence, which is about `key` ("" for the object itself). Visitors that do not read ignore it.
   virtual void require(const char* key, bool ok, const std::string& sentence) = 0;
+
+  /// The same for a map from names to values; `entry` visits the field `name` of `value`.
+  template <class Value, class Entry>
+    requires std::invocable<Entry, Fields&, const char*, Value&>
+  void entries(const char* key, std::map<std::string, Value>& values, const char* any_name, const char* doc, const Entry& entry) {
+    std::vector<std::string> names;
+    for (const auto& [name, value] : values) names.push_back(name);
+    Value any{};  // what descriptions visit
+    entries(key, names, any_name, doc, std::function<void(Fields&, const char*)>([&](Fields& f, const char* name) {
+              entry(f, name, name == any_name ? any : values[name]);
+            }));
+    std::erase_if(values, [&](const auto& pair) { return std::find(names.begin(), names.end(), pair.first) == names.end(); });
+  }
 
   template <class Struct>
     requires requires(Struct& s, Fields& f) { s.fields(f); }

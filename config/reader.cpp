@@ -80,6 +80,15 @@ class Reader final : public Fields {
     read_object(given ? *given : kNothing, path_to(key), fields);
   }
 
+  void entries(const char* key, std::vector<std::string>& names, const char*, const char* doc,
+               const std::function<void(Fields&, const char*)>& entry) override {
+    names.clear();
+    object(key, doc, [&](Fields& f) {
+      for (const auto& [name, value] : frames_.back().object->items()) names.push_back(name);
+      for (const std::string& name : names) entry(f, name.c_str());
+    });
+  }
+
   void one_of(const char* key, std::string& name, const std::vector<Alternative>& alternatives, const char*) override {
     std::vector<std::string> names;
     for (const Alternative& alternative : alternatives) names.push_back(alternative.name);

@@ -59,6 +59,15 @@ class SchemaWriter final : public Fields {
     if (fields) fields(nested);
   }
 
+  void entries(const char* key, std::vector<std::string>&, const char* any_name, const char* doc,
+               const std::function<void(Fields&, const char*)>& entry) override {
+    Json of_entry = Json::object();
+    SchemaWriter nested(of_entry);
+    entry(nested, any_name);
+    properties_[key] = {
+        {"description", doc}, {"type", "object"}, {"additionalProperties", of_entry[any_name]}, {"default", Json::object()}};
+  }
+
   /// A bare name, or an object per alternative; only the default's may leave out its "name".
   void one_of(const char* key, std::string& name, const std::vector<Alternative>& alternatives, const char* doc) override {
     Json names = Json::array(), choices = Json::array();

@@ -38,6 +38,13 @@ class Writer final : public Fields {
     if (fields) fields(nested);
   }
 
+  void entries(const char* key, std::vector<std::string>& names, const char*, const char* doc,
+               const std::function<void(Fields&, const char*)>& entry) override {
+    object(key, doc, [&](Fields& f) {
+      for (const std::string& name : names) entry(f, name.c_str());
+    });
+  }
+
   void one_of(const char* key, std::string& name, const std::vector<Alternative>& alternatives, const char* doc) override {
     for (const Alternative& alternative : alternatives) {
       if (alternative.name != name) continue;

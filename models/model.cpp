@@ -4,8 +4,16 @@
 
 namespace vaezoo {
 
-Objective::Objective(Var loss_, std::initializer_list<Term> terms_) : loss(loss_) {
+Objective::Objective(Var loss_, std::initializer_list<Term> terms_) : loss(loss_), losses_{Loss{.value = loss_}} {
   for (const Term& term : terms_) add(term);
+}
+
+Objective::Objective(std::initializer_list<Loss> losses, std::initializer_list<Term> terms_) : loss(losses.begin()->value) {
+  AD_CHECK(losses.size() <= losses_.size(), "Objective", ad::cat("at most ", losses_.size(), " losses can be minimised"));
+  loss_count_ = losses.size();
+  std::ranges::copy(losses, losses_.begin());
+  for (const Term& term : terms_) add(term);
+  for (const Loss& other : this->losses().subspan(1)) add({other.name, other.value});
 }
 
 void Objective::add(const Term& term) {

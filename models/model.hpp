@@ -60,15 +60,30 @@ struct Term {
   Var value;
 };
 
-/// What one training step minimises.
+/// One of the numbers that a step minimises, and the parameters that it trains: those of `groups`, no others.
+struct Loss {
+  const char* name = "loss";
+  Var value;  ///< one number: the mean over the batch
+  ad::Groups groups = ad::Groups::all();
+};
+
+/// What one training step minimises: one loss, or several of different parts of the model (an adversary's). All of them are
+/// differentiated before any parameter moves.
 struct Objective {
-  Var loss;  ///< one number: the mean over the batch
+  Var loss;  ///< the first of the losses: what is reported as "loss"
   std::array<Term, 24> terms{};
   std::size_t term_count = 0;
 
   Objective(Var loss_, std::initializer_list<Term> terms_);
+  /// Every loss but the first is reported as a term of its name.
+  Objective(std::initializer_list<Loss> losses, std::initializer_list<Term> terms_);
   void add(const Term& term);
   std::span<const Term> report() const { return {terms.data(), term_count}; }
+  std::span<const Loss> losses() const { return {losses_.data(), loss_count_}; }
+
+ private:
+  std::array<Loss, 4> losses_{};
+  std::size_t loss_count_ = 1;
 };
 
 /// The two parts of ELBO = reconstruction - kl, per example, in nats.

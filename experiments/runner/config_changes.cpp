@@ -73,6 +73,7 @@ std::string objection_to_resume(const ConfigChange& change) {
                                 "train.early_stopping.min_delta", "train.validate_every", "train.log_every",
                                 "train.checkpoint_every", "train.checkpoint_every_steps", "evaluate", "output"};
   if (std::ranges::any_of(kFree, [&](const char* path) { return is_under(change.key, path); }) || names_data_file(change.key)) return "";
+  if (is_under(change.key, "train.optimizers") && change.key.ends_with(".learning_rate")) return "";
   constexpr std::array<std::pair<const char*, const char*>, 8> kReasons = {{
       {"seed", "the weights began with it, and the order of the data and the noise are drawn from it"},
       {"dataset", "training goes on with the data that it began with"},

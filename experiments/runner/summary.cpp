@@ -99,6 +99,8 @@ MetricMeaning meaning_of(const std::string& metric) {
       {"bound", "nats", "the bound of log p(x) that training maximises"},
       {"iwae", "nats", "the importance-weighted part of the bound"},
       {"encoder_bound", "nats", "the bound of log p(x) that the encoder is trained on"},
+      {"total_correlation", "nats", "KL of q(z) from the product of its marginals, as the discriminator sees it"},
+      {"discriminator_loss", "nats", "cross-entropy of the discriminator; log 2 = 0.693: it sees no difference"},
       {"capacity", "nats", "what the KL is held to at the end of training"},
   };
   for (const Row& r : kRows)

@@ -111,6 +111,20 @@ std::vector<Alternative> ScheduleConfig::alternatives() {
           with_warmup("reduce_on_plateau", "falls when the validation metric stops improving", &reduce_on_plateau)};
 }
 
+std::vector<Alternative> GroupOptimizerConfig::alternatives() {
+  std::vector<Alternative> all = optimizer.alternatives();
+  for (Alternative& one : all)
+    one.fields = [this, optimizer_fields = std::move(one.fields)](Fields& f) {
+      optimizer_fields(f);
+      std::vector<Alternative> schedules = schedule.alternatives();
+      std::erase_if(schedules, [](const Alternative& a) { return a.name == "reduce_on_plateau"; });  // it watches the whole model
+      f.one_of("schedule", schedule.name, schedules, "how this learning rate changes during training");
+      f("clip_norm", clip_norm, "largest norm of the gradient of these parameters together", more_than(0));
+      f("clip_value", clip_value, "largest absolute value of an element of their gradient", more_than(0));
+    };
+  return all;
+}
+
 void EarlyStoppingConfig::fields(Fields& f) {
   f.choice("metric", metric, {"loss", "elbo"}, "of the validation split; decides which checkpoint is the best");
   f("patience", patience, "validations without improvement after which training stops; null never stops", at_least(1));
@@ -124,6 +138,11 @@ void TrainConfig::fields(Fields& f) {
   f("shuffle", shuffle, "a new order of the training data every epoch");
   f("drop_last", drop_last, "leave out an epoch's last batch when it is smaller than the others");
   f.one_of("optimizer", optimizer.name, optimizer.alternatives(), "how gradients become steps");
+  f.entries("optimizers", optimizers, "GROUP",
+            "optimisers of parts of the model; each trains the parameters whose paths begin with its name",
+            [](Fields& g, const char* group, GroupOptimizerConfig& o) {
+              g.one_of(group, o.optimizer.name, o.alternatives(), "how gradients of these parameters become steps");
+            });
   f.one_of("schedule", schedule.name, schedule.alternatives(), "how the learning rate changes during training");
   f("clip_norm", clip_norm, "largest norm of the gradient of all parameters together", more_than(0));
   f("clip_value", clip_value, "largest absolute value of a gradient's element", more_than(0));

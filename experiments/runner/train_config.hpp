@@ -2,6 +2,7 @@
 // What an experiment's "train", "evaluate" and "output" objects say. The field lists, with ranges and docs, are in
 // train_config.cpp.
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -110,12 +111,22 @@ struct EarlyStoppingConfig {
   void fields(Fields& f);
 };
 
+/// "optimizers": {"discriminator": {"name": "adam", "learning_rate": 1e-4}}: what trains the parameters whose paths begin with the name.
+struct GroupOptimizerConfig {
+  OptimizerConfig optimizer;
+  ScheduleConfig schedule;
+  std::optional<double> clip_norm, clip_value;
+
+  std::vector<Alternative> alternatives();
+};
+
 struct TrainConfig {
   std::int64_t epochs = 10;
   std::optional<std::int64_t> steps;  ///< when set, training ends after this many steps, whatever `epochs` says
   std::int64_t batch_size = 128;
   bool shuffle = true, drop_last = false;
   OptimizerConfig optimizer;
+  std::map<std::string, GroupOptimizerConfig> optimizers;  ///< of groups of parameters; `optimizer` trains the others
   ScheduleConfig schedule;
   std::optional<double> clip_norm, clip_value;
   std::optional<double> ema_decay;

@@ -43,61 +43,17 @@ std::string about_gradients(ad::ParameterStore& store) {
 
 }  // namespace
 
-std::unique_ptr<ad::Optimizer> make_optimizer(const OptimizerConfig& c, ad::ParameterStore& store) {
-  if (c.name == "adam")
-    return std::make_unique<ad::Adam>(
-        store, ad::AdamOptions{
-                   .beta1 = c.adam.beta1, .beta2 = c.adam.beta2, .epsilon = c.adam.epsilon, .weight_decay = c.adam.weight_decay});
-  if (c.name == "adamw")
-    return std::make_unique<ad::Adam>(store, ad::AdamOptions{.beta1 = c.adamw.beta1,
-                                                             .beta2 = c.adamw.beta2,
-                                                             .epsilon = c.adamw.epsilon,
-                                                             .weight_decay = c.adamw.weight_decay,
-                                                             .decoupled = true});
-  if (c.name == "adamax")
-    return std::make_unique<ad::Adamax>(store, ad::AdamaxOptions{.beta1 = c.adamax.beta1,
-                                                                 .beta2 = c.adamax.beta2,
-                                                                 .epsilon = c.adamax.epsilon,
-                                                                 .weight_decay = c.adamax.weight_decay});
-  if (c.name == "sgd")
-    return std::make_unique<ad::Sgd>(store, ad::SgdOptions{.momentum = c.sgd.momentum,
-                                                           .dampening = c.sgd.dampening,
-                                                           .weight_decay = c.sgd.weight_decay,
-                                                           .nesterov = c.sgd.nesterov});
-  return std::make_unique<ad::Rmsprop>(store, ad::RmspropOptions{.alpha = c.rmsprop.alpha,
-                                                                 .epsilon = c.rmsprop.epsilon,
-                                                                 .weight_decay = c.rmsprop.weight_decay,
-                                                                 .momentum = c.rmsprop.momentum,
-                                                                 .centered = c.rmsprop.centered});
-}
-
-ad::Schedule make_schedule(const ScheduleConfig& c, double rate, std::int64_t total_steps) {
-  const auto choose = [&]() -> ad::Schedule {
-    if (c.name == "step") return ad::schedule::step(rate, c.step.every, c.step.gamma);
-    if (c.name == "multi_step") return ad::schedule::multi_step(rate, c.multi_step.milestones, c.multi_step.gamma);
-    if (c.name == "exponential") return ad::schedule::exponential(rate, c.exponential.gamma);
-    if (c.name == "cosine") return ad::schedule::cosine(rate, total_steps, rate * c.cosine.final_fraction);
-    if (c.name == "one_cycle")
-      return ad::schedule::one_cycle(
-          rate, total_steps,
-          {.rise = c.one_cycle.rise, .start_divisor = c.one_cycle.start_divisor, .final_divisor = c.one_cycle.final_divisor});
-    return ad::schedule::constant(rate);  // of reduce_on_plateau, the warm-up
-  };
-  return c.warmup_steps > 0 ? ad::schedule::warmup(c.warmup_steps, choose()) : choose();
-}
-
 Trainer::Trainer(Session& session, RunFolder folder, Options options)
     : session_(session), folder_(std::move(folder)), options_(options),
       feed_(session.data, Split::train,
             {.batch_size = session.config.train.batch_size,
              .shuffle = session.config.train.shuffle,
              .drop_last = session.config.train.drop_last},
-            session.keys.order()),
-      optimizer_(make_optimizer(session.config.train.optimizer, session.store)) {
+            session.keys.order()) {
   const TrainConfig& train = session_.config.train;
   check_before_training(session_);
   const double rate = state_.learning_rate = train.optimizer.learning_rate();
-  schedule_ = make_schedule(train.schedule, rate, total_steps());
+  optimizers_.emplace(train, session_.store, total_steps());
   if (train.schedule.name == "reduce_on_plateau") {
     const PlateauScheduleConfig& p = train.schedule.reduce_on_plateau;
     plateau_.emplace(rate, ad::ReduceOnPlateau::Options{.factor = p.factor,
@@ -134,7 +90,7 @@ Position Trainer::position() const {
 }
 
 double Trainer::learning_rate() const {
-  const double scheduled = schedule_({.step = state_.step, .epoch = state_.epoch});
+  const double scheduled = optimizers_->learning_rate({.step = state_.step, .epoch = state_.epoch});
   // While the plateau schedule warms up, the warm-up rules; its own rate is a factor on the optimiser's.
   return plateau_ ? scheduled * plateau_->rate() / session_.config.train.optimizer.learning_rate() : scheduled;
 }
@@ -210,21 +166,19 @@ bool Trainer::save_due() const {
 }
 
 void Trainer::step(Index count) {
-  const TrainConfig& train = session_.config.train;
   tape_.reset();
   session_.store.zero_grad();
   const Context c{tape_, true, session_.keys.noise().fold(static_cast<std::uint64_t>(state_.step))};
   const Objective objective = session_.model->objective(c, position(), feed_.batch(tape_));
   if (step_metrics_.empty()) check_terms(objective);
   set_metrics(step_metrics_, objective);
-  if (!std::isfinite(step_metrics_[0].value)) diverged(cat("not a finite number, first in ", tape_.first_nonfinite()));
+  for (const Loss& loss : objective.losses())
+    if (!std::isfinite(loss.value.item())) diverged(cat("not a finite number, first in ", tape_.first_nonfinite()));
 
-  tape_.backward(objective.loss);
-  if (train.clip_norm) optimizer_->clip_gradient_norm(*train.clip_norm);
-  if (train.clip_value) optimizer_->clip_gradient_value(*train.clip_value);
-  optimizer_->step(learning_rate());
+  for (const Loss& loss : objective.losses()) tape_.backward(loss.value, loss.groups);
+  optimizers_->step(learning_rate(), {.step = state_.step, .epoch = state_.epoch});
   tape_.commit();
-  if (!std::isfinite(optimizer_->last_gradient_norm())) diverged(about_gradients(session_.store));
+  if (!optimizers_->finite()) diverged(about_gradients(session_.store));
   if (average_) average_->update();
 
   if (state_.sums.empty()) {
@@ -251,7 +205,7 @@ void Trainer::diverged(const std::string& where) {
 void Trainer::log_step(double rate) {
   std::vector<Metric> values = step_metrics_;
   values.push_back({"learning_rate", rate});
-  values.push_back({"gradient_norm", optimizer_->last_gradient_norm()});
+  values.push_back({"gradient_norm", optimizers_->last_gradient_norm()});
   log_->write({.step = state_.step,
                .epoch = state_.epoch + 1,
                .split = "train",
@@ -332,14 +286,14 @@ void Trainer::save() {
   if (events_) events_->sync();
   state_.log_bytes = log_->bytes();
   make_folder(folder_.checkpoints());
-  save_training(folder_.state(), session_, state_, position(), *optimizer_, average_ ? &*average_ : nullptr);
+  save_training(folder_.state(), session_, state_, position(), *optimizers_, average_ ? &*average_ : nullptr);
   std::optional<ad::WeightAverage::Swapped> averaged;
   if (average_) averaged.emplace(*average_);
   ad::save_parameters(session_.store, folder_.last(), checkpoint_metadata(session_, position()));
 }
 
 void Trainer::load() {
-  state_ = load_training(folder_.state(), session_, *optimizer_, average_ ? &*average_ : nullptr, feed_.batches().per_epoch());
+  state_ = load_training(folder_.state(), session_, *optimizers_, average_ ? &*average_ : nullptr, feed_.batches().per_epoch());
   if (state_.step > total_steps())
     throw ConfigError(cat("train: the plan of ", total_steps(), " steps is shorter than the ", state_.step,
                           " steps that are done; set more train.epochs or train.steps"));

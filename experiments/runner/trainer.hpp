@@ -9,12 +9,12 @@
 #include <vector>
 
 #include "autodiff/averaging.hpp"
-#include "autodiff/optimizers.hpp"
 #include "autodiff/schedules.hpp"
 #include "experiments/output/metrics_log.hpp"
 #include "experiments/output/progress.hpp"
 #include "experiments/output/tensorboard.hpp"
 #include "experiments/runner/feed.hpp"
+#include "experiments/runner/optimizers.hpp"
 #include "experiments/runner/run_folder.hpp"
 #include "experiments/runner/session.hpp"
 
@@ -81,8 +81,7 @@ class Trainer {
   RunFolder folder_;
   Options options_;
   Feed feed_;
-  std::unique_ptr<ad::Optimizer> optimizer_;
-  ad::Schedule schedule_;
+  std::optional<Optimizers> optimizers_;
   std::optional<ad::ReduceOnPlateau> plateau_;
   std::optional<ad::WeightAverage> average_;
   Tape tape_;
@@ -93,9 +92,5 @@ class Trainer {
   std::optional<EventWriter> events_;
   std::unique_ptr<Progress> progress_;
 };
-
-/// The optimiser and schedule that a configuration names.
-std::unique_ptr<ad::Optimizer> make_optimizer(const OptimizerConfig& config, ad::ParameterStore& store);
-ad::Schedule make_schedule(const ScheduleConfig& config, double rate, std::int64_t total_steps);
 
 }  // namespace vaezoo

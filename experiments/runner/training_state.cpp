@@ -115,12 +115,12 @@ void check_format(const ad::Metadata& metadata, const std::filesystem::path& pat
 }
 
 /// The flat arrays of a run by name.
-std::vector<ad::NamedTensor> tensors(Session& session, ad::Optimizer& optimizer, ad::WeightAverage* average) {
+std::vector<ad::NamedTensor> tensors(Session& session, Optimizers& optimizers, ad::WeightAverage* average) {
   std::vector<ad::NamedTensor> all;
   const auto add = [&](const std::string& name, std::span<Real> values) { all.push_back({name, {std::ssize(values)}, values}); };
   add("parameters", session.store.values());
   add("buffers", session.store.buffers());
-  for (const auto& s : optimizer.state()) add("optimizer." + s.name, s.values);
+  for (const auto& s : optimizers.state()) add("optimizer." + s.name, s.values);
   if (average != nullptr) add("average", average->values());
   return all;
 }
@@ -143,15 +143,15 @@ std::optional<Origin> origin_of(const ad::Metadata& metadata, const std::filesys
 }
 
 void save_training(const std::filesystem::path& path, Session& session, const TrainingState& state, const Position& position,
-                   ad::Optimizer& optimizer, ad::WeightAverage* average) {
+                   Optimizers& optimizers, ad::WeightAverage* average) {
   ad::Metadata metadata = checkpoint_metadata(session, position);
   metadata["format"] = kFormat;
   metadata["state"] = to_json(state).dump();
   metadata["layout"] = layout(session);
   metadata["optimizer"] = session.config.train.optimizer.name;
-  metadata["optimizer_steps"] = std::to_string(optimizer.steps());
+  metadata["optimizer_steps"] = std::to_string(optimizers.steps());
   if (average != nullptr) metadata["average_updates"] = std::to_string(average->updates());
-  ad::write_safetensors(path, tensors(session, optimizer, average), metadata);
+  ad::write_safetensors(path, tensors(session, optimizers, average), metadata);
 }
 
 Origin origin_of_training(const std::filesystem::path& path) {
@@ -162,7 +162,7 @@ Origin origin_of_training(const std::filesystem::path& path) {
   return *origin;
 }
 
-TrainingState load_training(const std::filesystem::path& path, Session& session, ad::Optimizer& optimizer,
+TrainingState load_training(const std::filesystem::path& path, Session& session, Optimizers& optimizers,
                             ad::WeightAverage* average, Index batches) {
   const ad::Safetensors file(path);
   const auto text = [&](const std::string& key) { return entry(file.metadata(), key, path); };
@@ -172,7 +172,7 @@ TrainingState load_training(const std::filesystem::path& path, Session& session,
   if (text("optimizer") != session.config.train.optimizer.name)
     throw damaged(path, cat("is of the optimizer ", excerpt(text("optimizer"))));
   if (text("layout") != layout(session)) throw damaged(path, "holds parameters of other names or shapes than the model has");
-  const std::vector<ad::NamedTensor> wanted = tensors(session, optimizer, average);
+  const std::vector<ad::NamedTensor> wanted = tensors(session, optimizers, average);
   for (const ad::NamedTensor& t : wanted) {
     const auto* found = file.find(t.name);
     if (found == nullptr || found->size != t.values.size())
@@ -192,7 +192,7 @@ TrainingState load_training(const std::filesystem::path& path, Session& session,
   }
   for (const ad::NamedTensor& t : wanted)
     file.read(*file.find(t.name), std::span<Real>(const_cast<Real*>(t.values.data()), t.values.size()));
-  optimizer.set_steps(optimizer_steps);
+  optimizers.set_steps(optimizer_steps);
   if (average != nullptr) average->set_updates(updates);
   return state;
 }

@@ -2,8 +2,8 @@
 // The file that resuming needs: parameters, optimiser, average and counters, all in one, so that no crash can pair the weights of
 // one step with the moments of another.
 #include "autodiff/averaging.hpp"
-#include "autodiff/optimizers.hpp"
 #include "autodiff/safetensors.hpp"
+#include "experiments/runner/optimizers.hpp"
 #include "experiments/runner/trainer.hpp"
 
 namespace vaezoo {
@@ -21,14 +21,14 @@ ad::Metadata checkpoint_metadata(Session& session, const Position& position);
 std::optional<Origin> origin_of(const ad::Metadata& metadata, const std::filesystem::path& name);
 
 void save_training(const std::filesystem::path& path, Session& session, const TrainingState& state, const Position& position,
-                   ad::Optimizer& optimizer, ad::WeightAverage* average);
+                   Optimizers& optimizers, ad::WeightAverage* average);
 
 /// The origin of a state. Throws FileError when the file is missing, damaged, no state or one of an earlier version.
 Origin origin_of_training(const std::filesystem::path& path);
 
 /// Fills session, optimiser and average; `batches` is how many an epoch has. Throws FileError when the file is missing, damaged or of
 /// another experiment: the configuration's differences are for check_resumable, this looks at tensors and counters.
-TrainingState load_training(const std::filesystem::path& path, Session& session, ad::Optimizer& optimizer,
+TrainingState load_training(const std::filesystem::path& path, Session& session, Optimizers& optimizers,
                             ad::WeightAverage* average, Index batches);
 
 }  // namespace vaezoo

@@ -35,7 +35,8 @@ Built build_small(const ModelEntry& entry, const std::string& likelihood, const 
       {"baseline", network},    {"batch_norm", false},    {"standardize", false},       {"positions", 2},
       {"top_positions", 1},     {"embedding_dim", 3},     {"codebook", {{"codes", 6}}}, {"quantizers", 2},
       {"top_encoder", network}, {"top_decoder", network}, {"levels", {4, 3}},           {"scales", {0, 1}},
-      {"channels", {3}},        {"blocks", {1}},          {"latent_channels", {1, 2}}};
+      {"channels", {3}},        {"blocks", {1}},          {"latent_channels", {1, 2}},
+      {"gamma", 0.1},           {"discriminator", {{"hidden", {4}}}}};
   const auto defaults = entry.make_config();
   const json known = write_config([&](Fields& f) { defaults->fields(f); });
   // Networks that are empty unless asked for (the ladder's own layers stand behind) stay so.
@@ -149,7 +150,7 @@ std::vector<double> train(const Built& built, std::span<const Real> x, Index cou
     const Context c{tape, true, Key(7).fold(static_cast<std::uint64_t>(step))};
     const Objective objective = built.model->objective(c, {step, double(step)}, minibatch(tape, x, count));
     built.store->zero_grad();
-    tape.backward(objective.loss);
+    for (const Loss& loss : objective.losses()) tape.backward(loss.value, loss.groups);
     adam.step(0.01);
     tape.commit();
     losses.push_back(double(objective.loss.item()));

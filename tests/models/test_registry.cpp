@@ -60,11 +60,24 @@ void check_gradient(const ModelEntry& entry, const LikelihoodCase& one, const st
   if (std::string(entry.name) == "piwae")
     freeze(built, "encoder/");  // has an objective of its own; see test_importance_bounds.cpp
   const std::vector<Real> x = synthetic(one.values, count);
-  const ad::GradcheckReport report = gradcheck_parameters(*built.store, [&](Tape& tape) {
-    return built.model->objective({tape, training, Key(6)}, progress, minibatch(tape, x, count)).loss;
-  });
-  CHECK_MESSAGE(report.passed, report.text());
-  CHECK(report.checked == trainable_count(*built.store));
+  const auto objective = [&](Tape& tape) { return built.model->objective({tape, training, Key(6)}, progress, minibatch(tape, x, count)); };
+  Tape counting;
+  const std::size_t losses = objective(counting).losses().size();
+  std::vector<const ad::Parameter*> frozen;
+  for (const ad::Parameter& p : built.store->all())
+    if (!p.trainable()) frozen.push_back(&p);
+  Index checked = 0;
+  for (std::size_t i = 0; i < losses; ++i) {  // each loss with respect to the parameters that it trains
+    const ad::Groups groups = objective(counting).losses()[i].groups;
+    for (ad::Parameter& p : built.store->all())
+      p.set_trainable(!std::ranges::count(frozen, &p) && !(p.group() & groups).empty());
+    const ad::GradcheckReport report =
+        gradcheck_parameters(*built.store, [&](Tape& tape) { return objective(tape).losses()[i].value; });
+    CHECK_MESSAGE(report.passed, report.text());
+    checked += report.checked;
+  }
+  for (ad::Parameter& p : built.store->all()) p.set_trainable(!std::ranges::count(frozen, &p));
+  CHECK(checked == trainable_count(*built.store));
 }
 #endif
 
@@ -154,6 +167,30 @@ TEST_CASE("every model answers with the shapes of its contract, and everything i
     CHECK(model.discrete() == (one.values == Values::binary || one.values == Values::grid));
     CHECK(model.binary() == (one.values == Values::binary));
     CHECK_FALSE(model.describe().empty());
+  });
+}
+
+TEST_CASE("of several losses each gives gradients to its own parameters, and all parameters have one") {
+  constexpr Index count = 16;
+  for_all([&](const ModelEntry& entry, const LikelihoodCase& one) {
+    const Built built = build_small(entry, one.settings, data_spec(one.values));
+    Tape tape;
+    const Objective o = built.model->objective({tape, true, Key(5)}, {}, minibatch(tape, synthetic(one.values, count), count));
+    ad::Groups trained;
+    for (const Loss& loss : o.losses()) {
+      CHECK((loss.groups & trained).empty());
+      trained = trained | loss.groups;
+      built.store->zero_grad();
+      tape.backward(loss.value, loss.groups);
+      for (ad::Parameter& p : built.store->all()) {
+        if (p.is_buffer()) continue;
+        CAPTURE(p.path());
+        const bool reached = std::ranges::any_of(p.gradient(), [](Real g) { return g != 0; });
+        if ((p.group() & loss.groups).empty()) CHECK_FALSE(reached);
+      }
+    }
+    for (const ad::Parameter& p : built.store->all())
+      if (!p.is_buffer()) CHECK_FALSE((p.group() & trained).empty());
   });
 }
 

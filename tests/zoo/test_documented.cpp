@@ -73,9 +73,12 @@ std::vector<std::string> expand(const std::string& pattern) {
 /// Does the schema have the key, in any of the alternatives on the way?
 bool has_key(const json& schema, const std::vector<std::string>& keys, std::size_t at = 0) {
   if (at == keys.size()) return true;
-  if (!schema.contains("oneOf"))
-    return schema.contains("properties") && schema["properties"].contains(keys[at]) &&
-           has_key(schema["properties"][keys[at]], keys, at + 1);
+  if (!schema.contains("oneOf")) {
+    if (schema.contains("properties") && schema["properties"].contains(keys[at]))
+      return has_key(schema["properties"][keys[at]], keys, at + 1);
+    return schema.contains("additionalProperties") && schema["additionalProperties"].is_object() &&
+           has_key(schema["additionalProperties"], keys, at + 1);
+  }
   return std::ranges::any_of(schema["oneOf"], [&](const json& alternative) { return has_key(alternative, keys, at); });
 }
 

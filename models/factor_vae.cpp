@@ -1,0 +1,93 @@
+// The VAE whose aggregate posterior q(z) = E_x q(z | x) is pushed towards the product of its marginals: the loss has gamma times the total
+// correlation TC = KL(q(z) || prod_j q(z_j)), estimated by a discriminator that is trained to tell codes from codes whose dimensions
+// were shuffled over the batch.
+//   Kim & Mnih, "Disentangling by Factorising", ICML 2018, eq. (2) and (3), algorithm 2
+#include <algorithm>
+#include <utility>
+
+#include "autodiff/elementwise.hpp"
+#include "autodiff/reduce.hpp"
+#include "autodiff/shape_ops.hpp"
+#include "models/parts/gaussian_latent_model.hpp"
+#include "models/registry.hpp"
+
+namespace {
+
+using namespace vaezoo;
+using namespace ad;
+
+struct DiscriminatorConfig {
+  std::vector<std::int64_t> hidden = std::vector<std::int64_t>(6, 1000);
+
+  void fields(Fields& f) { f("hidden", hidden, "width of each hidden layer (leaky ReLU)", at_least(1)); }
+};
+
+struct FactorVaeConfig : GaussianLatentConfig {
+  double gamma = 10;
+  DiscriminatorConfig discriminator;
+
+  void fields(Fields& f) {
+    GaussianLatentConfig::fields(f);
+    f("gamma", gamma, "weight of the total correlation", at_least(0));
+    f("discriminator", discriminator, "network that tells codes from shuffled ones; its optimiser is train.optimizers.discriminator");
+  }
+};
+
+class FactorVae final : public GaussianLatentModel {
+ public:
+  FactorVae(const FactorVaeConfig& config, const DataSpec& data, Parameters p)
+      : GaussianLatentModel(config, data, p), gamma_(static_cast<Real>(config.gamma)),
+        discriminator_(p / "discriminator", sizes(config), Activation::leaky_relu),
+        of_discriminator_(p.store().groups({"discriminator"})) {}
+
+  // The discriminator gives one number D(z), log d(z) / (1 - d(z)) of the paper's d. Codes and shuffled codes are of the same batch; the
+  // paper draws a second batch, so that a code and its shuffled parts are independent, which they are here but for 1 in B.
+  Objective objective(const Context& c, const Position&, const Minibatch& batch) const override {
+    const DiagonalNormal q = q_z(c, batch.x);                                          // q(z | x)
+    const Var z = q.rsample(c.key.fold("z"));
+    const Var distortion = -mean(p_x().log_prob(c, z, batch.x));                       // -E_q log p(x | z)
+    const Var rate = mean(kl(c, q, z));                                                // KL(q(z | x) || p(z))
+    const Var of_codes = discriminator_(c, z), of_shuffled = discriminator_(c, shuffled(c, z));
+    const Var total_correlation = mean(of_codes);                                      // E_q(z) log d(z) / (1 - d(z))
+    const Var cross_entropy = Real(0.5) * (mean(softplus(-of_codes)) + mean(softplus(of_shuffled)));
+    return {{{"vae", distortion + rate + gamma_ * total_correlation, ~of_discriminator_},
+             {"discriminator_loss", cross_entropy, of_discriminator_}},
+            {{"reconstruction", -distortion}, {"kl", rate}, {"total_correlation", total_correlation}}};
+  }
+
+  std::string describe() const override {
+    return cat("-log p(x|z) + KL + ", gamma_, " total correlation of q(z), from a discriminator", describe_parts());
+  }
+
+ private:
+  static std::vector<Index> sizes(const FactorVaeConfig& config) {
+    std::vector<Index> all{config.latent_dim};
+    all.insert(all.end(), config.discriminator.hidden.begin(), config.discriminator.hidden.end());
+    all.push_back(1);
+    return all;
+  }
+  /// A constant: the numbers of each dimension of z [B, Z] in a random order of their own, so that draws from q(z) become draws from
+  /// prod_j q(z_j).
+  static Var shuffled(const Context& c, Var z) {
+    const Index batch = z.shape()[0], dimensions = z.shape()[1];
+    const Var moved = c.tape.node("shuffled", z.shape(), {});
+    std::ranges::copy(z.value(), moved.data());
+    for (Index j = 0; j < dimensions; ++j) {
+      const Key key = c.key.fold("shuffle").fold(static_cast<std::uint64_t>(j));
+      for (Index i = batch - 1; i > 0; --i) {  // Fisher-Yates
+        const auto other = static_cast<Index>(uniform_integer(key.fold(static_cast<std::uint64_t>(i)), static_cast<std::uint64_t>(i) + 1));
+        std::swap(moved.data()[i * dimensions + j], moved.data()[other * dimensions + j]);
+      }
+    }
+    return moved;
+  }
+
+  Real gamma_;
+  Mlp discriminator_;
+  Groups of_discriminator_;
+};
+
+}  // namespace
+
+VAEZOO_MODEL(factor_vae, FactorVae, FactorVaeConfig,
+             "VAE whose code has little total correlation, as a discriminator sees it", "Kim & Mnih, ICML 2018, eq. (2)")
