@@ -1,6 +1,6 @@
 # config <- models, datasets <- runner <- the vaezoo command. models is built in double too, for gradient checks.
 file(GLOB config_sources CONFIGURE_DEPENDS config/*.cpp)
-file(GLOB model_sources CONFIGURE_DEPENDS models/*.cpp models/parts/*.cpp)
+file(GLOB model_sources CONFIGURE_DEPENDS models/*.cpp models/*/*.cpp)
 file(GLOB dataset_sources CONFIGURE_DEPENDS datasets/*.cpp)
 file(GLOB runner_sources CONFIGURE_DEPENDS experiments/runner/*.cpp experiments/output/*.cpp)
 list(FILTER runner_sources EXCLUDE REGEX "/main\\.cpp$")

@@ -2,7 +2,7 @@
 //   Hinton & Salakhutdinov, "Reducing the Dimensionality of Data with Neural Networks", Science 2006
 #include "autodiff/elementwise.hpp"
 #include "autodiff/reduce.hpp"
-#include "models/parts/gaussian_latent_model.hpp"
+#include "models/parts/latent_model.hpp"
 #include "models/registry.hpp"
 
 namespace {
@@ -34,7 +34,7 @@ class Autoencoder final : public Model {
   Var sample_x(const Context& c, Var z, const Minibatch&) const override { return decoder_.sample(c, z); }
   /// There is no prior; N(0, I) shows what a decoder makes of codes that it was never asked to cover.
   Var sample_prior(const Context& c, Index count, const Minibatch&) const override {
-    return StandardNormal{}.sample(c.tape, count, latent_dim_, c.key.fold("z"));
+    return StandardNormal(c.tape, count, latent_dim_).rsample(c.key.fold("z")).value;
   }
   Index latent_dim() const override { return latent_dim_; }
   bool has_density() const override { return false; }

@@ -5,7 +5,7 @@
 
 #include "autodiff/elementwise.hpp"
 #include "autodiff/reduce.hpp"
-#include "models/parts/gaussian_latent_model.hpp"
+#include "models/parts/latent_model.hpp"
 #include "models/registry.hpp"
 
 namespace {
@@ -13,7 +13,7 @@ namespace {
 using namespace vaezoo;
 using namespace ad;
 
-struct BetaVaeConfig : GaussianLatentConfig {
+struct BetaVaeConfig : LatentConfig {
   std::string objective = "weight";
   double beta = 4;
   KlSchedule kl_weight;
@@ -23,7 +23,7 @@ struct BetaVaeConfig : GaussianLatentConfig {
   std::int64_t capacity_steps = 100'000;
 
   void fields(Fields& f) {
-    GaussianLatentConfig::fields(f);
+    LatentConfig::fields(f);
     f.one_of("objective", objective,
              {{"weight", "-log p(x|z) + beta KL", [this](Fields& g) {
                  g("beta", beta, "weight of the KL; 1 gives the VAE", at_least(0));
@@ -39,28 +39,28 @@ struct BetaVaeConfig : GaussianLatentConfig {
   }
 };
 
-class BetaVae final : public GaussianLatentModel {
+class BetaVae final : public LatentModel {
  public:
   BetaVae(const BetaVaeConfig& config, const DataSpec& data, Parameters p)
-      : GaussianLatentModel(config, data, p), config_(config) {
+      : LatentModel(config, data, p), config_(config) {
     if (config.objective == "weight") require_kl_per_dimension(config.free_bits);
   }
 
   Objective objective(const Context& c, const Position& progress, const Minibatch& batch) const override {
-    const DiagonalNormal q = q_z(c, batch.x);                        // q(z | x)
-    const Var z = q.rsample(c.key.fold("z"));
-    const Var distortion = -mean(p_x().log_prob(c, z, batch.x));     // -E_q log p(x | z)
-    const Var rate = mean(kl(c, q, z));                              // KL(q(z | x) || p(z))
-    if (config_.objective == "capacity") {                           // the mean, then the distance: C bounds the average rate
+    const Distribution &q = q_z(c, batch.x), &p = p_z(c, batch.x.shape()[0]);  // q(z | x), p(z)
+    const Draw z = q.rsample(c.key.fold("z"));
+    const Var distortion = -mean(p_x().log_prob(c, z.value, batch.x));         // -E_q log p(x | z)
+    const Var kl = mean(rate(q, p, z));                                        // KL(q(z | x) || p(z))
+    if (config_.objective == "capacity") {                                     // the mean, then the distance: C bounds the average rate
       const Real capacity =
           static_cast<Real>(config_.max_capacity * std::min(1.0, double(progress.step) / double(config_.capacity_steps)));
-      return {distortion + static_cast<Real>(config_.gamma) * abs(rate - capacity),
-              {{"reconstruction", -distortion}, {"kl", rate}, {"capacity", c.tape.constant(Shape{}, capacity)}}};
+      return {distortion + static_cast<Real>(config_.gamma) * abs(kl - capacity),
+              {{"reconstruction", -distortion}, {"kl", kl}, {"capacity", c.tape.constant(Shape{}, capacity)}}};
     }
-    const Var counted = config_.free_bits > 0 ? with_free_bits(c, q, p_z(), config_.free_bits) : rate;
+    const Var counted = config_.free_bits > 0 ? with_free_bits(q, p, config_.free_bits) : kl;
     const Real beta = static_cast<Real>(config_.beta * config_.kl_weight.at(progress));
     return {beta == 1 ? distortion + counted : distortion + beta * counted,
-            {{"reconstruction", -distortion}, {"kl", rate}, {"beta", c.tape.constant(Shape{}, beta)}}};
+            {{"reconstruction", -distortion}, {"kl", kl}, {"beta", c.tape.constant(Shape{}, beta)}}};
   }
 
   std::string describe() const override {

@@ -4,7 +4,7 @@
 
 #include "autodiff/elementwise.hpp"
 #include "autodiff/reduce.hpp"
-#include "models/parts/gaussian_latent_model.hpp"
+#include "models/parts/latent_model.hpp"
 #include "models/registry.hpp"
 
 namespace {
@@ -12,21 +12,21 @@ namespace {
 using namespace vaezoo;
 using namespace ad;
 
-struct CiwaeConfig : GaussianLatentConfig {
+struct CiwaeConfig : LatentConfig {
   std::int64_t samples = 5;
   double beta = 0.05;
 
   void fields(Fields& f) {
-    GaussianLatentConfig::fields(f);
+    LatentConfig::fields(f);
     f("samples", samples, "draws of z for each example (K)", between(1, 100'000));
     f("beta", beta, "the ELBO's part of the objective; 0 gives the IWAE, 1 the VAE with K draws", between(0, 1));
   }
 };
 
-class Ciwae final : public GaussianLatentModel {
+class Ciwae final : public LatentModel {
  public:
   Ciwae(const CiwaeConfig& config, const DataSpec& data, Parameters p)
-      : GaussianLatentModel(config, data, p), samples_(config.samples), beta_(static_cast<Real>(config.beta)) {}
+      : LatentModel(config, data, p), samples_(config.samples), beta_(static_cast<Real>(config.beta)) {}
 
   Objective objective(const Context& c, const Position&, const Minibatch& batch) const override {
     const ImportanceSamples draws = draw(c, batch.x, samples_);

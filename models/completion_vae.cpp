@@ -8,7 +8,7 @@
 #include "autodiff/elementwise.hpp"
 #include "autodiff/reduce.hpp"
 #include "autodiff/shape_ops.hpp"
-#include "models/parts/gaussian_latent_model.hpp"
+#include "models/parts/latent_model.hpp"
 #include "models/registry.hpp"
 
 namespace {
@@ -92,7 +92,8 @@ class CompletionVae final : public Model {
  public:
   CompletionVae(const CompletionVaeConfig& config, const DataSpec& data, Parameters p)
       : config_(config), shape_(image_shape(data)), quadrants_(checked(shape_), config.seen),
-        encoder_(config.encoder, data, 2 * config.latent_dim, p / "encoder"),
+        posterior_(PosteriorConfig().build({config.latent_dim, config.log_variance, p / "posterior"})),
+        encoder_(config.encoder, data, posterior_->inputs(), p / "encoder"),
         prior_(config.prior, data, 2 * config.latent_dim, p / "prior"),
         likelihood_(make_likelihood(config.likelihood, quadrants_.missing(), data, p / "likelihood")),
         baseline_likelihood_(
@@ -107,7 +108,7 @@ class CompletionVae final : public Model {
     const Var baseline = -mean(baseline_likelihood_->log_prob(c, guess, y));                 // -log p_baseline(y | x)
     const Var x = told(batch.x, guess);
     const DiagonalNormal q = posterior(c, batch), p = p_z(c, x);                             // q(z | x, y), p(z | x)
-    const Var z = q.rsample(c.key.fold("z"));
+    const Var z = q.rsample(c.key.fold("z")).value;
     const Var distortion = -mean(likelihood_->log_prob(c, outputs(c, z, guess), y));         // -E_q log p(y | x, z)
     const Var rate = mean(config_.estimator.through_z_alone() ? q.detached().log_prob(z) - p.log_prob(z) : kl(q, p));
     const Real weight = static_cast<Real>(config_.kl_weight.at(progress));
@@ -117,14 +118,14 @@ class CompletionVae final : public Model {
   ElboTerms elbo(const Context& c, const Minibatch& batch, Code code) const override {
     const Var guess = guess_outputs(c, batch.x);
     const DiagonalNormal q = posterior(c, batch), p = p_z(c, told(batch.x, guess));
-    const Var z = code == Code::mean ? q.mean : q.rsample(c.key.fold("z"));
+    const Var z = code == Code::mean ? q.mean : q.rsample(c.key.fold("z")).value;
     const Var rates = kl_per_dimension(q, p);
     return {likelihood_->log_prob(c, outputs(c, z, guess), quadrants_.missing(batch.x)), sum(rates, {1}), rates};
   }
 
   Var log_weights(const Context& c, const Minibatch& batch, Index samples) const override {
     const Var guess = guess_outputs(c, batch.x), x = told(batch.x, guess);
-    const Draws draws = draw(c, encoder_(c, batch.x), samples, config_.estimator, config_.log_variance);
+    const Draws draws = draw(c, *posterior_, encoder_(c, batch.x), samples, config_.estimator);
     const Var y = repeat_rows(quadrants_.missing(batch.x), samples);
     const Var log_p_y = likelihood_->log_prob(c, outputs(c, draws.z, repeat_rows(guess, samples)), y);
     return ImportanceSamples(draws, log_p_y, repeat_rows(p_z(c, x), samples).log_prob(draws.z)).log_w;
@@ -141,7 +142,7 @@ class CompletionVae final : public Model {
     return quadrants_.complete(given.x, likelihood_->sample(c, outputs(c, z, guess_outputs(c, given.x))));
   }
   Var sample_prior(const Context& c, Index, const Minibatch& given) const override {
-    return p_z(c, told(given.x, guess_outputs(c, given.x))).rsample(c.key.fold("z"));
+    return p_z(c, told(given.x, guess_outputs(c, given.x))).rsample(c.key.fold("z")).value;
   }
   Conditioning conditioning() const override { return Conditioning::x; }
   bool conditional_prior(std::size_t) const override { return true; }
@@ -184,6 +185,7 @@ class CompletionVae final : public Model {
   CompletionVaeConfig config_;
   ImageShape shape_;
   Quadrants quadrants_;
+  std::unique_ptr<Posterior> posterior_;  // diagonal normal
   Encoder encoder_, prior_;
   std::unique_ptr<Likelihood> likelihood_, baseline_likelihood_;
   Index numbers_;

@@ -3,7 +3,7 @@
 //   Kingma et al., "Semi-Supervised Learning with Deep Generative Models", NeurIPS 2014 (labels beside x and z)
 #include "autodiff/elementwise.hpp"
 #include "autodiff/reduce.hpp"
-#include "models/parts/gaussian_latent_model.hpp"
+#include "models/parts/latent_model.hpp"
 #include "models/registry.hpp"
 
 namespace {
@@ -11,33 +11,33 @@ namespace {
 using namespace vaezoo;
 using namespace ad;
 
-struct ConditionalVaeConfig : GaussianLatentConfig {
+struct ConditionalVaeConfig : LatentConfig {
   ConditionConfig condition;
   double beta = 1;
   KlSchedule kl_weight;
 
   ConditionalVaeConfig() { prior.told = true; }
   void fields(Fields& f) {
-    GaussianLatentConfig::fields(f);
+    LatentConfig::fields(f);
     f("condition", condition, "what the model is told, and how");
     f("beta", beta, "weight of the KL", at_least(0));
     kl_weight.visit(f, "kl_weight", "how the weight of the KL rises to beta");
   }
 };
 
-class ConditionalVae final : public GaussianLatentModel {
+class ConditionalVae final : public LatentModel {
  public:
   ConditionalVae(const ConditionalVaeConfig& config, const DataSpec& data, Parameters p)
-      : GaussianLatentModel(config, data, p, &config.condition), beta_(config.beta), kl_weight_(config.kl_weight) {}
+      : LatentModel(config, data, p, &config.condition), beta_(config.beta), kl_weight_(config.kl_weight) {}
 
   Objective objective(const Context& context, const Position& progress, const Minibatch& batch) const override {
-    const Context c = told(context, batch);                              // y
-    const DiagonalNormal q = q_z(c, batch.x);                            // q(z | x, y)
-    const Var z = q.rsample(c.key.fold("z"));
-    const Var distortion = -mean(p_x().log_prob(c, z, batch.x));         // -E_q log p(x | z, y)
-    const Var rate = mean(kl(c, q, z));                                  // KL(q(z | x, y) || p(z | y))
+    const Context c = told(context, batch);                                    // y
+    const Distribution &q = q_z(c, batch.x), &p = p_z(c, batch.x.shape()[0]);  // q(z | x, y), p(z | y)
+    const Draw z = q.rsample(c.key.fold("z"));
+    const Var distortion = -mean(p_x().log_prob(c, z.value, batch.x));         // -E_q log p(x | z, y)
+    const Var kl = mean(rate(q, p, z));                                        // KL(q(z | x, y) || p(z | y))
     const Real weight = static_cast<Real>(beta_ * kl_weight_.at(progress));
-    return {distortion + weight * rate, {{"reconstruction", -distortion}, {"kl", rate}}};
+    return {distortion + weight * kl, {{"reconstruction", -distortion}, {"kl", kl}}};
   }
 
   std::string describe() const override {

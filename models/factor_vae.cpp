@@ -8,7 +8,7 @@
 #include "autodiff/elementwise.hpp"
 #include "autodiff/reduce.hpp"
 #include "autodiff/shape_ops.hpp"
-#include "models/parts/gaussian_latent_model.hpp"
+#include "models/parts/latent_model.hpp"
 #include "models/registry.hpp"
 
 namespace {
@@ -22,37 +22,37 @@ struct DiscriminatorConfig {
   void fields(Fields& f) { f("hidden", hidden, "width of each hidden layer (leaky ReLU)", at_least(1)); }
 };
 
-struct FactorVaeConfig : GaussianLatentConfig {
+struct FactorVaeConfig : LatentConfig {
   double gamma = 10;
   DiscriminatorConfig discriminator;
 
   void fields(Fields& f) {
-    GaussianLatentConfig::fields(f);
+    LatentConfig::fields(f);
     f("gamma", gamma, "weight of the total correlation", at_least(0));
     f("discriminator", discriminator, "network that tells codes from shuffled ones; its optimiser is train.optimizers.discriminator");
   }
 };
 
-class FactorVae final : public GaussianLatentModel {
+class FactorVae final : public LatentModel {
  public:
   FactorVae(const FactorVaeConfig& config, const DataSpec& data, Parameters p)
-      : GaussianLatentModel(config, data, p), gamma_(static_cast<Real>(config.gamma)),
+      : LatentModel(config, data, p), gamma_(static_cast<Real>(config.gamma)),
         discriminator_(p / "discriminator", sizes(config), Activation::leaky_relu),
         of_discriminator_(p.store().groups({"discriminator"})) {}
 
   // The discriminator gives one number D(z), log d(z) / (1 - d(z)) of the paper's d. Codes and shuffled codes are of the same batch; the
   // paper draws a second batch, so that a code and its shuffled parts are independent, which they are here but for 1 in B.
   Objective objective(const Context& c, const Position&, const Minibatch& batch) const override {
-    const DiagonalNormal q = q_z(c, batch.x);                                          // q(z | x)
-    const Var z = q.rsample(c.key.fold("z"));
-    const Var distortion = -mean(p_x().log_prob(c, z, batch.x));                       // -E_q log p(x | z)
-    const Var rate = mean(kl(c, q, z));                                                // KL(q(z | x) || p(z))
+    const Distribution &q = q_z(c, batch.x), &p = p_z(c, batch.x.shape()[0]);          // q(z | x), p(z)
+    const Draw draw = q.rsample(c.key.fold("z"));
+    const Var z = draw.value, distortion = -mean(p_x().log_prob(c, z, batch.x));       // -E_q log p(x | z)
+    const Var kl = mean(rate(q, p, draw));                                             // KL(q(z | x) || p(z))
     const Var of_codes = discriminator_(c, z), of_shuffled = discriminator_(c, shuffled(c, z));
     const Var total_correlation = mean(of_codes);                                      // E_q(z) log d(z) / (1 - d(z))
     const Var cross_entropy = Real(0.5) * (mean(softplus(-of_codes)) + mean(softplus(of_shuffled)));
-    return {{{"vae", distortion + rate + gamma_ * total_correlation, ~of_discriminator_},
+    return {{{"vae", distortion + kl + gamma_ * total_correlation, ~of_discriminator_},
              {"discriminator_loss", cross_entropy, of_discriminator_}},
-            {{"reconstruction", -distortion}, {"kl", rate}, {"total_correlation", total_correlation}}};
+            {{"reconstruction", -distortion}, {"kl", kl}, {"total_correlation", total_correlation}}};
   }
 
   std::string describe() const override {

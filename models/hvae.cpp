@@ -4,7 +4,7 @@
 //   top_down:  q(z2 | x) q(z1 | x, z2) and p(x | z1, z2)
 //              Tomczak & Welling, "VAE with a VampPrior", AISTATS 2018, section 4 ("HVAE")
 #include "autodiff/shape_ops.hpp"
-#include "models/parts/gaussian_latent_model.hpp"
+#include "models/parts/latent_model.hpp"
 #include "models/parts/hierarchical_model.hpp"
 #include "models/registry.hpp"
 

@@ -2,7 +2,7 @@
 //   Burda, Grosse & Salakhutdinov, "Importance Weighted Autoencoders", ICLR 2016, eq. (8)
 #include "autodiff/elementwise.hpp"
 #include "autodiff/reduce.hpp"
-#include "models/parts/gaussian_latent_model.hpp"
+#include "models/parts/latent_model.hpp"
 #include "models/registry.hpp"
 
 namespace {
@@ -10,19 +10,19 @@ namespace {
 using namespace vaezoo;
 using namespace ad;
 
-struct IwaeConfig : GaussianLatentConfig {
+struct IwaeConfig : LatentConfig {
   std::int64_t samples = 5;
 
   void fields(Fields& f) {
-    GaussianLatentConfig::fields(f);
+    LatentConfig::fields(f);
     f("samples", samples, "draws of z for each example (K); 1 gives the VAE with its KL estimated", between(1, 100'000));
   }
 };
 
-class Iwae final : public GaussianLatentModel {
+class Iwae final : public LatentModel {
  public:
   Iwae(const IwaeConfig& config, const DataSpec& data, Parameters p)
-      : GaussianLatentModel(config, data, p), samples_(config.samples) {}
+      : LatentModel(config, data, p), samples_(config.samples) {}
 
   Objective objective(const Context& c, const Position&, const Minibatch& batch) const override {
     const ImportanceSamples draws = draw(c, batch.x, samples_);   // z_k ~ q(z | x), log w_k [B, K]

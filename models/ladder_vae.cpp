@@ -1,7 +1,7 @@
 // The ladder VAE: a deterministic pass up, and on the way down each layer's prior meets what x says of it.
 //   Sonderby, Raiko, Maaloe, Sonderby & Winther, "Ladder Variational Autoencoders", NeurIPS 2016, section 2
 #include "autodiff/elementwise.hpp"
-#include "models/parts/gaussian_latent_model.hpp"
+#include "models/parts/latent_model.hpp"
 #include "models/parts/hierarchical_model.hpp"
 #include "models/registry.hpp"
 

@@ -3,7 +3,7 @@
 #include "autodiff/elementwise.hpp"
 #include "autodiff/reduce.hpp"
 #include "autodiff/shape_ops.hpp"
-#include "models/parts/gaussian_latent_model.hpp"
+#include "models/parts/latent_model.hpp"
 #include "models/registry.hpp"
 
 namespace {
@@ -11,20 +11,20 @@ namespace {
 using namespace vaezoo;
 using namespace ad;
 
-struct MiwaeConfig : GaussianLatentConfig {
+struct MiwaeConfig : LatentConfig {
   std::int64_t bounds = 3, samples = 5;
 
   void fields(Fields& f) {
-    GaussianLatentConfig::fields(f);
+    LatentConfig::fields(f);
     f("bounds", bounds, "independent bounds that are averaged (M); 1 gives the IWAE", between(1, 100'000));
     f("samples", samples, "draws of z in each bound (K); 1 gives the VAE with M draws", between(1, 100'000));
   }
 };
 
-class Miwae final : public GaussianLatentModel {
+class Miwae final : public LatentModel {
  public:
   Miwae(const MiwaeConfig& config, const DataSpec& data, Parameters p)
-      : GaussianLatentModel(config, data, p), bounds_(config.bounds), samples_(config.samples) {}
+      : LatentModel(config, data, p), bounds_(config.bounds), samples_(config.samples) {}
 
   Objective objective(const Context& c, const Position&, const Minibatch& batch) const override {
     const ImportanceSamples draws = draw(c, batch.x, bounds_ * samples_);

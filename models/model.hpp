@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "autodiff/layers.hpp"
-#include "models/parts/distributions.hpp"
+#include "models/distributions/normal.hpp"
 #include "models/parts/schedules.hpp"
 
 namespace vaezoo {

@@ -4,7 +4,7 @@
 #include "autodiff/elementwise.hpp"
 #include "autodiff/reduce.hpp"
 #include "autodiff/shape_ops.hpp"
-#include "models/parts/gaussian_latent_model.hpp"
+#include "models/parts/latent_model.hpp"
 #include "models/registry.hpp"
 
 namespace {
@@ -12,20 +12,22 @@ namespace {
 using namespace vaezoo;
 using namespace ad;
 
-struct PiwaeConfig : GaussianLatentConfig {
+struct PiwaeConfig : LatentConfig {
   std::int64_t bounds = 3, samples = 5;
 
   void fields(Fields& f) {
-    GaussianLatentConfig::fields(f);
+    LatentConfig::fields(f);
     f("bounds", bounds, "bounds that the encoder's objective averages (M)", between(1, 100'000));
     f("samples", samples, "draws of z in each of them (K); the decoder's objective is the bound of all M K", between(1, 100'000));
   }
 };
 
-class Piwae final : public GaussianLatentModel {
+class Piwae final : public LatentModel {
  public:
   Piwae(const PiwaeConfig& config, const DataSpec& data, Parameters p)
-      : GaussianLatentModel(config, data, p), bounds_(config.bounds), samples_(config.samples) {}
+      : LatentModel(config, data, p), bounds_(config.bounds), samples_(config.samples) {
+    require_gradient_from_encoder("piwae");
+  }
 
   // Both gradients are weighted sums over the draws, sum_i weight_i grad log w_i: with a_i = w_i / sum of all for the decoder (and a
   // trained prior), and for the encoder with b_i = w_i / (M sum of its group). So one pass serves both: the loss weighs by a_i, and what

@@ -8,7 +8,7 @@
 #include "autodiff/elementwise.hpp"
 #include "autodiff/image_layers.hpp"
 #include "autodiff/shape_ops.hpp"
-#include "models/parts/gaussian_latent_model.hpp"
+#include "models/parts/latent_model.hpp"
 #include "models/parts/hierarchical_model.hpp"
 #include "models/registry.hpp"
 

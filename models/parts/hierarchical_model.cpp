@@ -22,12 +22,6 @@ Var log_ratio_per_dimension(const DiagonalNormal& q, const DiagonalNormal& p, Va
              z, q.mean, q.log_variance, p.mean, p.log_variance);
 }
 
-Context with_key(const Context& c, Key key) {
-  Context other = c;
-  other.key = key;
-  return other;
-}
-
 }  // namespace
 
 void HierarchicalConfig::fields(Fields& f) {
@@ -63,7 +57,7 @@ class HierarchicalModel::FromPrior final : public Source {
   Stochastic layer(std::size_t i, const DiagonalNormal& p, Var) const override {
     if (i >= keep_) return {slice(given_, 1, model_.levels_[i].begin, model_.levels_[i].end), {}, p};
     const Key key = c_.key.fold("z").fold(i);
-    return {i == model_.top() ? model_.prior_->sample(with_key(c_, key), rows_) : p.rsample(key), {}, p};
+    return {i == model_.top() ? (*model_.prior_)(c_, rows_).detached().rsample(key.fold("z")).value : p.rsample(key).value, {}, p};
   }
 
  private:
@@ -89,14 +83,14 @@ HierarchicalModel::HierarchicalModel(const HierarchicalConfig& config, std::vect
     begin += s.size();
   }
   // With several layers, a bottom-up q(z_L | z_L-1) is no function of x.
-  Posterior q;
+  PosteriorOfX q;
   if (inference == Inference::top_down || layers_.size() == 1) q = [this](const Context& c, Var x) { return q_top(c, x); };
   prior_ = make_prior(config.prior, layers_.back().size(), data, std::move(q), p / "prior");
 }
 
 Var HierarchicalModel::draw(const Context& c, const DiagonalNormal& q, std::size_t i, const Drawing& how) {
   if (how.given != nullptr) return how.given->layers[i].z;
-  return how.code == Code::mean ? q.mean : q.rsample(c.key.fold("z").fold(i));
+  return how.code == Code::mean ? q.mean : q.rsample(c.key.fold("z").fold(i)).value;
 }
 
 /// An inference whose gradient is the estimator's. Through z alone: log q is taken of the codes that were drawn, by networks whose
@@ -122,7 +116,10 @@ Pass HierarchicalModel::infer_for_gradient(const Context& c, Var x, Index sample
 /// nothing was drawn for, it is the KL in either kind of inference.
 Var HierarchicalModel::kl_of(const Context& c, const Pass& pass, std::size_t i, Code code) const {
   const Stochastic& s = pass.layers[i];
-  if (i == top()) return prior_->kl_per_dimension(c, s.q);
+  if (i == top())
+    return has_closed_form_kl(typeid(DiagonalNormal), prior_->distribution())
+               ? kl_per_dimension(static_cast<const Distribution&>(s.q), (*prior_)(c, s.z.shape()[0]))
+               : Var();
   if (inference_ == Inference::top_down || code == Code::mean) return kl_per_dimension(s.q, s.p);
   return log_ratio_per_dimension(s.q, s.p, s.z);
 }
@@ -135,7 +132,7 @@ Var HierarchicalModel::rate_of(const Context& c, const Pass& pass, std::size_t i
 /// log q(z_i | ...) - log p(z_i | ...), [N].
 Var HierarchicalModel::log_ratio_of(const Context& c, const Pass& pass, std::size_t i) const {
   const Stochastic& s = pass.layers[i];
-  if (i == top()) return s.q.log_prob(s.z) - prior_->log_prob(c, s.z);
+  if (i == top()) return s.q.log_prob(s.z) - (*prior_)(c, s.z.shape()[0]).log_prob(s.z);
   return sum(log_ratio_per_dimension(s.q, s.p, s.z), 1);
 }
 

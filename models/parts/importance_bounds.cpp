@@ -23,11 +23,11 @@ std::span<Real> unit_factors(Tape& tape, Index rows) {
   return factors;
 }
 
-Draws draw(const Context& c, Var head, Index samples, const Estimator& estimator, const LogVarianceBounds& bounds) {
+Draws draw(const Context& c, const Posterior& posterior, Var head, Index samples, const Estimator& estimator) {
   const std::span<Real> factors = unit_factors(c.tape, head.shape()[0] * samples);
-  const DiagonalNormal q = bounds(normal_of(scale_gradient(ad::repeat_rows(head, samples), factors)));  // [B K, Z]
-  const Var z = q.rsample(c.key.fold("z"));
-  return {z, (estimator.through_z_alone() ? q.detached() : q).log_prob(z), samples, factors};
+  const Distribution& q = posterior(c, scale_gradient(ad::repeat_rows(head, samples), factors));  // [B K, Z]
+  const Draw drawn = q.rsample(c.key.fold("z"));
+  return {drawn.value, estimator.through_z_alone() ? q.detached().log_prob(drawn.value) : log_prob(q, drawn), samples, factors};
 }
 
 ImportanceSamples::ImportanceSamples(const Draws& draws, Var log_p_x_given_z, Var log_p_of_z)

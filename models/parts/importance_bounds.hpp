@@ -5,7 +5,7 @@
 
 #include "config/fields.hpp"
 #include "models/model.hpp"
-#include "models/parts/log_variance.hpp"
+#include "models/posteriors/posterior.hpp"
 
 namespace vaezoo {
 
@@ -36,8 +36,8 @@ struct Draws {
 /// [rows] factors of 1, for ad::scale_gradient: they may be set until the tape runs backward.
 std::span<Real> unit_factors(Tape& tape, Index rows);
 
-/// Draws with c.key from the normals whose means and log variances the encoder's head gives, [B, 2 Z].
-Draws draw(const Context& c, Var head, Index samples, const Estimator& estimator, const LogVarianceBounds& bounds = {});
+/// Draws with c.key from the q(z | x) of the encoder's numbers, [B, q.inputs()].
+Draws draw(const Context& c, const Posterior& q, Var head, Index samples, const Estimator& estimator);
 
 /// Draws and what their weights are made of; each [B, K] in nats.
 struct ImportanceSamples {

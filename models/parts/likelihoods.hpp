@@ -6,7 +6,7 @@
 
 #include "autodiff/layers.hpp"
 #include "config/fields.hpp"
-#include "models/parts/distributions.hpp"
+#include "models/distributions/normal.hpp"
 
 namespace vaezoo {
 

@@ -3,7 +3,7 @@
 #include <vector>
 
 #include "config/fields.hpp"
-#include "models/parts/distributions.hpp"
+#include "models/distributions/normal.hpp"
 
 namespace vaezoo {
 

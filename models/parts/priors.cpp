@@ -4,8 +4,8 @@
 #include <cmath>
 
 #include "autodiff/elementwise.hpp"
-#include "autodiff/indexing.hpp"
 #include "autodiff/reduce.hpp"
+#include "models/distributions/mixture.hpp"
 
 namespace vaezoo {
 
@@ -16,15 +16,10 @@ namespace {
 class StandardNormalPrior final : public Prior {
  public:
   explicit StandardNormalPrior(Index latent_dim) : latent_dim_(latent_dim) {}
-  Var log_prob(const Context&, Var z) const override { return StandardNormal{}.log_prob(z); }
-  Var sample(const Context& c, Index count) const override {
-    return StandardNormal{}.sample(c.tape, count, latent_dim_, c.key.fold("z"));
+  const Distribution& operator()(const Context& c, Index rows) const override {
+    return on_tape(c.tape, StandardNormal(c.tape, rows, latent_dim_));
   }
-  Var kl_per_dimension(const Context&, const DiagonalNormal& q) const override {
-    return vaezoo::kl_per_dimension(q, StandardNormal{});
-  }
-  Var kl(const Context&, const DiagonalNormal& q, Var) const override { return vaezoo::kl(q, StandardNormal{}); }
-  bool closed_form_kl() const override { return true; }
+  const std::type_info& distribution() const override { return typeid(StandardNormal); }
   std::string describe() const override { return "standard normal prior"; }
 
  private:
@@ -37,15 +32,13 @@ class ConditionalPrior final : public Prior {
   ConditionalPrior(const std::vector<std::int64_t>& hidden, Index latent_dim, Index condition, const LogVarianceBounds& bounds,
                    Parameters p)
       : network_(p, sizes(hidden, latent_dim, condition), Activation::relu), bounds_(bounds) {}
-  Var log_prob(const Context& c, Var z) const override { return p_z(c).log_prob(z); }
-  Var sample(const Context& c, Index) const override { return p_z(c).detached().rsample(c.key.fold("z")); }
-  Var kl_per_dimension(const Context& c, const DiagonalNormal& q) const override { return vaezoo::kl_per_dimension(q, p_z(c)); }
-  Var kl(const Context& c, const DiagonalNormal& q, Var) const override { return vaezoo::kl(q, p_z(c)); }
-  bool closed_form_kl() const override { return true; }
+  const Distribution& operator()(const Context& c, Index) const override {
+    return on_tape(c.tape, bounds_(normal_of(network_(c, c.condition))));
+  }
+  const std::type_info& distribution() const override { return typeid(DiagonalNormal); }
   std::string describe() const override { return "prior: a normal given y"; }
 
  private:
-  DiagonalNormal p_z(const Context& c) const { return bounds_(normal_of(network_(c, c.condition))); }
   static std::vector<Index> sizes(const std::vector<std::int64_t>& hidden, Index latent_dim, Index condition) {
     std::vector<Index> all{condition};
     all.insert(all.end(), hidden.begin(), hidden.end());
@@ -57,28 +50,6 @@ class ConditionalPrior final : public Prior {
   LogVarianceBounds bounds_;
 };
 
-/// log sum_k w_k N(z; mean_k, diag variance_k), and draws from it.
-Var mixture_log_prob(Var z, const DiagonalNormal& components, Var log_weight) {
-  return logsumexp(log_prob_table(z, components, log_weight), 1);
-}
-
-/// Draws of a component for each row first, then of z from it.
-Var mixture_sample(const Context& c, Index count, const DiagonalNormal& components, Var log_weight) {
-  const std::span<const Real> log_w = log_weight.value();
-  Real* const u = c.tape.scratch(count);
-  fill_uniform(c.key.fold("component"), {u, static_cast<std::size_t>(count)});
-  Index* const component = c.tape.scratch<Index>(count);
-  for (Index i = 0; i < count; ++i) {  // the inverse of the distribution function
-    Real below = 0;
-    Index k = 0;
-    while (k + 1 < std::ssize(log_w) && (below += std::exp(log_w[static_cast<std::size_t>(k)])) <= u[i]) ++k;
-    component[i] = k;
-  }
-  const std::span<const Index> picks(component, static_cast<std::size_t>(count));
-  const DiagonalNormal fixed = components.detached();
-  return DiagonalNormal{embedding(fixed.mean, picks), embedding(fixed.log_variance, picks)}.rsample(c.key.fold("z"));
-}
-
 class MixturePrior final : public Prior {
  public:
   MixturePrior(Index components, Index latent_dim, Parameters p)
@@ -86,8 +57,10 @@ class MixturePrior final : public Prior {
         log_variance_(p.add("log_variance", {components, latent_dim}, init::zeros())),
         logits_(p.add("logits", {components}, init::zeros())) {}
 
-  Var log_prob(const Context& c, Var z) const override { return mixture_log_prob(z, components(c), log_weight(c)); }
-  Var sample(const Context& c, Index count) const override { return mixture_sample(c, count, components(c), log_weight(c)); }
+  const Distribution& operator()(const Context& c, Index rows) const override {
+    return on_tape(c.tape, Mixture(components(c), log_weight(c), rows));
+  }
+  const std::type_info& distribution() const override { return typeid(Mixture); }
   std::string describe() const override { return cat("prior: mixture of ", logits_.size(), " normals"); }
 
  private:
@@ -100,14 +73,16 @@ class MixturePrior final : public Prior {
 /// Its components are the posteriors of pseudo-inputs, so the encoder's weights are the prior's too.
 class VampPrior final : public Prior {
  public:
-  VampPrior(Index components, const DataSpec& data, Posterior q, Parameters p)
+  VampPrior(Index components, const DataSpec& data, PosteriorOfX q, Parameters p)
       : unit_interval_(data.unit_interval),
         pseudo_inputs_(p.add("pseudo_inputs", {components, data.size()},
                              unit_interval_ ? init::normal(Real(0.05), Real(0.01)) : init::normal(0, 1))),
         q_(std::move(q)) {}
 
-  Var log_prob(const Context& c, Var z) const override { return mixture_log_prob(z, components(c), log_weight(c)); }
-  Var sample(const Context& c, Index count) const override { return mixture_sample(c, count, components(c), log_weight(c)); }
+  const Distribution& operator()(const Context& c, Index rows) const override {
+    return on_tape(c.tape, Mixture(components(c), log_weight(c), rows));
+  }
+  const std::type_info& distribution() const override { return typeid(Mixture); }
 
   Index initial_examples() const override { return pseudo_inputs_.shape()[0]; }
   /// With fewer examples than pseudo-inputs the rest keep their random start.
@@ -131,13 +106,11 @@ class VampPrior final : public Prior {
 
   bool unit_interval_;
   Parameter& pseudo_inputs_;
-  Posterior q_;
+  PosteriorOfX q_;
 };
 
 }  // namespace
 
-Var Prior::kl_per_dimension(const Context&, const DiagonalNormal&) const { return {}; }
-Var Prior::kl(const Context& c, const DiagonalNormal& q, Var z) const { return q.log_prob(z) - log_prob(c, z); }
 void Prior::initialize(const Context&, Var) {}
 
 void PriorConfig::visit(Fields& f, const char* key) {
@@ -154,14 +127,15 @@ void PriorConfig::visit(Fields& f, const char* key) {
   f.one_of(key, name, choices, told ? "p(z | y)" : "p(z)");
 }
 
-std::unique_ptr<Prior> make_prior(const PriorConfig& config, Index latent_dim, const DataSpec& data, Posterior q, Parameters p,
+std::unique_ptr<Prior> make_prior(const PriorConfig& config, Index latent_dim, const DataSpec& data, PosteriorOfX q, Parameters p,
                                   Index condition, const LogVarianceBounds& bounds) {
   if (config.name == "mixture") return std::make_unique<MixturePrior>(config.mixture_components, latent_dim, p);
   if (config.name == "standard_normal") return std::make_unique<StandardNormalPrior>(latent_dim);
   if (config.name == "conditional") return std::make_unique<ConditionalPrior>(config.hidden, latent_dim, condition, bounds, p);
   if (!q)
     throw ConfigError(
-        "model.prior: vampprior needs a posterior of x alone, which this model does not have; choose standard_normal or mixture");
+        "model.prior: vampprior needs a q(z | x) that is a diagonal normal given x, which this model does not have; choose standard_normal or "
+        "mixture");
   return std::make_unique<VampPrior>(config.pseudo_inputs, data, std::move(q), p);
 }
 

@@ -7,6 +7,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <typeinfo>
 #include <vector>
 
 #include "config/fields.hpp"
@@ -24,19 +25,15 @@ struct PriorConfig {
   void visit(Fields& f, const char* key = "prior");
 };
 
-/// p(z), z of `latent_dim` numbers. Densities in nats.
+/// p(z), z of `latent_dim` numbers.
 class Prior {
  public:
   virtual ~Prior() = default;
 
-  virtual Var log_prob(const Context& c, Var z) const = 0;      ///< [N, Z] -> [N]
-  virtual Var sample(const Context& c, Index count) const = 0;  ///< [count, Z], drawn with c.key; no gradient
-
-  /// KL(q || p) of each dimension, [B, Z]; empty where it does not fall into dimensions in closed form.
-  virtual Var kl_per_dimension(const Context& c, const DiagonalNormal& q) const;
-  /// KL(q || p), [B]: in closed form where there is one, else log q(z) - log p(z), its unbiased estimate from one z ~ q.
-  virtual Var kl(const Context& c, const DiagonalNormal& q, Var z) const;
-  virtual bool closed_form_kl() const { return false; }
+  /// p(z) for `rows` rows; a conditional prior takes c.condition, of as many rows.
+  virtual const Distribution& operator()(const Context& c, Index rows) const = 0;
+  /// The type of what operator() gives.
+  virtual const std::type_info& distribution() const = 0;
 
   /// What Model's functions of the same names pass on: training examples [n, D] that it starts from.
   virtual Index initial_examples() const { return 0; }
@@ -46,12 +43,12 @@ class Prior {
   virtual std::string describe() const = 0;
 };
 
-/// x [N, D] -> q(z | x), of the level of the code that the prior is for. It must live as long as the prior.
-using Posterior = std::function<DiagonalNormal(const Context& c, Var x)>;
+/// x [N, D] -> q(z | x), of the level of the code that the prior is for. What it refers to must live as long as the prior.
+using PosteriorOfX = std::function<DiagonalNormal(const Context& c, Var x)>;
 
-/// `q` is asked by the vampprior alone; a model whose posterior is not a function of x alone gives none, and the vampprior is then
-/// refused with ConfigError. `condition`: the numbers of the context's condition, of a conditional model, and `bounds` of the log variances that its network gives.
-std::unique_ptr<Prior> make_prior(const PriorConfig& config, Index latent_dim, const DataSpec& data, Posterior q,
+/// `q` is for the vampprior only; a model whose posterior is not a diagonal normal given x gives none, and the vampprior is then refused
+/// with ConfigError. `condition`: the numbers of the context's condition, of a conditional model, and `bounds` of the log variances that its network gives.
+std::unique_ptr<Prior> make_prior(const PriorConfig& config, Index latent_dim, const DataSpec& data, PosteriorOfX q,
                                   ad::Parameters p, Index condition = 0, const LogVarianceBounds& bounds = {});
 
 }  // namespace vaezoo

@@ -6,7 +6,7 @@
 #include <numbers>
 
 #include "autodiff/gradcheck.hpp"
-#include "models/parts/distributions.hpp"
+#include "models/distributions/normal.hpp"
 #include "tests/models/models_support.hpp"
 
 using namespace model_tests;
@@ -51,7 +51,7 @@ constexpr Index kDraws = 100'000;
 TEST_CASE("the KL of normals has its known values") {
   Tape tape;
   const auto value = [&](double m, double l) {
-    return double(kl(repeated(tape, 1, {static_cast<Real>(m)}, {static_cast<Real>(l)}), StandardNormal{}).item());
+    return double(kl(repeated(tape, 1, {static_cast<Real>(m)}, {static_cast<Real>(l)}), StandardNormal(tape, 1, 1)).item());
   };
   CHECK(value(0, 0) == 0);
   CHECK(value(1, 0) == doctest::Approx(0.5).epsilon(1e-6));
@@ -74,8 +74,8 @@ TEST_CASE("the KL is not negative, zero against itself, and the sum of its dimen
   const std::vector<Real> c = normal_numbers(rows * n, 3, 0, 2), d = normal_numbers(rows * n, 4, 0, 2);
   const DiagonalNormal one{tape.constant({rows, n}, a), tape.constant({rows, n}, b)};
   const DiagonalNormal other{tape.constant({rows, n}, c), tape.constant({rows, n}, d)};
-  const Var to_standard = kl(one, StandardNormal{}), to_zero = kl(one, q), to_other = kl(one, other), to_itself = kl(one, one);
-  const Var per_dimension = kl_per_dimension(one, StandardNormal{});
+  const Var to_standard = kl(one, StandardNormal(tape, 1, 1)), to_zero = kl(one, q), to_other = kl(one, other), to_itself = kl(one, one);
+  const Var per_dimension = kl_per_dimension(one, StandardNormal(tape, 1, 1));
   for (Index i = 0; i < rows; ++i) {
     CHECK(to_standard.data()[i] >= 0);
     CHECK(to_other.data()[i] >= 0);
@@ -98,7 +98,7 @@ TEST_CASE("the KL keeps its digits where q is almost p") {
     const double stored = double(static_cast<Real>(l)), truth = stored * stored / 4 + stored * stored * stored / 12;
     const double tolerance = 0.5 * std::numeric_limits<Real>::epsilon() * std::abs(l) + 1e-5 * truth;
     const DiagonalNormal near = repeated(tape, 1, {0}, {static_cast<Real>(l)});
-    CHECK(std::abs(double(kl(near, StandardNormal{}).item()) - truth) < tolerance);
+    CHECK(std::abs(double(kl(near, StandardNormal(tape, 1, 1)).item()) - truth) < tolerance);
   }
   // Two wide normals, their log variances 2^-7 apart: both are exact in float, and so is their difference.
   const double gap = 1.0 / 128, expected = (std::expm1(gap) - gap) / 2;
@@ -112,7 +112,7 @@ TEST_CASE("densities and entropy agree with the textbook formula") {
   const std::vector<Real> z = normal_numbers(rows * n, 5, 0, 2), m = normal_numbers(rows * n, 6), l = normal_numbers(rows * n, 7);
   const DiagonalNormal q{tape.constant({rows, n}, m), tape.constant({rows, n}, l)};
   const Var at = tape.constant({rows, n}, z);
-  const Var q_log_prob = q.log_prob(at), p_log_prob = StandardNormal{}.log_prob(at), entropy = q.entropy();
+  const Var q_log_prob = q.log_prob(at), p_log_prob = StandardNormal(tape, 1, 1).log_prob(at), entropy = q.entropy();
   for (Index i = 0; i < rows; ++i) {
     double log_q = 0, log_p = 0, h = 0, size = 0;
     for (Index j = 0; j < n; ++j) {
@@ -131,7 +131,7 @@ TEST_CASE("densities and entropy agree with the textbook formula") {
 TEST_CASE("KL and entropy agree with their Monte Carlo estimates") {  // |z| < 5
   Tape tape;
   const DiagonalNormal q = repeated(tape, kDraws, kMean, kLogVariance), p = repeated(tape, kDraws, kPriorMean, kPriorLogVariance);
-  const Var z = q.rsample(Key(11)), log_q = q.log_prob(z), log_p = p.log_prob(z), log_n = StandardNormal{}.log_prob(z);
+  const Var z = q.rsample(Key(11)).value, log_q = q.log_prob(z), log_p = p.log_prob(z), log_n = StandardNormal(tape, 1, 1).log_prob(z);
   Sample to_p, to_standard, entropy;
   for (Index i = 0; i < kDraws; ++i) {
     to_p.add(double(log_q.data()[i]) - double(log_p.data()[i]));
@@ -139,7 +139,7 @@ TEST_CASE("KL and entropy agree with their Monte Carlo estimates") {  // |z| < 5
     entropy.add(-double(log_q.data()[i]));
   }
   CHECK(std::abs(to_p.z(double(kl(q, p).data()[0]))) < 5);
-  CHECK(std::abs(to_standard.z(double(kl(q, StandardNormal{}).data()[0]))) < 5);
+  CHECK(std::abs(to_standard.z(double(kl(q, StandardNormal(tape, 1, 1)).data()[0]))) < 5);
   CHECK(std::abs(entropy.z(double(q.entropy().data()[0]))) < 5);
 }
 
@@ -147,7 +147,7 @@ TEST_CASE("rsample and sample have the mean, the variance and the independence t
   Tape tape;
   const Index n = std::ssize(kMean);
   const DiagonalNormal q = repeated(tape, kDraws, kMean, kLogVariance);
-  const Var z = q.rsample(Key(12)), e = StandardNormal{}.sample(tape, kDraws, n, Key(13));
+  const Var z = q.rsample(Key(12)).value, e = StandardNormal(tape, kDraws, n).rsample(Key(13)).value;
   CHECK(e.shape() == Shape{kDraws, n});
   for (Index j = 0; j < n; ++j) {
     const auto k = static_cast<std::size_t>(j);
@@ -172,7 +172,7 @@ TEST_CASE("rsample and sample have the mean, the variance and the independence t
 TEST_CASE("rsample is keyed: the same key gives the same code, another key another one") {
   Tape tape;
   const DiagonalNormal q = repeated(tape, 4, kMean, kLogVariance);
-  const Var a = q.rsample(Key(1)), b = q.rsample(Key(1)), c = q.rsample(Key(2));
+  const Var a = q.rsample(Key(1)).value, b = q.rsample(Key(1)).value, c = q.rsample(Key(2)).value;
   CHECK(std::equal(a.value().begin(), a.value().end(), b.value().begin()));
   CHECK_FALSE(std::equal(a.value().begin(), a.value().end(), c.value().begin()));
 }
@@ -182,12 +182,12 @@ TEST_CASE("gradients of densities, divergences and samples match differences") {
   const auto input = [&](std::uint64_t seed) { return ad::GradcheckInput{shape, normal_numbers(shape.size(), seed)}; };
   const auto check = [](const GradcheckReport& report) { CHECK_MESSAGE(report.passed, report.text()); };
   using Inputs = std::span<const Var>;
-  check(gradcheck([](Tape&, Inputs x) { return StandardNormal{}.log_prob(x[0]); }, {input(1)}));
+  check(gradcheck([](Tape& t, Inputs x) { return StandardNormal(t, 1, 1).log_prob(x[0]); }, {input(1)}));
   check(gradcheck([](Tape&, Inputs x) { return DiagonalNormal{x[1], x[2]}.log_prob(x[0]); }, {input(1), input(2), input(3)}));
   check(gradcheck([](Tape&, Inputs x) { return DiagonalNormal{x[0], x[1]}.entropy(); }, {input(1), input(2)}));
-  check(gradcheck([](Tape&, Inputs x) { return DiagonalNormal{x[0], x[1]}.rsample(Key(4)); }, {input(1), input(2)}));
-  check(gradcheck([](Tape&, Inputs x) { return kl(DiagonalNormal{x[0], x[1]}, StandardNormal{}); }, {input(1), input(2)}));
-  check(gradcheck([](Tape&, Inputs x) { return kl_per_dimension(DiagonalNormal{x[0], x[1]}, StandardNormal{}); },
+  check(gradcheck([](Tape&, Inputs x) { return DiagonalNormal{x[0], x[1]}.rsample(Key(4)).value; }, {input(1), input(2)}));
+  check(gradcheck([](Tape& t, Inputs x) { return kl(DiagonalNormal{x[0], x[1]}, StandardNormal(t, 1, 1)); }, {input(1), input(2)}));
+  check(gradcheck([](Tape& t, Inputs x) { return kl_per_dimension(DiagonalNormal{x[0], x[1]}, StandardNormal(t, 1, 1)); },
                   {input(1), input(2)}));
   check(gradcheck([](Tape&, Inputs x) { return kl(DiagonalNormal{x[0], x[1]}, DiagonalNormal{x[2], x[3]}); },
                   {input(1), input(2), input(3), input(4)}));

@@ -5,7 +5,7 @@
 
 #include "autodiff/elementwise.hpp"
 #include "autodiff/parallel.hpp"
-#include "models/parts/distributions.hpp"
+#include "models/distributions/normal.hpp"
 
 namespace vaezoo {
 namespace {

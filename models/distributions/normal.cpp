@@ -1,4 +1,4 @@
-#include "models/parts/distributions.hpp"
+#include "models/distributions/normal.hpp"
 
 #include "autodiff/elementwise.hpp"
 #include "autodiff/shape_ops.hpp"
@@ -26,16 +26,18 @@ Var StandardNormal::log_prob(Var z) const {
   return map_sum("standard_normal_log_prob", [](auto v) { return Real(-0.5) * v * v - kHalfLog2Pi; }, z);
 }
 
-Var StandardNormal::sample(Tape& tape, Index count, Index dimensions, Key key) const {
-  const Var z = tape.node("standard_normal", {count, dimensions}, {});
+Draw StandardNormal::rsample(Key key) const {
+  const Var z = tape_->node("standard_normal", {rows_, dimensions_}, {});
   fill_normal(key, z.value());
-  return z;
+  return {z, {}};
 }
 
-Var DiagonalNormal::rsample(Key key) const {
+Var StandardNormal::center() const { return tape_->constant({rows_, dimensions_}, Real(0)); }
+
+Draw DiagonalNormal::rsample(Key key) const {
   const Var eps = mean.tape().node("noise", mean.shape(), {});
   fill_normal(key, eps.value());
-  return map("rsample", [](auto m, auto l, auto e) { return m + exp(Real(0.5) * l) * e; }, mean, log_variance, eps);
+  return {map("rsample", [](auto m, auto l, auto e) { return m + exp(Real(0.5) * l) * e; }, mean, log_variance, eps), {}};
 }
 
 Var DiagonalNormal::log_prob(Var z) const {
@@ -51,7 +53,9 @@ Var DiagonalNormal::entropy() const {
   return map_sum("normal_entropy", [](auto l) { return Real(0.5) * l + (kHalfLog2Pi + Real(0.5)); }, log_variance);
 }
 
-DiagonalNormal DiagonalNormal::detached() const { return {stop_gradient(mean), stop_gradient(log_variance)}; }
+const DiagonalNormal& DiagonalNormal::detached() const {
+  return on_tape(mean.tape(), DiagonalNormal(stop_gradient(mean), stop_gradient(log_variance)));
+}
 
 DiagonalNormal normal_of(Var h) { return {chunk(h, 2, 0), chunk(h, 2, 1)}; }
 
@@ -60,11 +64,11 @@ DiagonalNormal repeat_rows(const DiagonalNormal& q, Index samples) {
   return {ad::repeat_rows(q.mean, samples), ad::repeat_rows(q.log_variance, samples)};
 }
 
-Var kl_per_dimension(const DiagonalNormal& q, StandardNormal) {
+Var kl_per_dimension(const DiagonalNormal& q, const StandardNormal&) {
   return map("kl_per_dimension", kl_to_standard, q.mean, q.log_variance);
 }
 
-Var kl(const DiagonalNormal& q, StandardNormal) { return map_sum("kl", kl_to_standard, q.mean, q.log_variance); }
+Var kl(const DiagonalNormal& q, const StandardNormal&) { return map_sum("kl", kl_to_standard, q.mean, q.log_variance); }
 
 Var kl_per_dimension(const DiagonalNormal& q, const DiagonalNormal& p) {
   return map("kl_per_dimension", kl_between, q.mean, q.log_variance, p.mean, p.log_variance);

@@ -1,5 +1,5 @@
 #pragma once
-// The parts that most VAEs share: q(z | x) = N(mean(x), diag variance(x)), a prior p(z) and a decoder with a likelihood.
+// The parts that most VAEs share: one latent z with an encoder that gives q(z | x), a prior p(z) and a decoder with a likelihood.
 // A variant adds its objective.
 #include <memory>
 #include <optional>
@@ -11,6 +11,7 @@
 #include "models/parts/log_variance.hpp"
 #include "models/parts/networks.hpp"
 #include "models/parts/priors.hpp"
+#include "models/posteriors/posterior.hpp"
 
 namespace vaezoo {
 
@@ -22,7 +23,8 @@ struct AutoencoderConfig {
   void fields(Fields& f);
 };
 
-struct GaussianLatentConfig : AutoencoderConfig {
+struct LatentConfig : AutoencoderConfig {
+  PosteriorConfig posterior;
   PriorConfig prior;
   Estimator estimator;
   LogVarianceBounds log_variance;
@@ -66,7 +68,7 @@ class Decoder {
   std::unique_ptr<Network> network_;
 };
 
-class GaussianLatentModel : public Model {
+class LatentModel : public Model {
  public:
   ElboTerms elbo(const Context& c, const Minibatch& batch, Code code) const final;
   Var log_weights(const Context& c, const Minibatch& batch, Index samples) const final;
@@ -86,43 +88,46 @@ class GaussianLatentModel : public Model {
 
  protected:
   /// With a condition y everything is told it: q(z | x, y), p(x | z, y), and a prior that asks. Contexts then have it, see told().
-  GaussianLatentModel(const GaussianLatentConfig& config, const DataSpec& data, ad::Parameters p,
+  LatentModel(const LatentConfig& config, const DataSpec& data, ad::Parameters p,
                       const ConditionConfig* condition = nullptr);
 
   /// The context with what the model is told of a batch; of a model without a condition the context itself.
   Context told(const Context& c, const Minibatch& given) const;
-  DiagonalNormal q_z(const Context& c, Var x) const;   ///< q(z | x)
+  const Distribution& q_z(const Context& c, Var x) const { return (*posterior_)(c, q_(c, x)); }  ///< q(z | x)
   const Decoder& p_x() const { return p_; }            ///< p(x | z)
-  const Prior& p_z() const { return *prior_; }         ///< p(z)
+  const Distribution& p_z(const Context& c, Index rows) const { return (*prior_)(c, rows); }  ///< p(z)
   const Estimator& estimator() const { return estimator_; }
 
   /// KL(q(z | x) || p(z)), [B], for an objective that draws one z ~ q: in closed form where there is one, otherwise log q(z) - log p(z).
   /// The estimators stl and dreg need the latter, with q's parameters constant in log q.
-  Var kl(const Context& c, const DiagonalNormal& q, Var z) const;
+  Var rate(const Distribution& q, const Distribution& p, const Draw& z) const;
   /// z_k ~ q(z | x) and their weights, for bounds by importance sampling.
   ImportanceSamples draw(const Context& c, Var x, Index samples) const;
-  /// Free bits need the KL of each dimension. Throws ConfigError when the prior or the estimator leaves none.
+  /// Free bits need the KL of each dimension. Throws ConfigError when the posterior, the prior or the estimator leaves none.
   void require_kl_per_dimension(double free_bits) const;
-  /// "; Bernoulli on logits", and condition, prior and estimator where they are not the plain ones.
+  /// Throws ConfigError when the posterior has weights that a factor on the encoder's gradient does not reach.
+  void require_gradient_from_encoder(const char* model) const;
+  /// "; Bernoulli on logits", and condition, posterior, prior and estimator where they are not the plain ones.
   std::string describe_parts() const;
 
  private:
   Context beside_pseudo_inputs(const Context& c) const;
+  PosteriorOfX of_pseudo_inputs() const;
 
   Index latent_dim_;
+  std::unique_ptr<Posterior> posterior_;  // what the encoder's numbers mean
   std::optional<Condition> condition_;
   ad::Parameter* pseudo_conditions_ = nullptr;  // of a VampPrior's pseudo-inputs, in a conditional model
   Encoder q_;
   Decoder p_;
   std::unique_ptr<Prior> prior_;
-  std::string prior_name_;
+  std::string posterior_name_, prior_name_;
   Estimator estimator_;
-  LogVarianceBounds bounds_;
 };
 
 /// The KL with free bits, one number: each dimension's mean over the batch counts as at least `free_bits` nats, so that the model
 /// has nothing to gain from collapsing it (Kingma et al. 2016, eq. 15 with groups of one). For the objective; what is reported is
-/// the KL itself. The prior must have a KL per dimension.
-Var with_free_bits(const Context& c, const DiagonalNormal& q, const Prior& p, double free_bits);
+/// the KL itself. The pair must have a closed form.
+Var with_free_bits(const Distribution& q, const Distribution& p, double free_bits);
 
 }  // namespace vaezoo

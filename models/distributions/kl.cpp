@@ -1,0 +1,49 @@
+#include <algorithm>
+#include <array>
+
+#include "autodiff/elementwise.hpp"
+#include "models/distributions/distribution.hpp"
+#include "models/distributions/normal.hpp"
+
+namespace vaezoo {
+namespace {
+
+struct ClosedForm {
+  const std::type_info& q;
+  const std::type_info& p;
+  Var (*total)(const Distribution& q, const Distribution& p);
+  Var (*per_dimension)(const Distribution& q, const Distribution& p);
+};
+
+/// From functions kl(Q, P) and kl_per_dimension(Q, P).
+template <class Q, class P>
+ClosedForm closed_form() {
+  return {typeid(Q), typeid(P),
+          [](const Distribution& q, const Distribution& p) { return kl(static_cast<const Q&>(q), static_cast<const P&>(p)); },
+          [](const Distribution& q, const Distribution& p) { return kl_per_dimension(static_cast<const Q&>(q), static_cast<const P&>(p)); }};
+}
+
+const ClosedForm* find(const std::type_info& q, const std::type_info& p) {
+  static const std::array table{
+      closed_form<DiagonalNormal, StandardNormal>(),
+      closed_form<DiagonalNormal, DiagonalNormal>(),
+  };
+  const auto* const found = std::ranges::find_if(table, [&](const ClosedForm& form) { return form.q == q && form.p == p; });
+  return found == table.end() ? nullptr : found;
+}
+
+}  // namespace
+
+Var kl(const Distribution& q, const Distribution& p, const Draw& draw) {
+  const ClosedForm* const form = find(typeid(q), typeid(p));
+  return form != nullptr ? form->total(q, p) : log_prob(q, draw) - p.log_prob(draw.value);
+}
+
+Var kl_per_dimension(const Distribution& q, const Distribution& p) {
+  const ClosedForm* const form = find(typeid(q), typeid(p));
+  return form != nullptr ? form->per_dimension(q, p) : Var();
+}
+
+bool has_closed_form_kl(const std::type_info& q, const std::type_info& p) { return find(q, p) != nullptr; }
+
+}  // namespace vaezoo

@@ -1,0 +1,153 @@
+#include "models/parts/latent_model.hpp"
+
+#include <algorithm>
+
+#include "autodiff/elementwise.hpp"
+#include "autodiff/reduce.hpp"
+#include "autodiff/shape_ops.hpp"
+
+namespace vaezoo {
+
+using namespace ad;
+
+void AutoencoderConfig::fields(Fields& f) {
+  f("latent_dim", latent_dim, "dimension of z", between(1, 65536));
+  encoder.visit(f, "encoder", "network of q(z | x)");
+  decoder.visit(f, "decoder", "network of p(x | z)");
+  likelihood.visit(f);
+}
+
+void LatentConfig::fields(Fields& f) {
+  AutoencoderConfig::fields(f);
+  posterior.visit(f);
+  prior.visit(f);
+  estimator.visit(f);
+  log_variance.visit(f);
+}
+
+ImageShape image_shape(const DataSpec& data) { return {data.height, data.width, data.channels}; }
+
+Encoder::Encoder(const NetworkConfig& config, const DataSpec& data, Index width, Parameters p, Telling told)
+    : shape_(image_shape(data)), beside_(told.beside > 0), every_pixel_(config.convolutional()),
+      network_(make_encoder_network(config, beside_ ? shape_beside(shape_, told.beside, every_pixel_) : shape_, p, told.film)),
+      head_(p / "head", network_->outputs().size(), width) {}
+
+Var Encoder::operator()(const Context& c, Var x) const {
+  return head_(c, (*network_)(c, beside_ ? beside(x, c.condition, shape_, every_pixel_) : x));
+}
+
+Decoder::Decoder(const NetworkConfig& network, const LikelihoodConfig& likelihood, Index latent_dim, const DataSpec& data,
+                 Parameters p, Telling told)
+    : beside_(told.beside > 0), likelihood_(make_likelihood(likelihood, data.size(), data, p / "likelihood")),
+      network_(make_decoder_network(network, {1, 1, latent_dim + told.beside}, image_shape(data),
+                                    likelihood_->outputs() / data.size(), p, told.film)) {}
+
+Var Decoder::outputs(const Context& c, Var z) const { return (*network_)(c, beside_ ? concat({z, c.condition}, 1) : z); }
+
+LatentModel::LatentModel(const LatentConfig& config, const DataSpec& data, Parameters p,
+                                         const ConditionConfig* condition)
+    : latent_dim_(config.latent_dim),
+      posterior_(config.posterior.build({config.latent_dim, config.log_variance, p / "posterior"})),
+      condition_(condition == nullptr ? std::nullopt : std::make_optional<Condition>(*condition, data, p / "condition")),
+      q_(config.encoder, data, posterior_->inputs(), p / "encoder", condition_ ? condition_->telling() : Telling{}),
+      p_(config.decoder, config.likelihood, config.latent_dim, data, p / "decoder",
+         condition_ ? condition_->telling() : Telling{}),
+      prior_(make_prior(config.prior, latent_dim_, data, of_pseudo_inputs(), p / "prior", condition_ ? condition_->width() : 0,
+                        config.log_variance)),
+      posterior_name_(config.posterior.name()), prior_name_(config.prior.name), estimator_(config.estimator) {
+  if (estimator_.through_z_alone() && !posterior_->density_everywhere())
+    throw ConfigError(cat("model.estimator: ", estimator_.name, " needs log q(z | x) with constant parameters, and posterior ",
+                          posterior_name_, " has it only on the way to its own draws; choose estimator standard"));
+  if (condition_ && prior_->initial_examples() > 0)
+    pseudo_conditions_ = &p.add_buffer("prior/pseudo_conditions", {prior_->initial_examples(), condition_->raw_width()}, 0);
+}
+
+/// What a VampPrior asks: q(z | u), where it is a diagonal normal.
+PosteriorOfX LatentModel::of_pseudo_inputs() const {
+  if (posterior_->distribution() != typeid(DiagonalNormal)) return nullptr;
+  return [this](const Context& c, Var u) { return static_cast<const DiagonalNormal&>(q_z(beside_pseudo_inputs(c), u)); };
+}
+
+Context LatentModel::told(const Context& c, const Minibatch& given) const {
+  Context other = c;
+  if (condition_) other.condition = (*condition_)(c, given);
+  return other;
+}
+
+/// A pseudo-input keeps the condition of the example that it started from.
+Context LatentModel::beside_pseudo_inputs(const Context& c) const {
+  Context other = c;
+  if (condition_)
+    other.condition = condition_->of_raw(c, c.tape.constant(pseudo_conditions_->shape(), pseudo_conditions_->value()));
+  return other;
+}
+
+void LatentModel::initialize(const Context& c, const Minibatch& examples) {
+  prior_->initialize(c, examples.x);
+  if (pseudo_conditions_ == nullptr) return;
+  const std::span<const Real> y = condition_->raw(c, examples).value();
+  std::ranges::copy(y.first(std::min(y.size(), pseudo_conditions_->value().size())), pseudo_conditions_->value().begin());
+}
+
+Var LatentModel::rate(const Distribution& q, const Distribution& p, const Draw& z) const {
+  return estimator_.through_z_alone() ? q.detached().log_prob(z.value) - p.log_prob(z.value) : kl(q, p, z);
+}
+
+ImportanceSamples LatentModel::draw(const Context& c, Var x, Index samples) const {
+  const Draws draws = vaezoo::draw(c, *posterior_, q_(c, x), samples, estimator_);
+  Context each = c;
+  if (c.condition) each.condition = repeat_rows(c.condition, samples);
+  return {draws, p_.log_prob(each, draws.z, x), p_z(each, draws.z.shape()[0]).log_prob(draws.z)};
+}
+
+void LatentModel::require_kl_per_dimension(double free_bits) const {
+  const bool closed_form = has_closed_form_kl(posterior_->distribution(), prior_->distribution());
+  if (free_bits > 0 && (!closed_form || estimator_.through_z_alone()))
+    throw ConfigError(cat(
+        "model.free_bits: they need the KL of each dimension in closed form, which there is only with \"posterior\": \"normal\", \"prior\": "
+        "\"standard_normal\" and \"estimator\": \"standard\"; set free_bits to 0 or change those"));
+}
+
+void LatentModel::require_gradient_from_encoder(const char* model) const {
+  if (!posterior_->all_from_encoder())
+    throw ConfigError(cat("model.posterior: ", model, " weighs the gradient of each draw on its way to the encoder, and posterior ",
+                          posterior_name_, " has weights of its own; choose normal or planar"));
+}
+
+std::string LatentModel::describe_parts() const {
+  return cat(condition_ ? cat("; ", condition_->describe()) : "", "; ", p_.likelihood().describe(),
+             posterior_name_ == "normal" ? "" : cat("; ", posterior_->describe()),
+             prior_name_ == "standard_normal" ? "" : cat("; ", prior_->describe()),
+             estimator_.through_z_alone() ? cat("; gradient estimator ", estimator_.name) : "");
+}
+
+ElboTerms LatentModel::elbo(const Context& context, const Minibatch& batch, Code code) const {
+  const Context c = told(context, batch);
+  const Distribution &q = q_z(c, batch.x), &p = p_z(c, batch.x.shape()[0]);
+  const bool closed_form = has_closed_form_kl(posterior_->distribution(), prior_->distribution());
+  // An estimated KL needs a draw, even where the reconstruction is that of the mean.
+  const Draw drawn = code == Code::mean && closed_form ? Draw{q.center(), {}} : q.rsample(c.key.fold("z"));
+  return {p_.log_prob(c, code == Code::mean ? q.center() : drawn.value, batch.x), kl(q, p, drawn), kl_per_dimension(q, p)};
+}
+
+Var LatentModel::log_weights(const Context& c, const Minibatch& batch, Index samples) const {
+  return draw(told(c, batch), batch.x, samples).log_w;
+}
+
+DiagonalNormal LatentModel::posterior(const Context& c, const Minibatch& batch) const {
+  const Distribution& q = q_z(told(c, batch), batch.x);
+  if (posterior_->distribution() == typeid(DiagonalNormal)) return static_cast<const DiagonalNormal&>(q);
+  return {q.center(), {}};
+}
+Var LatentModel::decode(const Context& c, Var z, const Minibatch& given) const { return p_.mean(told(c, given), z); }
+Var LatentModel::sample_x(const Context& c, Var z, const Minibatch& given) const { return p_.sample(told(c, given), z); }
+Var LatentModel::sample_prior(const Context& c, Index count, const Minibatch& given) const {
+  return p_z(told(c, given), count).detached().rsample(c.key.fold("z")).value;
+}
+
+Var with_free_bits(const Distribution& q, const Distribution& p, double free_bits) {
+  const Var per_dimension = mean(kl_per_dimension(q, p), {0});  // [Z]
+  return sum(maximum(per_dimension, per_dimension.tape().constant(per_dimension.shape(), static_cast<Real>(free_bits))));
+}
+
+}  // namespace vaezoo

@@ -1,0 +1,55 @@
+#pragma once
+// Families of q(z | x) that a model can choose in JSON: "posterior": "normal" or {"name": "iaf", "length": 8}. A new family is one file
+// models/posteriors/<name>.cpp that ends in VAEZOO_POSTERIOR, and one line in registry.def.
+#include <memory>
+#include <string>
+#include <typeinfo>
+
+#include "autodiff/layers.hpp"
+#include "models/distributions/distribution.hpp"
+#include "models/part.hpp"
+#include "models/parts/log_variance.hpp"
+
+namespace vaezoo {
+
+/// What the numbers mean that an encoder gives.
+class Posterior {
+ public:
+  virtual ~Posterior() = default;
+  /// How many numbers it needs for each example.
+  virtual Index inputs() const = 0;
+  /// q(z | x) of h [N, inputs()].
+  virtual const Distribution& operator()(const ad::Context& c, Var h) const = 0;
+  /// The type of what operator() gives.
+  virtual const std::type_info& distribution() const = 0;
+  /// Are z's gradients scaled where the encoder's are, so that an estimator can weigh the draws? False with weights of its own.
+  virtual bool all_from_encoder() const { return true; }
+  /// Is log q(z | x) known at every z, not only at the draws?
+  virtual bool density_everywhere() const { return true; }
+  /// "diagonal normal posterior", for Model::describe().
+  virtual std::string describe() const = 0;
+};
+
+/// Of z with `latent_dim` numbers; `bounds` of the log variances.
+struct PosteriorArgs {
+  Index latent_dim;
+  const LogVarianceBounds& bounds;
+  ad::Parameters p;
+};
+
+using PosteriorEntry = PartEntry<Posterior, const PosteriorArgs&>;
+
+struct PosteriorConfig : PartChoice<Posterior, const PosteriorArgs&> {
+  PosteriorConfig();
+  void visit(Fields& f) { PartChoice::visit(f, "posterior", "family of q(z | x)"); }
+};
+
+#define VAEZOO_POSTERIOR(NAME, SETTINGS, SUMMARY)                                                                        \
+  ::vaezoo::PosteriorEntry vaezoo_posterior_##NAME() {                                                                   \
+    return {#NAME, SUMMARY, []() -> std::unique_ptr<::vaezoo::PartSettings<::vaezoo::Posterior, const ::vaezoo::PosteriorArgs&>> { \
+              return std::make_unique<                                                                                   \
+                  ::vaezoo::PartSettingsOf<SETTINGS, ::vaezoo::Posterior, const ::vaezoo::PosteriorArgs&>>();            \
+            }};                                                                                                          \
+  }
+
+}  // namespace vaezoo

@@ -1,0 +1,210 @@
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <nlohmann/json.hpp>
+#include <numbers>
+#include <string>
+#include <vector>
+
+#include "autodiff/gradcheck.hpp"
+#include "config/reader.hpp"
+#include "models/distributions/normal.hpp"
+#include "models/posteriors/posterior.hpp"
+#include "tests/models/models_support.hpp"
+
+using namespace model_tests;
+using Values = LikelihoodCase::Values;
+
+namespace {
+
+const std::vector<std::string> kNames{"normal", "planar", "iaf"};
+
+/// A posterior of z with `dimensions` numbers, made of its settings.
+struct Subject {
+  ParameterStore store{Key(4)};
+  std::unique_ptr<Posterior> q;
+
+  Subject(const std::string& name, Index dimensions, const std::string& more = "") {
+    PosteriorConfig config;
+    const std::string text = "{\"posterior\": {\"name\": \"" + name + "\"" + (more.empty() ? "" : ", " + more) + "}}";
+    read_config(nlohmann::json::parse(text), "test", [&](Fields& f) { config.visit(f); });
+    q = config.build({dimensions, LogVarianceBounds{}, ad::Parameters(store) / "posterior"});
+  }
+};
+
+std::vector<Real> numbers(Index count, std::uint64_t seed, Real deviation = 1) {
+  std::vector<Real> v(static_cast<std::size_t>(count));
+  ad::fill_normal(Key(seed), v, 0, deviation);
+  return v;
+}
+
+double determinant(std::vector<std::vector<double>> m) {  // by elimination
+  double result = 1;
+  for (std::size_t k = 0; k < m.size(); ++k) {
+    std::size_t pivot = k;
+    for (std::size_t i = k; i < m.size(); ++i)
+      if (std::abs(m[i][k]) > std::abs(m[pivot][k])) pivot = i;
+    if (pivot != k) {
+      std::swap(m[pivot], m[k]);
+      result = -result;
+    }
+    result *= m[k][k];
+    for (std::size_t i = k + 1; i < m.size(); ++i)
+      for (std::size_t j = m.size(); j-- > k;) m[i][j] -= m[i][k] / m[k][k] * m[k][j];
+  }
+  return result;
+}
+
+std::string more_of(const std::string& name) {
+  return name == "planar" ? R"("length": 3)" : name == "iaf" ? R"("length": 3, "hidden": [5, 4], "context": 2)" : "";
+}
+
+}  // namespace
+
+TEST_CASE("a planar flow has its known value") {  // computed apart, in double: z = (.5, -1, .25), u = (-1, .5, .3), w = (1, 2, -1), b = .1
+  Subject s("planar", 3, R"("length": 1)");
+  REQUIRE(s.q->inputs() == 6 + 7);
+  const std::vector<Real> h{Real(0.5), -1, Real(0.25), -60, -60, -60, -1, Real(0.5), Real(0.3), 1, 2, -1, Real(0.1)};
+  Tape tape;
+  const Distribution& q = (*s.q)({tape, true, Key(1)}, tape.constant({1, 13}, h));
+  const std::vector<double> expected{1.451404828, -1.419334397, -0.0512044933};
+  for (std::size_t i = 0; i < 3; ++i) CHECK(double(q.center().data()[i]) == doctest::Approx(expected[i]).epsilon(1e-6));
+  const Draw z = q.rsample(Key(2));
+  const DiagonalNormal base(tape.constant({1, 3}, std::span(h).first(3)), tape.constant({1, 3}, std::span(h).subspan(3, 3)));
+  const double log_det = double(log_prob(base, base.rsample(Key(2))).item()) - double(log_prob(q, z).item());
+  CHECK(log_det == doctest::Approx(-0.06310269015).epsilon(sizeof(Real) == 4 ? 1e-3 : 1e-8));  // the difference of two numbers near 90
+}
+
+TEST_CASE("log q of a draw is that of the base less the log determinant of the Jacobian, by finite differences") {
+  constexpr Index n = 4;
+  for (const std::string& name : kNames) {
+    CAPTURE(name);
+    Subject s(name, n, more_of(name));
+    std::vector<Real> h = numbers(s.q->inputs(), 11);
+    const Key key(3);
+    const auto draw = [&] {
+      Tape tape(ad::Grad::off);
+      const Draw z = (*s.q)({tape, true, Key(1)}, tape.constant({1, s.q->inputs()}, h)).rsample(key);
+      return std::vector<double>(z.value.value().begin(), z.value.value().end());
+    };
+    Tape tape;
+    const Distribution& q = (*s.q)({tape, true, Key(1)}, tape.constant({1, s.q->inputs()}, h));
+    const double log_q = double(log_prob(q, q.rsample(key)).item());
+    const DiagonalNormal base(tape.constant({1, n}, std::span(h).first(n)), tape.constant({1, n}, std::span(h).subspan(n, n)));
+    const double log_base = double(log_prob(base, base.rsample(key)).item());
+    // The draw moves with the mean of the base as the flow's output with its input.
+    const double step = sizeof(Real) == 4 ? 2e-3 : 1e-5;
+    std::vector<std::vector<double>> jacobian(n, std::vector<double>(n));
+    for (std::size_t j = 0; j < n; ++j) {
+      const Real mean = h[j];
+      h[j] = mean + static_cast<Real>(step);
+      const std::vector<double> above = draw();
+      h[j] = mean - static_cast<Real>(step);
+      const std::vector<double> below = draw();
+      h[j] = mean;
+      for (std::size_t i = 0; i < n; ++i) jacobian[i][j] = (above[i] - below[i]) / (2 * step);
+    }
+    const double tolerance = sizeof(Real) == 4 ? 1e-2 : 1e-7;  // float: differences of 0.004 in numbers near 10
+    CHECK(log_base - log_q == doctest::Approx(std::log(std::abs(determinant(jacobian)))).epsilon(tolerance));
+  }
+}
+
+TEST_CASE("every posterior is normalised: the mean of p(z) / q(z) over z ~ q is 1") {  // |z| < 5
+  constexpr Index n = 2, rows = 200'000;
+  for (const std::string& name : kNames) {
+    CAPTURE(name);
+    Subject s(name, n, more_of(name));
+    std::vector<Real> one = numbers(s.q->inputs(), 5, Real(0.5)), h;
+    one[n] = one[n + 1] = Real(0.7);  // wide, so that q covers p
+    for (Index i = 0; i < rows; ++i) h.insert(h.end(), one.begin(), one.end());
+    Tape tape(ad::Grad::off);
+    const Distribution& q = (*s.q)({tape, false, Key(1)}, tape.constant({rows, s.q->inputs()}, h));
+    const Draw z = q.rsample(Key(9));
+    const Var log_q = log_prob(q, z);
+    Sample ratio;
+    for (Index i = 0; i < rows; ++i) {  // p = N(0, 0.3 I)
+      const double a = double(z.value.data()[2 * i]), b = double(z.value.data()[2 * i + 1]);
+      ratio.add(std::exp(-(a * a + b * b) / 0.6) / (0.3 * 2 * std::numbers::pi) / std::exp(double(log_q.data()[i])));
+    }
+    CHECK(std::abs(ratio.z(1)) < 5);
+    CHECK(ratio.standard_error() < 0.05);
+  }
+}
+
+TEST_CASE("the dimensions of an inverse autoregressive step depend on those before them, in one order and then the other") {
+  constexpr Index n = 4;
+  for (const Index length : {1, 2}) {
+    Subject s("iaf", n, "\"length\": " + std::to_string(length) + R"(, "hidden": [8], "context": 2)");
+    std::vector<Real> h = numbers(s.q->inputs(), 11);
+    const auto center = [&] {
+      Tape tape(ad::Grad::off);
+      const Var z = (*s.q)({tape, true, Key(1)}, tape.constant({1, s.q->inputs()}, h)).center();
+      return std::vector<Real>(z.value().begin(), z.value().end());
+    };
+    const std::vector<Real> before = center();
+    for (std::size_t j = 0; j < n; ++j) {
+      std::vector<Real> old = h;
+      h[j] += 1;
+      const std::vector<Real> after = center();
+      h = old;
+      for (std::size_t i = 0; i < n; ++i)
+        if (length == 1) CHECK((after[i] != before[i]) == (i >= j));
+        else CHECK(after[i] != before[i]);
+    }
+  }
+}
+
+TEST_CASE("with every posterior the mean of the log weights is the ELBO") {  // |z| < 5
+  const std::vector<Real> x = synthetic(Values::real, 1);
+  for (const std::string& name : kNames) {
+    CAPTURE(name);
+    const Built built = build_small(find_model("vae"), R"({"name": "gaussian", "sigma": 0.5})", data_spec(Values::real),
+                                    "{\"posterior\": \"" + name + "\"}");
+    constexpr Index samples = 20'000;
+    Tape tape(ad::Grad::off);
+    const Context c{tape, false, Key(5)};
+    const Var log_w = built.model->log_weights(c, minibatch(tape, x, 1), samples);
+    std::vector<Real> many;
+    for (Index i = 0; i < samples; ++i) many.insert(many.end(), x.begin(), x.end());
+    const ElboTerms e = built.model->elbo({tape, false, Key(6)}, minibatch(tape, many, samples), Code::sample);
+    Sample weights, elbo;
+    for (Index i = 0; i < samples; ++i) {
+      weights.add(double(log_w.data()[i]));
+      elbo.add(double(e.reconstruction.data()[i]) - double(e.kl.data()[i]));
+    }
+    CHECK(std::abs(weights.mean - elbo.mean) <
+          5 * std::hypot(weights.standard_error(), elbo.standard_error()));
+  }
+}
+
+TEST_CASE("what needs the density of q everywhere, or each draw's gradient from the encoder, is refused by name") {
+  const DataSpec data = data_spec(Values::binary);
+  const auto refused = [&](const char* model, const std::string& settings) {
+    return message_of([&] { build(model, settings, data); });
+  };
+  CHECK(refused("vae", R"({"posterior": "iaf", "estimator": "stl"})").starts_with("model.estimator: stl needs log q(z | x)"));
+  CHECK(refused("vae", R"({"posterior": "planar", "free_bits": 0.1})").starts_with("model.free_bits: they need the KL of each dimension"));
+  CHECK(refused("vae", R"({"posterior": "planar", "prior": "vampprior"})").starts_with("model.prior: vampprior needs a q(z | x)"));
+  CHECK(refused("piwae", R"({"posterior": "iaf"})").starts_with("model.posterior: piwae weighs the gradient of each draw"));
+  CHECK_NOTHROW(build("piwae", R"({"posterior": "planar", "prior": "standard_normal"})", data));
+  CHECK_NOTHROW(build("conditional_vae", R"({"posterior": "iaf", "prior": "mixture"})", data));
+}
+
+#ifdef VAEZOO_DOUBLE
+TEST_CASE("the gradient of a model with every posterior is its finite difference") {
+  for (const std::string& name : kNames)
+    for (const char* model : {"vae", "iwae"}) {
+      CAPTURE(name);
+      CAPTURE(model);
+      constexpr Index count = 6;
+      const Built built = build_small(find_model(model), R"({"name": "gaussian", "sigma": 0.5})", data_spec(Values::real),
+                                      "{\"posterior\": {\"name\": \"" + name + "\"" + (name == "normal" ? "" : ", " + more_of(name)) + "}}");
+      const std::vector<Real> x = synthetic(Values::real, count);
+      const ad::GradcheckReport report = gradcheck_parameters(*built.store, [&](Tape& tape) {
+        return built.model->objective({tape, true, Key(6)}, {}, minibatch(tape, x, count)).loss;
+      });
+      CHECK_MESSAGE(report.passed, report.text());
+    }
+}
+#endif
