@@ -95,9 +95,8 @@ class CompletionVae final : public Model {
         posterior_(PosteriorConfig().build({config.latent_dim, config.log_variance, p / "posterior"})),
         encoder_(config.encoder, data, posterior_->inputs(), p / "encoder"),
         prior_(config.prior, data, 2 * config.latent_dim, p / "prior"),
-        likelihood_(make_likelihood(config.likelihood, quadrants_.missing(), data, p / "likelihood")),
-        baseline_likelihood_(
-            make_likelihood(config.likelihood, quadrants_.missing(), data, p / "baseline" / "likelihood")),
+        likelihood_(config.likelihood.build({quadrants_.missing(), data, p / "likelihood"})),
+        baseline_likelihood_(config.likelihood.build({quadrants_.missing(), data, p / "baseline" / "likelihood"})),
         numbers_(likelihood_->outputs() / quadrants_.missing()),
         decoder_(make_decoder_network(config.decoder, {1, 1, config.latent_dim}, shape_, numbers_, p / "decoder")),
         look_(make_encoder_network(config.baseline, shape_, p / "baseline" / "look")),

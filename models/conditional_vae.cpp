@@ -16,7 +16,7 @@ struct ConditionalVaeConfig : LatentConfig {
   double beta = 1;
   KlSchedule kl_weight;
 
-  ConditionalVaeConfig() { prior.told = true; }
+  ConditionalVaeConfig() { prior.conditional = true; }
   void fields(Fields& f) {
     LatentConfig::fields(f);
     f("condition", condition, "what the model is told, and how");

@@ -1,9 +1,12 @@
 #pragma once
 // Parts that a configuration chooses by name: {"posterior": "iaf"} or {"posterior": {"name": "iaf", "length": 8}}. Like a model, a kind of
-// part is one file, which ends in the definition of its entry, and one line in its registry (see models/posteriors/).
+// part is one file, which ends in VAEZOO_PART, and one line in its folder's registry.def. A program of one's own adds its kinds with
+// add() before it calls vaezoo::main.
+#include <algorithm>
+#include <initializer_list>
 #include <memory>
-#include <span>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -13,59 +16,89 @@
 namespace vaezoo {
 
 /// The settings of one kind of part, and how to build it.
-template <class Part, class... Args>
+template <class Part, class Args>
 class PartSettings {
  public:
   virtual ~PartSettings() = default;
   virtual void fields(Fields& f) = 0;
   /// Throws ConfigError when the settings do not fit.
-  virtual std::unique_ptr<Part> build(Args... args) const = 0;
+  virtual std::unique_ptr<Part> build(const Args& args) const = 0;
 };
 
-/// Makes PartSettings of a struct with fields(Fields&) and build(args...).
-template <class Settings, class Part, class... Args>
-class PartSettingsOf final : public PartSettings<Part, Args...> {
- public:
-  void fields(Fields& f) override { settings_.fields(f); }
-  std::unique_ptr<Part> build(Args... args) const override { return settings_.build(args...); }
-
- private:
-  Settings settings_;
-};
-
-template <class Part, class... Args>
+template <class Part, class Args>
 struct PartEntry {
   const char* name;
-  const char* summary;  ///< formula and paper in a few words
-  std::unique_ptr<PartSettings<Part, Args...>> (*make_settings)();  ///< with every default
+  const char* summary;  ///< the formula in a few words, for descriptions
+  std::unique_ptr<PartSettings<Part, Args>> (*make_settings)();  ///< with every default
+
+  /// From a struct with fields(Fields&) and build(const Args&).
+  template <class Settings>
+  static PartEntry of(const char* name, const char* summary) {
+    return {name, summary, []() -> std::unique_ptr<PartSettings<Part, Args>> { return std::make_unique<Of<Settings>>(); }};
+  }
+
+ private:
+  template <class Settings>
+  class Of final : public PartSettings<Part, Args> {
+   public:
+    void fields(Fields& f) override { settings_.fields(f); }
+    std::unique_ptr<Part> build(const Args& args) const override { return settings_.build(args); }
+
+   private:
+    Settings settings_;
+  };
+};
+
+/// Defines the entry of one kind of KIND, for its registry.
+#define VAEZOO_PART(KIND, NAME, SETTINGS, SUMMARY) \
+  ::vaezoo::KIND##Entry vaezoo_##KIND##_##NAME() { return ::vaezoo::KIND##Entry::of<SETTINGS>(#NAME, SUMMARY); }
+
+/// Entries by name, in the order in which they are listed.
+template <class Entry>
+class Registry {
+ public:
+  Registry(std::initializer_list<Entry> entries) : entries_(entries) {}
+  /// Throws Error when the name is taken.
+  void add(const Entry& entry) {
+    for (const Entry& other : entries_)
+      if (std::string_view(other.name) == entry.name) throw ad::Error(ad::cat("[registry] there is a \"", entry.name, "\" already"));
+    entries_.push_back(entry);
+  }
+  const std::vector<Entry>& entries() const { return entries_; }
+
+ private:
+  std::vector<Entry> entries_;
 };
 
 /// The choice of one kind, with the settings of each.
-template <class Part, class... Args>
+template <class Part, class Args>
 class PartChoice {
  public:
-  using Entry = PartEntry<Part, Args...>;
+  using Entry = PartEntry<Part, Args>;
 
-  PartChoice(std::span<const Entry> registry, std::string name) : registry_(registry), name_(std::move(name)) {
-    for (const Entry& entry : registry) settings_.push_back(entry.make_settings());
+  PartChoice(const Registry<Entry>& registry, std::string name) : name_(std::move(name)) {
+    for (const Entry& entry : registry.entries()) kinds_.push_back({entry, entry.make_settings()});
   }
-  void visit(Fields& f, const char* key, const char* doc) {
+  /// `without`: kinds that do not suit this model.
+  void visit(Fields& f, const char* key, const char* doc, std::initializer_list<std::string_view> without = {}) {
     std::vector<Alternative> alternatives;
-    for (std::size_t i = 0; i < registry_.size(); ++i)
-      alternatives.push_back({registry_[i].name, registry_[i].summary, [this, i](Fields& g) { settings_[i]->fields(g); }});
+    for (const Kind& kind : kinds_)
+      if (std::ranges::find(without, std::string_view(kind.entry.name)) == without.end())
+        alternatives.push_back({kind.entry.name, kind.entry.summary, [settings = kind.settings](Fields& g) { settings->fields(g); }});
     f.one_of(key, name_, alternatives, doc);
   }
   const std::string& name() const { return name_; }
-  std::unique_ptr<Part> build(Args... args) const {
-    for (std::size_t i = 0; i < registry_.size(); ++i)
-      if (registry_[i].name == name_) return settings_[i]->build(args...);
-    throw ConfigError(ad::cat("there is no part \"", name_, "\""));
+  std::unique_ptr<Part> build(const Args& args) const {
+    return std::ranges::find(kinds_, name_, [](const Kind& kind) { return std::string(kind.entry.name); })->settings->build(args);
   }
 
  private:
-  std::span<const Entry> registry_;
+  struct Kind {
+    Entry entry;
+    std::shared_ptr<PartSettings<Part, Args>> settings;  // copies of a configuration share them: they are read once
+  };
   std::string name_;
-  std::vector<std::shared_ptr<PartSettings<Part, Args...>>> settings_;  // copies of a configuration share them: they are read once
+  std::vector<Kind> kinds_;
 };
 
 }  // namespace vaezoo

@@ -48,7 +48,7 @@ Var CodeHead::operator()(const Context& c, Var features) const {
 
 CodeModel::CodeModel(const CodeModelConfig& config, const DataSpec& data, const Parameters& p)
     : data_{data.height, data.width, data.channels},
-      likelihood_(make_likelihood(config.likelihood, data.size(), data, p / "decoder" / "likelihood")),
+      likelihood_(config.likelihood.build({data.size(), data, p / "decoder" / "likelihood"})),
       data_variance_(&p.add_buffer("data_variance", Shape{}, static_cast<Real>(config.data_variance.value_or(1)))),
       variance_given_(config.data_variance.has_value()) {}
 

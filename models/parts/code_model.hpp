@@ -11,7 +11,7 @@
 #include "models/model.hpp"
 #include "models/parts/code_prior.hpp"
 #include "models/parts/codebook.hpp"
-#include "models/parts/likelihoods.hpp"
+#include "models/likelihoods/likelihood.hpp"
 #include "models/parts/networks.hpp"
 
 namespace vaezoo {

@@ -32,8 +32,8 @@ void HierarchicalConfig::fields(Fields& f) {
   f("samples", samples, "1: the ELBO; K > 1: the importance-weighted bound of K samples", between(1, 100'000));
   f.require("free_bits", free_bits == 0 || samples == 1,
             "belong to the ELBO; an importance-weighted bound (samples > 1) has no KL to free. Set one of the two");
-  f.require("free_bits", free_bits == 0 || prior.name == "standard_normal",
-            cat("count the KL of each dimension, and with prior ", prior.name,
+  f.require("free_bits", free_bits == 0 || prior.name() == "standard_normal",
+            cat("count the KL of each dimension, and with prior ", prior.name(),
                 " the KL of the top layer does not fall into dimensions; set 0, or prior standard_normal"));
   estimator.visit(f);
   f.require("free_bits", free_bits == 0 || !estimator.through_z_alone(),
@@ -73,7 +73,7 @@ HierarchicalModel::HierarchicalModel(const HierarchicalConfig& config, std::vect
     : config_(config),
       layers_(std::move(layers)),
       inference_(inference),
-      likelihood_(make_likelihood(config.likelihood, data.size(), data, p / "likelihood")) {
+      likelihood_(config.likelihood.build({data.size(), data, p / "likelihood"})) {
   if (layers_.size() > Pass::kMaxLayers)
     throw ConfigError(cat("model: ", layers_.size(), " stochastic layers; at most ", Pass::kMaxLayers, " are supported"));
   Index begin = 0;
@@ -85,7 +85,7 @@ HierarchicalModel::HierarchicalModel(const HierarchicalConfig& config, std::vect
   // With several layers, a bottom-up q(z_L | z_L-1) is no function of x.
   PosteriorOfX q;
   if (inference == Inference::top_down || layers_.size() == 1) q = [this](const Context& c, Var x) { return q_top(c, x); };
-  prior_ = make_prior(config.prior, layers_.back().size(), data, std::move(q), p / "prior");
+  prior_ = config.prior.build({layers_.back().size(), data, std::move(q), p / "prior"});
 }
 
 Var HierarchicalModel::draw(const Context& c, const DiagonalNormal& q, std::size_t i, const Drawing& how) {

@@ -11,9 +11,9 @@
 
 #include "models/model.hpp"
 #include "models/parts/importance_bounds.hpp"
-#include "models/parts/likelihoods.hpp"
+#include "models/likelihoods/likelihood.hpp"
 #include "models/parts/log_variance.hpp"
-#include "models/parts/priors.hpp"
+#include "models/priors/prior.hpp"
 
 namespace vaezoo {
 

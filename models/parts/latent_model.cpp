@@ -38,7 +38,7 @@ Var Encoder::operator()(const Context& c, Var x) const {
 
 Decoder::Decoder(const NetworkConfig& network, const LikelihoodConfig& likelihood, Index latent_dim, const DataSpec& data,
                  Parameters p, Telling told)
-    : beside_(told.beside > 0), likelihood_(make_likelihood(likelihood, data.size(), data, p / "likelihood")),
+    : beside_(told.beside > 0), likelihood_(likelihood.build({data.size(), data, p / "likelihood"})),
       network_(make_decoder_network(network, {1, 1, latent_dim + told.beside}, image_shape(data),
                                     likelihood_->outputs() / data.size(), p, told.film)) {}
 
@@ -52,9 +52,9 @@ LatentModel::LatentModel(const LatentConfig& config, const DataSpec& data, Param
       q_(config.encoder, data, posterior_->inputs(), p / "encoder", condition_ ? condition_->telling() : Telling{}),
       p_(config.decoder, config.likelihood, config.latent_dim, data, p / "decoder",
          condition_ ? condition_->telling() : Telling{}),
-      prior_(make_prior(config.prior, latent_dim_, data, of_pseudo_inputs(), p / "prior", condition_ ? condition_->width() : 0,
-                        config.log_variance)),
-      posterior_name_(config.posterior.name()), prior_name_(config.prior.name), estimator_(config.estimator) {
+      prior_(config.prior.build({latent_dim_, data, of_pseudo_inputs(), p / "prior", condition_ ? condition_->width() : 0,
+                                 config.log_variance})),
+      posterior_name_(config.posterior.name()), prior_name_(config.prior.name()), estimator_(config.estimator) {
   if (estimator_.through_z_alone() && !posterior_->density_everywhere())
     throw ConfigError(cat("model.estimator: ", estimator_.name, " needs log q(z | x) with constant parameters, and posterior ",
                           posterior_name_, " has it only on the way to its own draws; choose estimator standard"));

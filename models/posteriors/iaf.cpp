@@ -110,4 +110,4 @@ std::unique_ptr<Posterior> IafSettings::build(const PosteriorArgs& args) const {
 
 }  // namespace
 
-VAEZOO_POSTERIOR(iaf, IafSettings, "a normal sent through inverse autoregressive flows (Kingma et al., NeurIPS 2016)")
+VAEZOO_PART(Posterior, iaf, IafSettings, "a normal sent through inverse autoregressive flows (Kingma et al., NeurIPS 2016)")

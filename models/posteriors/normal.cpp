@@ -27,4 +27,4 @@ struct NormalSettings {
 
 }  // namespace
 
-VAEZOO_POSTERIOR(normal, NormalSettings, "N(mean(x), diag variance(x))")
+VAEZOO_PART(Posterior, normal, NormalSettings, "N(mean(x), diag variance(x))")

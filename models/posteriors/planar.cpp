@@ -52,4 +52,4 @@ struct PlanarSettings {
 
 }  // namespace
 
-VAEZOO_POSTERIOR(planar, PlanarSettings, "a normal sent through planar flows z + u tanh(w z + b) that the encoder gives (Rezende & Mohamed, ICML 2015)")
+VAEZOO_PART(Posterior, planar, PlanarSettings, "a normal sent through planar flows z + u tanh(w z + b) that the encoder gives (Rezende & Mohamed, ICML 2015)")

@@ -1,6 +1,6 @@
 #pragma once
 // Families of q(z | x) that a model can choose in JSON: "posterior": "normal" or {"name": "iaf", "length": 8}. A new family is one file
-// models/posteriors/<name>.cpp that ends in VAEZOO_POSTERIOR, and one line in registry.def.
+// models/posteriors/<name>.cpp that ends in VAEZOO_PART, and one line in registry.def.
 #include <memory>
 #include <string>
 #include <typeinfo>
@@ -37,19 +37,12 @@ struct PosteriorArgs {
   ad::Parameters p;
 };
 
-using PosteriorEntry = PartEntry<Posterior, const PosteriorArgs&>;
+using PosteriorEntry = PartEntry<Posterior, PosteriorArgs>;
+Registry<PosteriorEntry>& posterior_registry();
 
-struct PosteriorConfig : PartChoice<Posterior, const PosteriorArgs&> {
-  PosteriorConfig();
+struct PosteriorConfig : PartChoice<Posterior, PosteriorArgs> {
+  PosteriorConfig() : PartChoice(posterior_registry(), "normal") {}
   void visit(Fields& f) { PartChoice::visit(f, "posterior", "family of q(z | x)"); }
 };
-
-#define VAEZOO_POSTERIOR(NAME, SETTINGS, SUMMARY)                                                                        \
-  ::vaezoo::PosteriorEntry vaezoo_posterior_##NAME() {                                                                   \
-    return {#NAME, SUMMARY, []() -> std::unique_ptr<::vaezoo::PartSettings<::vaezoo::Posterior, const ::vaezoo::PosteriorArgs&>> { \
-              return std::make_unique<                                                                                   \
-                  ::vaezoo::PartSettingsOf<SETTINGS, ::vaezoo::Posterior, const ::vaezoo::PosteriorArgs&>>();            \
-            }};                                                                                                          \
-  }
 
 }  // namespace vaezoo

@@ -1,23 +1,14 @@
 #include "models/posteriors/posterior.hpp"
 
-#define POSTERIOR(name) ::vaezoo::PosteriorEntry vaezoo_posterior_##name();
+#define POSTERIOR(name) ::vaezoo::PosteriorEntry vaezoo_Posterior_##name();
 #include "models/posteriors/registry.def"
 #undef POSTERIOR
 
-namespace vaezoo {
-namespace {
-
-std::span<const PosteriorEntry> registry() {
-  static const PosteriorEntry entries[] = {
-#define POSTERIOR(name) vaezoo_posterior_##name(),
+vaezoo::Registry<vaezoo::PosteriorEntry>& vaezoo::posterior_registry() {
+  static Registry<PosteriorEntry> registry{
+#define POSTERIOR(name) vaezoo_Posterior_##name(),
 #include "models/posteriors/registry.def"
 #undef POSTERIOR
   };
-  return entries;
+  return registry;
 }
-
-}  // namespace
-
-PosteriorConfig::PosteriorConfig() : PartChoice(registry(), "normal") {}
-
-}  // namespace vaezoo

@@ -12,7 +12,7 @@
 #include "autodiff/reduce.hpp"
 #include "autodiff/shape_ops.hpp"
 #include "config/reader.hpp"
-#include "models/parts/likelihoods.hpp"
+#include "models/likelihoods/likelihood.hpp"
 #include "tests/models/models_support.hpp"
 
 using namespace model_tests;
@@ -30,8 +30,10 @@ struct Subject {
   std::unique_ptr<Likelihood> likelihood;
 
   explicit Subject(const std::string& settings, Index size = kSize) {
-    read_config(nlohmann::json{{"likelihood", nlohmann::json::parse(settings)}}, "test", [&](Fields& f) { config.visit(f); });
-    likelihood = make_likelihood(config, size, ad::Parameters(store) / "likelihood");
+    const auto value = nlohmann::json::parse(settings);
+    read_config(nlohmann::json{{"likelihood", value}}, "test", [&](Fields& f) { config.visit(f); });
+    const DataSpec data{.width = size, .levels = value.is_object() ? value.value("bins", Index(256)) : 256};
+    likelihood = config.build({size, data, ad::Parameters(store) / "likelihood"});
   }
   Likelihood* operator->() const { return likelihood.get(); }
   Real& value(const char* name) { return store.find(std::string("likelihood/") + name)->value()[0]; }

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <nlohmann/json.hpp>
 #include <numbers>
 #include <string>
 
@@ -14,7 +15,8 @@
 #include "autodiff/random_ops.hpp"
 #include "autodiff/reduce.hpp"
 #include "autodiff/shape_ops.hpp"
-#include "models/parts/priors.hpp"
+#include "config/reader.hpp"
+#include "models/priors/prior.hpp"
 #include "tests/models/models_support.hpp"
 
 using namespace model_tests;
@@ -54,9 +56,9 @@ struct Subject {
   ad::Linear q{ad::Parameters(store) / "q", kData, 2 * kLatent};
   std::unique_ptr<Prior> prior;
 
-  explicit Subject(PriorConfig config, bool unit_interval = true)
-      : prior(make_prior(config, kLatent, {.height = 1, .width = kData, .channels = 1, .unit_interval = unit_interval},
-                         [this](const Context& c, Var x) { return q_z(c, x); }, ad::Parameters(store) / "prior")) {}
+  explicit Subject(const PriorConfig& config, bool unit_interval = true)
+      : prior(config.build({kLatent, {.height = 1, .width = kData, .channels = 1, .unit_interval = unit_interval},
+                            [this](const Context& c, Var x) { return q_z(c, x); }, ad::Parameters(store) / "prior"})) {}
   DiagonalNormal q_z(const Context& c, Var x) const {
     const Var h = q(c, x);
     return {ad::chunk(h, 2, 0), ad::chunk(h, 2, 1)};
@@ -65,7 +67,10 @@ struct Subject {
 };
 
 PriorConfig named(const char* name, std::int64_t components) {
-  return {.name = name, .mixture_components = components, .pseudo_inputs = components};
+  PriorConfig config;
+  const nlohmann::json settings{{"name", name}, {"components", components}};
+  read_config({{"prior", settings}}, "test", [&](Fields& f) { config.visit(f); });
+  return config;
 }
 
 /// A mixture of unlike components and unlike weights.
@@ -261,7 +266,7 @@ TEST_CASE("draws have the mixture's own mean and variance, and each component it
 TEST_CASE(
     "one component N(0, I) is the standard normal prior, and its estimated KL has the closed form as its mean") {  // |z| < 5
   constexpr Index rows = 20'000;
-  Subject one(named("mixture", 1)), standard({});
+  Subject one(named("mixture", 1)), standard(PriorConfig{});
   std::ranges::fill(one.values("prior/mean"), Real(0));
   Tape tape(ad::Grad::off);
   const Context c{tape, false, Key(1)};
@@ -297,9 +302,9 @@ TEST_CASE("the vampprior starts from the first training examples; with too few t
 TEST_CASE("a prior that a model cannot have is refused") {
   ParameterStore store(Key(1));
   const std::string message =
-      message_of([&] { make_prior(named("vampprior", 3), 2, data_spec(Values::binary), nullptr, ad::Parameters(store)); });
+      message_of([&] { named("vampprior", 3).build({2, data_spec(Values::binary), nullptr, ad::Parameters(store)}); });
   CHECK(message.find("vampprior needs a q(z | x) that is a diagonal normal") != std::string::npos);
-  CHECK_NOTHROW(make_prior(named("mixture", 3), 2, data_spec(Values::binary), nullptr, ad::Parameters(store)));
+  CHECK_NOTHROW(named("mixture", 3).build({2, data_spec(Values::binary), nullptr, ad::Parameters(store)}));
   const DataSpec data = data_spec(Values::binary);
   for (const char* more : {R"("prior": "mixture")", R"("estimator": "stl")"}) {
     const std::string refused = message_of([&] { build("vae", std::string("{\"free_bits\": 0.1, ") + more + "}", data); });
