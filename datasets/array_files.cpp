@@ -215,6 +215,8 @@ fs::path find_data_file(const std::string& file, const fs::path& data_dir) {
   const fs::path path = file;
   if (is_file(data_dir / path)) return data_dir / path;  // an absolute path replaces data_dir
   if (is_file(path)) return path;
+  require_file(data_dir / path);
+  require_file(path);
   if (path.is_absolute()) throw DataError(ad::cat(file, ": no such file"));
   throw DataError(ad::cat(file, ": no such file in the data directory ", data_dir.string(), " nor in the current directory; ",
                           "put it there, or name the directory with --data-dir or VAEZOO_DATA"));

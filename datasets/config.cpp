@@ -109,9 +109,9 @@ void cut_splits(Dataset& data, const DatasetConfig& config, const Entry& entry, 
   const Index total = data.train.size();
   const Index held_out = entry.held_out > 0 ? entry.held_out : total / 10;
   const bool has_test = data.test.size() > 0, has_validation = data.validation.size() > 0;
-  refuse(has_test && config.test.has_value(), "test", "this data set brings its own test split; leave the key out");
+  refuse(has_test && config.test.has_value(), "test", "this data set brings its own test split; leave the key out, or set it to null");
   refuse(has_validation && config.validation.has_value(), "validation",
-         "this data set brings its own validation split; leave the key out");
+         "this data set brings its own validation split; leave the key out, or set it to null");
   const Index test = has_test ? 0 : config.test.value_or(held_out);
   const Index validation = has_validation ? 0 : config.validation.value_or(has_test ? 0 : held_out);
   refuse(test >= total, "test", ad::cat(test, " of ", total, " examples leave none for training"));
@@ -143,6 +143,29 @@ void describe(Dataset& data) {
   }
 }
 
+/// Makes the splits of what was read, as the configuration asks for.
+void prepare(Dataset& data, const DatasetConfig& config, const Entry& entry, const Scale* scale, Key key) {
+  keep_classes(data, config.classes);
+  cut_splits(data, config, entry, key.fold("split"));
+  const bool standardized = (config.name == "npy" && config.npy.standardize) || (config.name == "csv" && config.csv.standardize);
+  set_digests(data);
+  if (standardized && scale != nullptr) {
+    if (std::ssize(scale->mean) != data.shape.size())
+      throw DataError(ad::cat(data.provenance, ": has ", data.shape.size(), " numbers an example, and the model was trained on ",
+                              std::ssize(scale->mean)));
+    standardize(data, scale->mean, scale->stddev);
+  } else if (standardized) {
+    standardize(data);
+  } else {
+    narrow(data);
+  }
+  describe(data);
+  const Binarize how = binarize_from(config.binarize);
+  refuse(how != Binarize::none && !data.unit_range, "binarize",
+         "only numbers in [0, 1] can be binarised, and '" + config.name + "' has others here");
+  binarize(data, how, key.fold("binarize"));
+}
+
 }  // namespace
 
 std::vector<Alternative> DatasetConfig::alternatives() {
@@ -168,25 +191,11 @@ Dataset load_dataset(const DatasetConfig& config, const std::filesystem::path& d
   const Key key = Key(static_cast<std::uint64_t>(config.seed)).fold("dataset").fold(config.name);
   Dataset data = entry->load(config, data_dir, key.fold("source"));
   data.name = config.name;
-  keep_classes(data, config.classes);
-  cut_splits(data, config, *entry, key.fold("split"));
-  const bool standardized = (config.name == "npy" && config.npy.standardize) || (config.name == "csv" && config.csv.standardize);
-  set_digests(data);
-  if (standardized && scale != nullptr) {
-    if (std::ssize(scale->mean) != data.shape.size())
-      throw DataError(ad::cat(data.provenance, ": has ", data.shape.size(), " numbers an example, and the model was trained on ",
-                              std::ssize(scale->mean)));
-    standardize(data, scale->mean, scale->stddev);
-  } else if (standardized) {
-    standardize(data);
-  } else {
-    narrow(data);
+  try {
+    prepare(data, config, *entry, scale, key);
+  } catch (const std::bad_alloc&) {
+    throw DataError(ad::cat(data.provenance, ": there is not enough memory to hold its examples; use fewer, or free some"));
   }
-  describe(data);
-  const Binarize how = binarize_from(config.binarize);
-  refuse(how != Binarize::none && !data.unit_range, "binarize",
-         "only numbers in [0, 1] can be binarised, and '" + config.name + "' has others here");
-  binarize(data, how, key.fold("binarize"));
   return data;
 }
 

@@ -112,6 +112,8 @@ MetricsLog::MetricsLog(const std::filesystem::path& folder, std::optional<LogMar
 
 void MetricsLog::resume(const std::filesystem::path& path, const LogMark& mark) {
   const bool found = std::filesystem::exists(path);
+  if (found && !std::filesystem::is_regular_file(path))
+    throw FileError(path.string() + ": is not a file, so that no records can be read from it; remove it");
   const std::string before = found ? read_file(path) : "";
   const auto wanted = static_cast<std::size_t>(mark.bytes);
   if (before.size() < wanted)

@@ -61,6 +61,7 @@ Progress::Progress(ProgressOptions options, ProgressPlan plan)
     : options_(std::move(options)),
       plan_(std::move(plan)),
       step_(plan_.first_step),
+      epoch_(plan_.first_epoch),
       measured_at_(options_.clock()),
       draw_at_(measured_at_ + (options_.terminal ? kTerminalEvery : kPlainEvery)),
       measured_step_(step_) {}

@@ -27,6 +27,7 @@ struct ProgressPlan {
   std::int64_t steps = 0;   ///< 0 when unknown: no bar and no ETA then
   std::int64_t epochs = 0;  ///< 0 when unknown
   std::int64_t first_step = 0;
+  std::int64_t first_epoch = 0;  ///< that the first step is in, from 1
   std::string items = "items";  ///< what a step consumes, for the speed: "images"
 };
 

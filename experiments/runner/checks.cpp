@@ -30,8 +30,6 @@ void check_splits(const Session& s) {
          "train.early_stopping: watches the validation split, which is empty; set dataset.validation");
   refuse(train.early_stopping.metric == "elbo" && !s.model->has_density(),
          cat("train.early_stopping.metric: ", s.config.model_name, " has no elbo; use \"loss\""));
-  refuse(s.config.evaluate.classifier_epochs > 0 && s.data.classes == 0,
-         cat("evaluate.classifier_epochs: ", s.data.name, " has no labels for a classifier to learn; set it to 0"));
 }
 
 /// Batch normalisation needs two rows, and an epoch's last batch can have one alone: the model is asked whether it takes one.
@@ -57,8 +55,19 @@ void check_batch_of_one(Session& s) {
 
 }  // namespace
 
+void check_evaluation(const Session& s) {
+  const std::vector<std::string>& splits = s.config.evaluate.splits;
+  if (s.config.evaluate.classifier_epochs == 0) return;
+  refuse(s.data.classes == 0, cat("evaluate.classifier_epochs: ", s.data.name, " has no labels for a classifier to learn; set it to 0"));
+  refuse(s.data.test.size() == 0,
+         "evaluate.classifier_epochs: samples are judged beside the test split, which is empty; set it to 0, or set dataset.test");
+  refuse(std::ranges::find(splits, "test") == splits.end(),
+         "evaluate.classifier_epochs: samples are judged beside the test split, which evaluate.splits leaves out; set it to 0, or add \"test\"");
+}
+
 void check_before_training(Session& session) {
   check_splits(session);
+  check_evaluation(session);
   check_batch_of_one(session);
 }
 

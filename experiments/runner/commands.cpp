@@ -28,11 +28,6 @@ const DatasetInfo* find_dataset(const std::vector<DatasetInfo>& sets, const std:
   return it == sets.end() ? nullptr : &*it;
 }
 
-std::string did_you_mean(const std::string& name, const std::vector<std::string>& names) {
-  const auto guess = nearest(name, names);
-  return guess ? cat("; did you mean \"", *guess, "\"?") : cat("; there are ", joined(names));
-}
-
 std::string sentence(std::string text) {
   if (!text.empty() && text.front() >= 'a' && text.front() <= 'z') text.front() = static_cast<char>(text.front() - 'a' + 'A');
   return text + ".";
@@ -100,6 +95,11 @@ class DownloadLine {
 std::string version_text() {
   const Environment e = describe_environment(1);
   return fmt::format("vaezoo {} ({}, {})", e.vaezoo_version, e.compiler, e.flags);
+}
+
+std::string did_you_mean(const std::string& name, const std::vector<std::string>& names) {
+  const auto guess = nearest(name, names);
+  return guess ? cat("; did you mean \"", *guess, "\"?") : cat("; there are ", joined(names));
 }
 
 int list_command() {

@@ -25,6 +25,10 @@ bool is_told_labels(ModelConfig& model) {
   return settings.contains("condition") && settings.at("condition").at("on") == "labels";
 }
 
+bool holds_control_characters(const std::string& name) {
+  return std::ranges::any_of(name, [](unsigned char c) { return c < 0x20 || c == 0x7f; });
+}
+
 }  // namespace
 
 std::vector<Alternative> ExperimentConfig::models() {
@@ -47,6 +51,7 @@ std::vector<Alternative> ExperimentConfig::models() {
 void ExperimentConfig::fields(Fields& f) {
   f("name", name, "of the run; when left out, the file's name");
   f.require("name", name.find('/') == std::string::npos, "names a folder, so it cannot hold a \"/\"");
+  f.require("name", !holds_control_characters(name), "names a folder, so it cannot hold control characters");
   f.require("name", name != "." && name != "..", "names a folder of its own, which \".\" and \"..\" are not");
   f("seed", seed, "of the initial weights, the order of the data and all noise");
   f.one_of("dataset", dataset.name, dataset.alternatives(), "the data");
@@ -73,7 +78,7 @@ ExperimentConfig load_experiment(const std::filesystem::path& file, const std::v
   ExperimentConfig config = read_experiment(document);
   config.notes = std::move(notes);
   if (config.name.empty()) config.name = from_stdin ? "experiment" : file.stem().string();
-  if (config.name == "." || config.name == "..")
+  if (config.name == "." || config.name == ".." || holds_control_characters(config.name))
     throw ConfigError(ad::cat(file.string(), ": the file's name makes no name for a run; give it one (\"name\")"));
   return config;
 }
@@ -82,6 +87,9 @@ void refuse_overrides_without_effect(const std::vector<std::string>& overrides, 
   std::vector<std::string> unread = {"train", "output"};
   if (command == "sample" || command == "reconstruct")
     for (const char* key : {"splits", "importance_samples", "chunk", "classifier_epochs", "active_threshold", "active_kl"})
+      unread.push_back(std::string("evaluate.") + key);
+  if (command == "encode")
+    for (const char* key : {"splits", "importance_samples", "classifier_epochs", "active_threshold", "active_kl"})
       unread.push_back(std::string("evaluate.") + key);
   for (const std::string& assignment : overrides) {
     const std::string key = assignment.substr(0, assignment.find('='));

@@ -1,5 +1,6 @@
 // The vaezoo command.
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <cstdio>
 #include <new>
 #include <sstream>
@@ -101,6 +102,14 @@ int dispatch(int argc, char** argv) {
   doctor->add_option("--threads", a.common.threads, "threads to measure with (default: all cores)")->check(CLI::Range(1, 1024));
   doctor->add_option("--data-dir", a.common.data_dir, "where data files are (default: $VAEZOO_DATA, else ./data)");
 
+  const CLI::Validator named([](const std::string& name) { return std::string(name.empty() ? "an empty name was given" : ""); }, "");
+  std::vector<std::string> commands;
+  for (CLI::App* command : app.get_subcommands({})) {
+    commands.push_back(command->get_name());
+    if (CLI::Option* option = command->get_option_no_throw("--out")) option->check(named);
+  }
+  if (argc > 1 && argv[1][0] != '-' && std::ranges::find(commands, argv[1]) == commands.end())
+    throw UsageError("there is no command \"" + excerpt(argv[1]) + "\"" + did_you_mean(argv[1], commands));
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& e) {
@@ -128,7 +137,7 @@ int dispatch(int argc, char** argv) {
     if (*command) refuse_overrides_without_effect(a.overrides, command->get_name());
   const LoadedRun loaded = load_run(a.target, a.checkpoint, a.overrides, a.common, *sample ? Need::model : Need::examples);
   print_notes(loaded.session->config.notes);
-  if (*evaluate) return evaluate_run(loaded);
+  if (*evaluate) return evaluate_run(loaded, a.common.quiet);
   if (*sample) return sample_command(loaded, a.count, a.out);
   if (*reconstruct) return reconstruct_command(loaded, a.count, a.out);
   if (*encode) return encode_command(loaded, a.encode);
@@ -153,7 +162,7 @@ int guarded(int argc, char** argv) {
   } catch (const DivergedError& e) {
     return fail(kDiverged, e.what());
   } catch (const std::bad_alloc&) {
-    return fail(kFailure, "out of memory; a smaller train.batch_size, model.samples, evaluate.batch_size or evaluate.chunk needs less");
+    return fail(kFailure, "out of memory; a smaller model, train.batch_size, model.samples, evaluate.batch_size or evaluate.chunk needs less");
   } catch (const std::exception& e) {
     return std::ferror(stdout) != 0 ? kFailure : fail(kFailure, e.what());  // main speaks of standard output
   }

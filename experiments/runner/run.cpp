@@ -8,8 +8,10 @@
 #include "autodiff/gemm.hpp"
 #include "autodiff/parallel.hpp"
 #include "autodiff/safetensors.hpp"
+#include "config/printable.hpp"
 #include "experiments/output/console.hpp"
 #include "experiments/output/files.hpp"
+#include "experiments/runner/checks.hpp"
 #include "experiments/runner/classifier.hpp"
 #include "experiments/runner/config_changes.hpp"
 #include "experiments/runner/errors.hpp"
@@ -64,7 +66,13 @@ fs::path weights_file(const RunFolder& folder, const std::string& which) { retur
 /// Loads the weights to be evaluated into the session.
 LoadedWeights load_weights(Session& session, const RunFolder& folder, const std::string& wish) {
   const std::string which = chosen_weights(folder, wish);
-  return {which, position_of(ad::load_parameters(session.store, weights_file(folder, which)))};
+  const fs::path file = weights_file(folder, which);
+  const ad::Metadata metadata = ad::load_parameters(session.store, file);
+  const auto model = metadata.find("model");
+  if (model != metadata.end() && model->second != session.config.model_name)
+    throw FileError(cat(file.string(), ": is of a ", excerpt(model->second), " and the run's model is ", session.config.model_name,
+                        "; it does not belong to this run's config.json"));
+  return {which, position_of(metadata)};
 }
 
 /// The evaluation that summary.json and evaluation.json tell of, at the place in training where the weights come from: the
@@ -179,6 +187,7 @@ int run_experiment(ExperimentConfig config, const fs::path& path, bool force, co
       throw UsageError(cat(path.string(), ": holds a run already; go on with it (", command_line("resume", path, common),
                            "), choose another --out, or replace it with --force"));
   };
+  if (folder.holds_run()) require_no_other(folder);
   refuse_to_replace();
   const std::string text = experiment_text(config);
   // What is wrong with data, model or plan shows before a file is made, and before an old run is removed.
@@ -201,6 +210,9 @@ int resume_run(const fs::path& path, const std::vector<std::string>& overrides, 
   for (const std::string& note : config.notes) say(common, cat("note: ", note));
   const RunLock lock(folder);
   const bool saved = fs::exists(folder.state());
+  if (!saved && fs::exists(folder.last()))
+    throw UsageError(cat(path.string(), ": its weights are there, but not the state of its training (checkpoints/state.safetensors), so that ",
+                         "training cannot go on; evaluate, sample and encode still work, and vaezoo run --force begins anew"));
   std::optional<DataRecord> before;
   if (saved) {
     const Origin origin = origin_of_training(folder.state());
@@ -255,11 +267,12 @@ LoadedRun load_run(const fs::path& path, const std::string& checkpoint, const st
   return run;
 }
 
-int evaluate_run(const LoadedRun& run) {
+int evaluate_run(const LoadedRun& run, bool quiet) {
+  check_evaluation(*run.session);
   end_on_signals("evaluation stopped; nothing was written");
   const std::vector<SplitResult> results = evaluate_splits(*run.session, run.weights);
   write_evaluation(run.folder.path / "evaluation.json", *run.session, results, run.weights.checkpoint);
-  fmt::print("{}", results_table(*run.session, results));
+  if (!quiet) fmt::print("{}", results_table(*run.session, results));
   return kDone;
 }
 

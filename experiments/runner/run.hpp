@@ -60,6 +60,6 @@ LoadedRun load_run(const std::filesystem::path& folder, const std::string& check
                    const CommonOptions& common, Need need = Need::examples);
 
 /// Evaluates the configured splits and prints them; writes evaluation.json into the folder.
-int evaluate_run(const LoadedRun& run);
+int evaluate_run(const LoadedRun& run, bool quiet = false);
 
 }  // namespace vaezoo

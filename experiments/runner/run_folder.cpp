@@ -8,6 +8,7 @@
 #include <array>
 #include <cerrno>
 #include <cstring>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -34,6 +35,21 @@ std::string holder(int descriptor) {
   return number.empty() || number.find_first_not_of("0123456789") != std::string::npos ? "another process" : "process " + number;
 }
 
+fs::path lock_file(const RunFolder& folder) { return folder.path / ".lock"; }
+
+UsageError at_work(const RunFolder& folder, int descriptor) {
+  return UsageError(cat(folder.path.string(), ": ", holder(descriptor),
+                        " is at work on this run; wait for its end, or choose another folder with --out"));
+}
+
+/// False when another process has it.
+bool take(int descriptor, int how) {
+  int taken = 0;
+  do taken = ::flock(descriptor, how | LOCK_NB);
+  while (taken != 0 && errno == EINTR);
+  return taken == 0 || errno != EWOULDBLOCK;
+}
+
 }  // namespace
 
 bool RunFolder::holds_run() const { return fs::exists(config()) || fs::exists(checkpoints()); }
@@ -51,23 +67,26 @@ void RunFolder::clear() const {
   }
 }
 
+void require_no_other(const RunFolder& folder) {
+  const int descriptor = ::open(lock_file(folder).c_str(), O_RDONLY | O_CLOEXEC);
+  if (descriptor < 0) return;
+  const std::optional<UsageError> error = take(descriptor, LOCK_SH) ? std::nullopt : std::optional(at_work(folder, descriptor));
+  ::close(descriptor);
+  if (error) throw UsageError(*error);
+}
+
 RunLock::RunLock(const RunFolder& folder) {
-  const fs::path file = folder.path / ".lock";
+  const fs::path file = lock_file(folder);
   descriptor_ = ::open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666);
   if (descriptor_ < 0)
     throw FileError(cat("cannot write ", file.string(), ": ", std::strerror(errno), "; a run needs a folder that can be written"));
-  int taken = 0;
-  do taken = ::flock(descriptor_, LOCK_EX | LOCK_NB);
-  while (taken != 0 && errno == EINTR);
-  if (taken != 0 && errno == EWOULDBLOCK) {
-    const std::string other = holder(descriptor_);
+  if (!take(descriptor_, LOCK_EX)) {
+    const UsageError error = at_work(folder, descriptor_);
     ::close(descriptor_);
-    throw UsageError(cat(folder.path.string(), ": ", other, " is at work on this run; wait for its end, or choose another folder with --out"));
+    throw error;
   }
-  if (taken == 0) {
-    const std::string number = std::to_string(::getpid());
-    if (::ftruncate(descriptor_, 0) == 0) static_cast<void>(!::pwrite(descriptor_, number.data(), number.size(), 0));
-  }
+  const std::string number = std::to_string(::getpid());
+  if (::ftruncate(descriptor_, 0) == 0) static_cast<void>(!::pwrite(descriptor_, number.data(), number.size(), 0));
   remove_stale_temporaries(folder.path);
   remove_stale_temporaries(folder.checkpoints());
 }

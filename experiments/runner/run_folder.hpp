@@ -33,4 +33,7 @@ class RunLock {
   int descriptor_ = -1;
 };
 
+/// Throws UsageError naming the process that holds the lock of the folder, if one does.
+void require_no_other(const RunFolder& folder);
+
 }  // namespace vaezoo

@@ -1,5 +1,8 @@
 #include "experiments/runner/session.hpp"
 
+#include <new>
+#include <string_view>
+
 namespace vaezoo {
 
 DataSpec data_spec(const Dataset& data) {
@@ -13,9 +16,26 @@ DataSpec data_spec(const Dataset& data) {
           .name = data.name};
 }
 
+namespace {
+
+std::unique_ptr<Model> build_model(const ModelConfig& config, const DataSpec& data, ad::ParameterStore& store) {
+  constexpr std::string_view kStore = "[ParameterStore] ";
+  try {
+    return config.build(data, ad::Parameters(store));
+  } catch (const ad::Error& e) {
+    const std::string_view what = e.what();
+    if (!what.starts_with(kStore)) throw;
+    throw ConfigError(ad::cat("model: ", std::string(what.substr(kStore.size())), "; choose smaller sizes"));
+  } catch (const std::bad_alloc&) {
+    throw ConfigError("model: there is not enough memory for its parameters; choose smaller sizes");
+  }
+}
+
+}  // namespace
+
 Session::Session(ExperimentConfig config_, Dataset data_, const Dataset* built_for)
     : config(std::move(config_)), data(std::move(data_)), record(record_of(data)), keys(config.seed), store(keys.initial()),
-      model(config.model->build(data_spec(built_for != nullptr ? *built_for : data), ad::Parameters(store))) {}
+      model(build_model(*config.model, data_spec(built_for != nullptr ? *built_for : data), store)) {}
 
 EvaluationOptions evaluation_options(const EvaluateConfig& config, const Position& progress) {
   return {.batch_size = config.batch_size,

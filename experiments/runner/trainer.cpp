@@ -74,7 +74,8 @@ const std::vector<std::string>& Trainer::open_logs() {
   progress_ = std::make_unique<Progress>(
       progress_on_stderr(options_.quiet),
       ProgressPlan{
-          .steps = total_steps(), .epochs = train.steps ? 0 : train.epochs, .first_step = state_.step, .items = "examples"});
+          .steps = total_steps(), .epochs = train.steps ? 0 : train.epochs, .first_step = state_.step,
+          .first_epoch = state_.epoch + (state_.batch > 0 ? 1 : 0), .items = "examples"});
   return log_->remarks();
 }
 

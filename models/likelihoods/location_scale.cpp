@@ -10,6 +10,7 @@
 #include "autodiff/reduce.hpp"
 #include "autodiff/shape_ops.hpp"
 #include "models/likelihoods/likelihood.hpp"
+#include "models/model.hpp"
 
 namespace {
 
@@ -28,6 +29,10 @@ struct LocationScaleSettings {
              "fixed: sigma as given; learned: one trained number; optimal: the maximum-likelihood value of each batch");
     f("sigma", sigma, "the fixed scale, or where the learned one starts", at_least(kSmallestScale));
     f.choice("mean", mean, {"identity", "sigmoid", "tanh"}, "activation that maps the decoder's output to the mean");
+  }
+  void check(const DataSpec& data) const {
+    if (mean == "sigmoid" && !data.unit_interval)
+      throw ConfigError(cat("model.likelihood.mean: sigmoid gives means in [0, 1], but ", data.name, " has other numbers; choose identity"));
   }
 };
 
@@ -127,12 +132,14 @@ class LocationScale final : public Likelihood {
 
 struct GaussianSettings : LocationScaleSettings {
   std::unique_ptr<Likelihood> build(const LikelihoodArgs& args) const {
+    check(args.data);
     return std::make_unique<LocationScale>(*this, false, args.size, args.p);
   }
 };
 
 struct LaplaceSettings : LocationScaleSettings {
   std::unique_ptr<Likelihood> build(const LikelihoodArgs& args) const {
+    check(args.data);
     return std::make_unique<LocationScale>(*this, true, args.size, args.p);
   }
 };

@@ -105,6 +105,30 @@ TEST_CASE("checks: what watches an empty validation split, and labels that are n
         "test.json: evaluate.classifier_epochs: vae is not told labels, so there are no class-conditional samples to judge; set it to 0");
 }
 
+TEST_CASE("checks: a classifier that has no test split to stand beside is refused, not left out") {
+  json value = with("evaluate", {{"classifier_epochs", 1}});
+  value["model"]["name"] = "conditional_vae";
+  CHECK(refusal(value) == "");
+  value["dataset"]["test"] = 0;
+  CHECK(refusal(value).starts_with("evaluate.classifier_epochs: samples are judged beside the test split, which is empty"));
+  value["dataset"]["test"] = 40;
+  value["evaluate"]["splits"] = {"validation"};
+  CHECK(refusal(value).starts_with("evaluate.classifier_epochs: samples are judged beside the test split, which evaluate.splits leaves out"));
+}
+
+TEST_CASE("checks: means that cannot reach the data are refused by run and validate") {
+  const TempFolder temp;
+  json value = table(temp, 3);
+  value["model"]["likelihood"] = {{"name", "gaussian"}, {"mean", "sigmoid"}};
+  CHECK(refusal(value) == "model.likelihood.mean: sigmoid gives means in [0, 1], but csv has other numbers; choose identity");
+}
+
+TEST_CASE("checks: a model too large for this machine names the model") {
+  json value = tiny_experiment();
+  value["model"]["encoder"] = {{"name", "conv"}, {"channels", {65536, 65536}}, {"kernels", {1, 1023}}, {"strides", {1}}};
+  CHECK(refusal(value).starts_with("model: encoder/"));
+}
+
 TEST_CASE("checks: bins that are not the levels of the data are refused by run and validate") {
   json value = tiny_experiment();
   value["model"]["likelihood"] = {{"name", "discretized_logistic"}, {"bins", 256}};

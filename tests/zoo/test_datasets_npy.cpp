@@ -293,4 +293,5 @@ TEST_CASE("npy: splits that disagree, wrong shapes, labels and NaN are refused w
   CHECK(contains(error({.train_file = "x.npy", .train_labels = "x.npy"}), "has 12 labels for 3 examples"));
   CHECK(contains(error({.train_file = "x.npy", .layout = "channels_first"}), "layout channels_first needs [N, C, H, W]"));
   CHECK(contains(error({.train_file = "none.npy"}), "none.npy: no such file in the data directory"));
+  CHECK(contains(error({.train_file = "/dev/null"}), "/dev/null: is a device or a socket, not a file"));
 }

@@ -175,6 +175,13 @@ TEST_CASE("progress: a message stands above the line, which comes back") {
   CHECK(contains(stage.lines().back(), "epoch 1/1"));
 }
 
+TEST_CASE("progress: a run that is done already shows its last epoch") {
+  Stage stage;
+  Progress progress(stage.options(false), {.steps = 46, .epochs = 2, .first_step = 46, .first_epoch = 2});
+  progress.finish({});
+  CHECK(contains(stage.lines().back(), "epoch 2/2"));
+}
+
 TEST_CASE("progress: quiet says nothing") {
   Stage stage;
   {

@@ -166,7 +166,9 @@ TEST_CASE("run: what is wrong has its exit code and a sentence") {
   expect(kData, "vaezoo download mnist",
          {"run", write_experiment(temp, value), "--data-dir", (temp / "data").string(), "--out", (temp / "x").string()});
   CHECK_FALSE(fs::exists(temp / "x"));
-  expect(kUsage, "", {"fly"});
+  expect(kUsage, "there is no command \"fly\"; there are run, resume", {"fly"});
+  expect(kUsage, "there is no command \"evalute\"; did you mean \"evaluate\"?", {"evalute", "x"});
+  expect(kUsage, "an empty name was given", {"run", write_experiment(temp, tiny_experiment()), "--out", ""});
   expect(kUsage, "holds no run", {"resume", (temp / "x").string()});
   expect(kUsage, "digits is not downloaded", {"download", "digits"});
 }

@@ -1,5 +1,6 @@
 // The folder of a run: who may write it, what replaces it, what is found in it again.
 #include <doctest/doctest.h>
+#include <sys/stat.h>
 
 #include "experiments/runner/errors.hpp"
 #include "experiments/runner/summary.hpp"
@@ -53,7 +54,7 @@ TEST_CASE("run folder: two processes do not write into one, and a killed one lea
     Child child({"run", file, "--quiet", "--out", folder}, temp / "child.txt");
     REQUIRE(wait_for_step(child, folder, 3));
     for (const std::vector<std::string>& command :
-         {std::vector<std::string>{"run", file, "--force", "--out", folder}, {"resume", folder}}) {
+         {std::vector<std::string>{"run", file, "--out", folder}, {"run", file, "--force", "--out", folder}, {"resume", folder}}) {
       const ProgramResult second = run_program(temp, command);
       CHECK(second.code == kUsage);
       CHECK(contains(second.output, cat(folder, ": process ", child.id(), " is at work on this run")));
@@ -104,16 +105,53 @@ TEST_CASE("run folder: an evaluation that fails after training leaves a run that
   CHECK(run_program(temp, {"resume", folder}).code == kDone);
 }
 
+TEST_CASE("run folder: resuming does not begin anew, which would remove weights, where the state of a trained run is gone") {
+  const TempFolder temp;
+  const fs::path folder = temp / "run";
+  REQUIRE(run(tiny_experiment(), folder) == kDone);
+  const std::string weights = checkpoint_numbers(folder, "last");
+  fs::remove(folder / "checkpoints" / "state.safetensors");
+  const ProgramResult resumed = run_program(temp, {"resume", folder.string()});
+  CHECK(resumed.code == kUsage);
+  CHECK(contains(resumed.output, "its weights are there, but not the state of its training"));
+  CHECK(checkpoint_numbers(folder, "last") == weights);
+  CHECK(run_program(temp, {"evaluate", folder.string()}).code == kDone);
+}
+
+TEST_CASE("run folder: weights of another model are not evaluated as the run's own") {
+  const TempFolder temp;
+  json value = tiny_experiment();
+  REQUIRE(run(value, temp / "vae") == kDone);
+  value["model"]["name"] = "beta_vae";
+  REQUIRE(run(value, temp / "beta") == kDone);
+  fs::copy(temp / "beta" / "checkpoints" / "best.safetensors", temp / "vae" / "checkpoints", fs::copy_options::overwrite_existing);
+  const std::string message = message_of<FileError>([&] { resume_run(temp / "vae", {}, {.data_dir = std::nullopt, .threads = 1, .quiet = true}); });
+  CHECK(contains(message, "best.safetensors: is of a beta_vae and the run's model is vae"));
+}
+
+TEST_CASE("run folder: a pipe in the place of the log is not waited for") {
+  const TempFolder temp;
+  const fs::path folder = temp / "run", log = folder / "metrics.jsonl";
+  REQUIRE(run(tiny_experiment(), folder) == kDone);
+  fs::remove(log);
+  REQUIRE(mkfifo(log.c_str(), 0600) == 0);
+  CHECK(contains(message_of<FileError>([&] { resume_run(folder, {}, {.data_dir = std::nullopt, .threads = 1, .quiet = true}); }), "metrics.jsonl: is not a file"));
+}
+
 TEST_CASE("run folder: hints can be pasted into a shell") {
   const CommonOptions common{.data_dir = "my data", .threads = std::nullopt, .quiet = false};
   CHECK(command_line("resume", "runs/a", {}) == "vaezoo resume runs/a");
   CHECK(command_line("resume", "it's", common) == "vaezoo resume 'it'\\''s' --data-dir 'my data'");
 }
 
-TEST_CASE("run folder: a run is not called as a folder that is there already") {
-  for (const char* name : {".", "..", "a/b"}) {
+TEST_CASE("run folder: a run is not called as a folder that is there already, nor with characters that a terminal obeys") {
+  for (const char* name : {".", "..", "a/b", "a\nb", "\x1b[31m"}) {
     json value = tiny_experiment();
     value["name"] = name;
     CHECK_THROWS_AS(experiment(value), ConfigError);
   }
+  const TempFolder temp;
+  const std::string file = (temp / "a\nb.json").string();
+  atomic_write(file, "{}");
+  CHECK_THROWS_AS(load_experiment(file), ConfigError);
 }
