@@ -85,6 +85,7 @@ ExperimentConfig load_experiment(const std::filesystem::path& file, const std::v
 
 void refuse_overrides_without_effect(const std::vector<std::string>& overrides, const std::string& command) {
   std::vector<std::string> unread = {"train", "output"};
+  if (command != "evaluate") unread.push_back("name");
   if (command == "sample" || command == "reconstruct")
     for (const char* key : {"splits", "importance_samples", "chunk", "classifier_epochs", "active_threshold", "active_kl"})
       unread.push_back(std::string("evaluate.") + key);

@@ -1,6 +1,7 @@
 // The vaezoo command.
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <charconv>
 #include <cstdio>
 #include <new>
 #include <sstream>
@@ -47,6 +48,20 @@ CLI::App* add_run_command(CLI::App& app, const char* name, const char* doc, Argu
   c->add_option("--seed", a.seed, "draw other samples");
   c->add_flag("--accept-data", a.common.accept_data, "use data that are not those of training");
   return c;
+}
+
+/// What is wrong with a file that is to be written; "" when nothing is. A missing folder shows before anything is computed.
+std::string no_place_for(const std::string& file) {
+  const fs::path folder = fs::path(file).parent_path();
+  if (folder.empty() || file.ends_with('/') || fs::is_directory(folder)) return "";
+  return excerpt(folder.string()) + " is no folder; make it first";
+}
+
+/// What is wrong with a whole number; "" when nothing is. CLI11 takes 012 for 10, and what is too large for the largest number.
+std::string not_whole(const std::string& text) {
+  std::int64_t number = 0;
+  const std::errc error = std::from_chars(text.data(), text.data() + text.size(), number).ec;
+  return error == std::errc{} && std::to_string(number) == text ? "" : excerpt(text) + " is not a whole number of at most 64 bits";
 }
 
 void print_notes(const std::vector<std::string>& notes) {
@@ -103,10 +118,13 @@ int dispatch(int argc, char** argv) {
   doctor->add_option("--data-dir", a.common.data_dir, "where data files are (default: $VAEZOO_DATA, else ./data)");
 
   const CLI::Validator named([](const std::string& name) { return std::string(name.empty() ? "an empty name was given" : ""); }, "");
+  const CLI::Validator placed(no_place_for, ""), whole(not_whole, "");
   std::vector<std::string> commands;
   for (CLI::App* command : app.get_subcommands({})) {
     commands.push_back(command->get_name());
-    if (CLI::Option* option = command->get_option_no_throw("--out")) option->check(named);
+    if (CLI::Option* option = command->get_option_no_throw("--out")) option->check(command == run ? named : named & placed);
+    for (const char* name : {"--seed", "--count", "--nll", "--threads"})
+      if (CLI::Option* option = command->get_option_no_throw(name)) option->check(whole);
   }
   if (argc > 1 && argv[1][0] != '-' && std::ranges::find(commands, argv[1]) == commands.end())
     throw UsageError("there is no command \"" + excerpt(argv[1]) + "\"" + did_you_mean(argv[1], commands));

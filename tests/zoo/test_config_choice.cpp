@@ -114,6 +114,8 @@ TEST_CASE("a run is not evaluated with settings that have no effect on it") {
   CHECK(error("train={}", "encode") == "--set train={}: has no effect, encode does not read train; leave it out");
   CHECK(error("output.samples=5", "sample") == "--set output.samples=5: has no effect, sample does not read output; leave it out");
   CHECK(error("evaluate.importance_samples=5", "sample").find("does not read evaluate.importance_samples") != std::string::npos);
+  CHECK(error("name=other", "encode") == "--set name=other: has no effect, encode does not read name; leave it out");
+  CHECK(error("name=other", "evaluate").empty());
   CHECK(error("evaluate.importance_samples=5", "evaluate").empty());
   CHECK(error("evaluate.batch_size=5", "sample").empty());
   CHECK(error("dataset.test_file=a.csv", "encode").empty());

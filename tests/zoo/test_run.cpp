@@ -169,6 +169,10 @@ TEST_CASE("run: what is wrong has its exit code and a sentence") {
   expect(kUsage, "there is no command \"fly\"; there are run, resume", {"fly"});
   expect(kUsage, "there is no command \"evalute\"; did you mean \"evaluate\"?", {"evalute", "x"});
   expect(kUsage, "an empty name was given", {"run", write_experiment(temp, tiny_experiment()), "--out", ""});
+  expect(kUsage, "nowhere is no folder; make it first", {"encode", "x", "--out", (temp / "nowhere" / "codes.csv").string()});
+  for (const char* number : {"99999999999999999999", "012", "0x10", "1e3", "1.5", "two"})
+    expect(kUsage, cat(number, " is not a whole number of at most 64 bits"), {"sample", "x", "--seed", number});
+  expect(kUsage, "010 is not a whole number", {"sample", "x", "--count", "010"});
   expect(kUsage, "holds no run", {"resume", (temp / "x").string()});
   expect(kUsage, "digits is not downloaded", {"download", "digits"});
 }
