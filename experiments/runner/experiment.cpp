@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "autodiff/check.hpp"
+#include "config/printable.hpp"
 #include "config/reader.hpp"
 #include "config/schema.hpp"
 #include "config/writer.hpp"
@@ -25,9 +26,8 @@ bool is_told_labels(ModelConfig& model) {
   return settings.contains("condition") && settings.at("condition").at("on") == "labels";
 }
 
-bool holds_control_characters(const std::string& name) {
-  return std::ranges::any_of(name, [](unsigned char c) { return c < 0x20 || c == 0x7f; });
-}
+/// Control characters, and bytes that are not UTF-8.
+bool disturbs_a_terminal(const std::string& name) { return printable(name) != name; }
 
 }  // namespace
 
@@ -51,7 +51,7 @@ std::vector<Alternative> ExperimentConfig::models() {
 void ExperimentConfig::fields(Fields& f) {
   f("name", name, "of the run; when left out, the file's name");
   f.require("name", name.find('/') == std::string::npos, "names a folder, so it cannot hold a \"/\"");
-  f.require("name", !holds_control_characters(name), "names a folder, so it cannot hold control characters");
+  f.require("name", !disturbs_a_terminal(name), "names a folder, so it cannot hold control characters");
   f.require("name", name != "." && name != "..", "names a folder of its own, which \".\" and \"..\" are not");
   f("seed", seed, "of the initial weights, the order of the data and all noise");
   f.one_of("dataset", dataset.name, dataset.alternatives(), "the data");
@@ -78,7 +78,7 @@ ExperimentConfig load_experiment(const std::filesystem::path& file, const std::v
   ExperimentConfig config = read_experiment(document);
   config.notes = std::move(notes);
   if (config.name.empty()) config.name = from_stdin ? "experiment" : file.stem().string();
-  if (config.name == "." || config.name == ".." || holds_control_characters(config.name))
+  if (config.name == "." || config.name == ".." || disturbs_a_terminal(config.name))
     throw ConfigError(ad::cat(file.string(), ": the file's name makes no name for a run; give it one (\"name\")"));
   return config;
 }

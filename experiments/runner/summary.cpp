@@ -116,7 +116,9 @@ std::string results_table(const Session& s, const std::vector<SplitResult>& resu
   for (const SplitResult& r : results)
     for (const Metric& m : r.evaluation.metrics())
       if (std::find(names.begin(), names.end(), m.name) == names.end()) names.push_back(m.name);
-  std::string table = fmt::format("{:<16}", s.config.name.substr(0, 15));
+  std::size_t cut = std::min<std::size_t>(s.config.name.size(), 15);
+  while (cut < s.config.name.size() && (static_cast<unsigned char>(s.config.name[cut]) & 0xC0u) == 0x80u) --cut;  // inside a character
+  std::string table = fmt::format("{:<16}", s.config.name.substr(0, cut));
   for (const SplitResult& r : results) table += fmt::format("{:>12}", std::string(to_text(r.split)));
   table += '\n';
   for (const std::string& name : names) {

@@ -148,6 +148,14 @@ TEST_CASE("run: a folder that holds a run is left alone unless --force") {
   CHECK(checkpoint_numbers(temp / "run", "last") != before);
 }
 
+TEST_CASE("run: the table cuts a long name between two characters") {
+  const TempFolder temp;
+  json value = tiny_experiment();
+  value["name"] = "ääääääääää";
+  const ProgramResult outcome = run_program(temp, {"run", write_experiment(temp, value), "--out", (temp / "run").string()});
+  CHECK(contains(outcome.output, "\näääääää  "));
+}
+
 TEST_CASE("run: what is wrong has its exit code and a sentence") {
   const TempFolder temp;
   json value = tiny_experiment();

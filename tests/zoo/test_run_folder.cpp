@@ -151,7 +151,9 @@ TEST_CASE("run folder: a run is not called as a folder that is there already, no
     CHECK_THROWS_AS(experiment(value), ConfigError);
   }
   const TempFolder temp;
-  const std::string file = (temp / "a\nb.json").string();
-  atomic_write(file, "{}");
-  CHECK_THROWS_AS(load_experiment(file), ConfigError);
+  for (const char* name : {"a\nb.json", "\xff.json"}) {
+    const std::string file = (temp / name).string();
+    atomic_write(file, "{}");
+    CHECK_THROWS_AS(load_experiment(file), ConfigError);
+  }
 }
