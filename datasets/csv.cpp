@@ -148,8 +148,8 @@ class Reader {
       if (format_.header) return;
     }
     if (cells_.size() != width_) {
-      file_.fail(ad::cat("line ", line_, " has ", cells_.size(), " columns where the first line has ", width_,
-                         "; is the delimiter really '", format_.delimiter, "'?"));
+      file_.fail(
+          ad::cat("line ", line_, " has ", cells_.size(), " columns where the first line has ", width_, about_delimiter()));
     }
     for (std::size_t column : chosen_) table_.numbers.push_back(number(column));
     for (std::size_t column : conditions_) table_.conditions.push_back(number(column));
@@ -192,7 +192,8 @@ class Reader {
     const bool whole = error != std::errc::invalid_argument && stop == cell.data() + cell.size();
     if (whole && std::isfinite(x)) return x;
     if (is_missing_number(cell)) fail_missing(column);
-    const char* hint = line_ == 1 && !format_.header ? "; if the first line names the columns, set header to true" : "";
+    std::string hint = line_ == 1 && !format_.header ? "; if the first line names the columns, set header to true" : "";
+    if (width_ == 1) hint += about_delimiter();
     file_.fail(ad::cat(place(column), "'", excerpt(cells_[column]), "' is not a finite number", hint));
   }
 
@@ -204,8 +205,10 @@ class Reader {
     const auto [stop, error] = std::from_chars(name.data(), name.data() + name.size(), number);
     if (error == std::errc() && stop == name.data() + name.size() && number < width_) return number;
     const std::string names = table_.header.empty() ? "" : ", called " + listed(table_.header);
-    file_.fail(ad::cat("has no column '", excerpt(name), "'; it has 0 to ", width_ - 1, names));
+    file_.fail(ad::cat("has no column '", excerpt(name), "'; it has 0 to ", width_ - 1, names, width_ == 1 ? about_delimiter() : ""));
   }
+
+  std::string about_delimiter() const { return ad::cat("; is the delimiter really '", format_.delimiter, "'?"); }
 
   [[noreturn]] void fail_other_columns() const {
     file_.fail(ad::cat("has the columns ", listed(table_.header), "; ", first_->source, " has ", listed(first_->header)));

@@ -86,6 +86,8 @@ TEST_CASE("read_csv: each kind of damage gives a sentence with file, line and co
       {"1,\"2\n3,4\n", {}, "line 1: a quote is opened and not closed"},
       {"1,2\n\"3\"x,4\n", {}, "line 2: text follows a closing quote"},
       {"1,2\n3\n", {}, "line 2 has 1 columns where the first line has 2; is the delimiter really ','?"},
+      {"a;k\n1;2\n", {.header = true, .label = "k"}, "has no column 'k'; it has 0 to 0, called a;k; is the delimiter really ','?"},
+      {"1;2\n", {}, "'1;2' is not a finite number; if the first line names the columns, set header to true; is the delimiter really ','?"},
       {"1,2\n3,4,\n", {}, "line 2 has 3 columns where the first line has 2"},
       {"a,b\n1,2\n", {.header = true, .columns = {"c"}}, "has no column 'c'; it has 0 to 1, called a, b"},
       {"1,2\n", {.columns = {"2"}}, "has no column '2'; it has 0 to 1"},
