@@ -148,6 +148,14 @@ bool note_changes(ExperimentConfig& config, const Origin& origin, const fs::path
   return other_data;
 }
 
+/// What note_changes() noted of the model, in one line; "" when nothing was changed.
+std::string model_changes(const ExperimentConfig& config) {
+  std::string text;
+  for (const std::string& note : config.notes)
+    if (note.starts_with("model.")) text += (text.empty() ? "" : "; ") + note;
+  return text;
+}
+
 /// Notes how the data differ from those of training. Throws DataError when the model cannot take them, and when they may not differ.
 void compare_data(ExperimentConfig& config, const DataRecord& then, const DataRecord& now, bool may_differ, const fs::path& run) {
   if (const auto sentence = misfit(then, now)) throw DataError(cat(run.string(), ": ", *sentence));
@@ -210,9 +218,9 @@ int resume_run(const fs::path& path, const std::vector<std::string>& overrides, 
   for (const std::string& note : config.notes) say(common, cat("note: ", note));
   const RunLock lock(folder);
   const bool saved = fs::exists(folder.state());
-  if (!saved && fs::exists(folder.last()))
-    throw UsageError(cat(path.string(), ": its weights are there, but not the state of its training (checkpoints/state.safetensors), so that ",
-                         "training cannot go on; evaluate, sample and encode still work, and vaezoo run --force begins anew"));
+  if (!saved && (fs::exists(folder.last()) || fs::exists(folder.best()) || fs::exists(folder.summary())))
+    throw UsageError(cat(path.string(), ": was trained, but the state of its training (checkpoints/state.safetensors) is gone, so that it ",
+                         "cannot go on; what is there still serves, and vaezoo run --force begins anew"));
   std::optional<DataRecord> before;
   if (saved) {
     const Origin origin = origin_of_training(folder.state());
@@ -263,7 +271,13 @@ LoadedRun load_run(const fs::path& path, const std::string& checkpoint, const st
     Dataset data = load_data(config, common);
     run.session = std::make_unique<Session>(std::move(config), std::move(data));
   }
-  run.weights = load_weights(*run.session, run.folder, checkpoint);
+  try {
+    run.weights = load_weights(*run.session, run.folder, checkpoint);
+  } catch (const FileError& error) {
+    if (const std::string changed = model_changes(run.session->config); !changed.empty())
+      throw ConfigError(cat(changed, ": ", error.what()));
+    throw;
+  }
   return run;
 }
 

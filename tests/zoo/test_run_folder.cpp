@@ -109,13 +109,17 @@ TEST_CASE("run folder: resuming does not begin anew, which would remove weights,
   const TempFolder temp;
   const fs::path folder = temp / "run";
   REQUIRE(run(tiny_experiment(), folder) == kDone);
-  const std::string weights = checkpoint_numbers(folder, "last");
-  fs::remove(folder / "checkpoints" / "state.safetensors");
-  const ProgramResult resumed = run_program(temp, {"resume", folder.string()});
-  CHECK(resumed.code == kUsage);
-  CHECK(contains(resumed.output, "its weights are there, but not the state of its training"));
-  CHECK(checkpoint_numbers(folder, "last") == weights);
-  CHECK(run_program(temp, {"evaluate", folder.string()}).code == kDone);
+  const std::string weights = checkpoint_numbers(folder, "best"), log = read_file(folder / "metrics.jsonl");
+  for (const char* gone : {"state", "last", "best"}) {
+    fs::remove(folder / "checkpoints" / cat(gone, ".safetensors"));
+    const ProgramResult resumed = run_program(temp, {"resume", folder.string()});
+    CHECK(resumed.code == kUsage);
+    CHECK(contains(resumed.output, "was trained, but the state of its training (checkpoints/state.safetensors) is gone"));
+    CHECK(read_file(folder / "metrics.jsonl") == log);
+    if (std::string(gone) == "best") break;
+    CHECK(checkpoint_numbers(folder, "best") == weights);
+    CHECK(run_program(temp, {"evaluate", folder.string()}).code == kDone);
+  }
 }
 
 TEST_CASE("run folder: weights of another model are not evaluated as the run's own") {

@@ -259,6 +259,14 @@ TEST_CASE("run record: a state whose counters were changed is refused with a sen
   CHECK(resume_message(folder) == "resumed");
 }
 
+TEST_CASE("run record: a setting of the model that the weights do not fit is named") {
+  const TempFolder temp;
+  REQUIRE(run(tiny_experiment(), temp / "run") == kDone);
+  const std::string message = message_of<ConfigError>([&] { load_run(temp / "run", "", {"model.latent_dim=5"}, kQuiet); });
+  CHECK(message.starts_with("model.latent_dim was 3 and is 5, since the weights were trained: "));
+  CHECK(contains(message, "does not fit the model"));
+}
+
 TEST_CASE("run record: weights of an earlier version still serve, with a note") {
   const TempFolder temp;
   const fs::path folder = temp / "run";
