@@ -55,7 +55,7 @@ bool take(int descriptor, int how) {
 bool RunFolder::holds_run() const { return fs::exists(config()) || fs::exists(checkpoints()); }
 
 void RunFolder::clear() const {
-  std::vector<fs::path> old = {checkpoints(), tensorboard(), summary()};
+  std::vector<fs::path> old = {best(), last(), state(), tensorboard(), summary()};
   for (const char* name : {"metrics.jsonl", "metrics.jsonl.damaged", "metrics.csv", "report.html", "evaluation.json"})
     old.push_back(path / name);
   for (const auto& entry : fs::directory_iterator(path))
@@ -65,6 +65,8 @@ void RunFolder::clear() const {
     fs::remove_all(file, error);
     if (error) throw FileError(cat("cannot remove ", file.string(), ": ", error.message(), "; choose another folder with --out"));
   }
+  std::error_code ignored;
+  fs::remove(checkpoints(), ignored);  // stays where it holds files of others
 }
 
 void require_no_other(const RunFolder& folder) {

@@ -16,7 +16,7 @@ TEST_CASE("run folder: --force removes the old run only when data, model and pla
   const TempFolder temp;
   const fs::path folder = temp / "run";
   REQUIRE(run(tiny_experiment(), folder) == kDone);
-  atomic_write(folder / "notes.txt", "mine");
+  for (const char* file : {"notes.txt", "checkpoints/model.pt"}) atomic_write(folder / file, "mine");
   const std::string weights = checkpoint_numbers(folder, "last"), config = read_file(folder / "config.json");
   json no_data = tiny_experiment(), no_model = tiny_experiment(), no_plan = tiny_experiment();
   no_data["dataset"] = {{"name", "csv"}, {"train_file", "nowhere.csv"}};
@@ -35,7 +35,7 @@ TEST_CASE("run folder: --force removes the old run only when data, model and pla
   other["output"] = {{"samples", 0}, {"tensorboard", false}, {"report", false}};
   CHECK(run(other, folder, 1, true) == kDone);
   for (const char* file : {"report.html", "samples.png", "tensorboard"}) CHECK_FALSE(fs::exists(folder / file));
-  CHECK(read_file(folder / "notes.txt") == "mine");
+  for (const char* file : {"notes.txt", "checkpoints/model.pt"}) CHECK(read_file(folder / file) == "mine");
 }
 
 TEST_CASE("run folder: what lies in a folder without a run stays") {
