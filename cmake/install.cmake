@@ -1,5 +1,6 @@
 # `cmake --install BUILD` gives find_package(vaezoo) with vaezoo::autodiff, the engine in float, and the vaezoo program.
-# The engine alone: `cmake --install BUILD --component autodiff`.
+# find_package(vaezoo COMPONENTS runner) adds the zoo: vaezoo::models, vaezoo::datasets, vaezoo::config and vaezoo::runner, whose
+# vaezoo::main is the whole command. The engine only: `cmake --install BUILD --component autodiff`.
 include(GNUInstallDirs)
 include(CMakePackageConfigHelpers)
 set(package_dir ${CMAKE_INSTALL_LIBDIR}/cmake/vaezoo)
@@ -12,6 +13,12 @@ configure_package_config_file(${CMAKE_CURRENT_LIST_DIR}/vaezooConfig.cmake.in ${
 write_basic_package_version_file(${PROJECT_BINARY_DIR}/vaezooConfigVersion.cmake COMPATIBILITY SameMinorVersion)
 install(FILES ${PROJECT_BINARY_DIR}/vaezooConfig.cmake ${PROJECT_BINARY_DIR}/vaezooConfigVersion.cmake DESTINATION ${package_dir}
   COMPONENT autodiff)
+
+foreach(part config models datasets experiments)
+  install(DIRECTORY ${PROJECT_SOURCE_DIR}/${part} DESTINATION include/vaezoo COMPONENT runner FILES_MATCHING PATTERN "*.hpp")
+endforeach()
+install(TARGETS config models datasets runner EXPORT vaezooRunnerTargets ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR} COMPONENT runner)
+install(EXPORT vaezooRunnerTargets NAMESPACE vaezoo:: DESTINATION ${package_dir} COMPONENT runner)
 
 install(TARGETS vaezoo RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR} COMPONENT program)
 

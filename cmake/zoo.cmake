@@ -6,16 +6,18 @@ file(GLOB runner_sources CONFIGURE_DEPENDS experiments/runner/*.cpp experiments/
 list(FILTER runner_sources EXCLUDE REGEX "/main\\.cpp$")
 
 add_library(config STATIC ${config_sources})
-target_include_directories(config PUBLIC ${PROJECT_SOURCE_DIR})
-target_link_libraries(config PUBLIC nlohmann_json::nlohmann_json PRIVATE vaezoo_flags)
+target_include_directories(config PUBLIC $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}> $<INSTALL_INTERFACE:include/vaezoo>)
+target_compile_features(config PUBLIC cxx_std_20)
+target_link_libraries(config PUBLIC nlohmann_json::nlohmann_json PRIVATE $<BUILD_INTERFACE:vaezoo_flags>)
 
 foreach(suffix "" "_f64")
   add_library(models${suffix} STATIC ${model_sources})
-  target_link_libraries(models${suffix} PUBLIC autodiff${suffix} config PRIVATE vaezoo_flags)
+  target_link_libraries(models${suffix} PUBLIC autodiff${suffix} config PRIVATE $<BUILD_INTERFACE:vaezoo_flags>)
 endforeach()
 
 add_library(datasets STATIC ${dataset_sources})
-target_link_libraries(datasets PUBLIC autodiff config PRIVATE vaezoo_flags ZLIB::ZLIB PNG::PNG PkgConfig::libzip)
+target_include_directories(datasets SYSTEM PRIVATE ${libzip_INCLUDE_DIRS})
+target_link_libraries(datasets PUBLIC autodiff config PRIVATE $<BUILD_INTERFACE:vaezoo_flags> ZLIB::ZLIB PNG::PNG ${libzip_LINK_LIBRARIES})
 if(JPEG_FOUND)
   target_compile_definitions(datasets PRIVATE VAEZOO_JPEG)
   target_link_libraries(datasets PRIVATE JPEG::JPEG)
@@ -35,7 +37,8 @@ set_property(SOURCE experiments/output/environment.cpp APPEND PROPERTY COMPILE_D
 
 add_library(runner STATIC ${runner_sources})
 # xtensor-blas is headers alone; the LAPACK behind it is OpenBLAS's own.
-target_link_libraries(runner PUBLIC models datasets PRIVATE vaezoo_flags fmt::fmt PNG::PNG ZLIB::ZLIB ${openblas_LINK_LIBRARIES})
+target_link_libraries(runner PUBLIC models datasets PRIVATE $<BUILD_INTERFACE:vaezoo_flags> $<BUILD_INTERFACE:CLI11::CLI11> fmt::fmt PNG::PNG
+  ZLIB::ZLIB ${openblas_LINK_LIBRARIES})
 
 add_executable(vaezoo experiments/runner/main.cpp)
-target_link_libraries(vaezoo PRIVATE runner vaezoo_flags fmt::fmt CLI11::CLI11)
+target_link_libraries(vaezoo PRIVATE runner vaezoo_flags)

@@ -166,7 +166,19 @@ void prepare(Dataset& data, const DatasetConfig& config, const Entry& entry, con
   binarize(data, how, key.fold("binarize"));
 }
 
+/// What a data set of a program's own has in the place of an entry here.
+Entry entry_of(const DatasetEntry& added) { return {added.name, added.summary, true, 0, nullptr, nullptr}; }
+
 }  // namespace
+
+Registry<DatasetEntry>& dataset_registry() {
+  static Registry<DatasetEntry> registry{};
+  return registry;
+}
+
+AddedDatasets::AddedDatasets() {
+  for (const DatasetEntry& entry : dataset_registry()) sets.push_back({entry, entry.make_settings()});
+}
 
 std::vector<Alternative> DatasetConfig::alternatives() {
   std::vector<Alternative> all;
@@ -176,23 +188,34 @@ std::vector<Alternative> DatasetConfig::alternatives() {
                      common_fields(*this, entry, f);
                    }});
   }
+  for (const AddedDatasets::Set& set : added.sets) {
+    all.push_back({set.entry.name, set.entry.summary, [this, set](Fields& f) {
+                     set.settings->fields(f);
+                     common_fields(*this, entry_of(set.entry), f);
+                   }});
+  }
   return all;
 }
 
 std::vector<DatasetInfo> dataset_list() {
   std::vector<DatasetInfo> all;
   for (const Entry& entry : kEntries) all.push_back({entry.name, entry.doc, !remote_files(entry.name).empty()});
+  for (const DatasetEntry& entry : dataset_registry()) all.push_back({entry.name, entry.summary, false});
   return all;
 }
 
 Dataset load_dataset(const DatasetConfig& config, const std::filesystem::path& data_dir, const Scale* scale) {
-  const auto entry = std::find_if(kEntries.begin(), kEntries.end(), [&](const Entry& e) { return e.name == config.name; });
-  refuse(entry == kEntries.end(), "name", "there is no data set '" + config.name + "'");
   const Key key = Key(static_cast<std::uint64_t>(config.seed)).fold("dataset").fold(config.name);
-  Dataset data = entry->load(config, data_dir, key.fold("source"));
+  const auto of_name = [&](const auto& entry) { return config.name == entry.name; };
+  const auto known = std::ranges::find_if(kEntries, of_name);
+  const auto added = std::ranges::find_if(config.added.sets, of_name, &AddedDatasets::Set::entry);
+  refuse(known == kEntries.end() && added == config.added.sets.end(), "name", "there is no data set '" + config.name + "'");
+  const Entry entry = known != kEntries.end() ? *known : entry_of(added->entry);
+  Dataset data = known != kEntries.end() ? entry.load(config, data_dir, key.fold("source"))
+                                         : std::move(*added->settings->build({data_dir, key.fold("source")}));
   data.name = config.name;
   try {
-    prepare(data, config, *entry, scale, key);
+    prepare(data, config, entry, scale, key);
   } catch (const std::bad_alloc&) {
     throw DataError(ad::cat(data.provenance, ": there is not enough memory to hold its examples; use fewer, or free some"));
   }

@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "config/fields.hpp"
+#include "config/part.hpp"
 #include "datasets/dataset.hpp"
 #include "datasets/shapes3d.hpp"
 #include "datasets/sources.hpp"
@@ -14,6 +14,27 @@
 #include "datasets/synthetic.hpp"
 
 namespace vaezoo {
+
+/// What a data set of a program's own is loaded with.
+struct DatasetArgs {
+  const std::filesystem::path& data_dir;
+  Key key;  ///< of draws that the data need
+};
+
+/// Data sets beyond those of vaezoo: PartEntry::of with a struct that has fields(Fields&) and build(const DatasetArgs&), which returns a
+/// Dataset with its examples; splits, classes, limits and binarisation are made of it as of every data set.
+using DatasetEntry = PartEntry<Dataset, DatasetArgs>;
+Registry<DatasetEntry>& dataset_registry();
+
+/// The settings of each of them.
+struct AddedDatasets {
+  struct Set {
+    DatasetEntry entry;
+    std::shared_ptr<PartSettings<Dataset, DatasetArgs>> settings;
+  };
+  std::vector<Set> sets;
+  AddedDatasets();
+};
 
 /// Use in the experiment's field list as f.one_of("dataset", dataset.name, dataset.alternatives(), "the data").
 struct DatasetConfig {
@@ -35,6 +56,7 @@ struct DatasetConfig {
   TwoMoonsConfig two_moons = {};
   SpritesConfig sprites = {};
   Shapes3dConfig shapes3d = {};
+  AddedDatasets added = {};
 
   std::vector<Alternative> alternatives();
 };

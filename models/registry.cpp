@@ -11,13 +11,13 @@
 
 namespace vaezoo {
 
-std::span<const ModelEntry> model_registry() {
-  static const ModelEntry entries[] = {
+Registry<ModelEntry>& model_registry() {
+  static Registry<ModelEntry> registry{
 #define MODEL(name) vaezoo_model_##name(),
 #include "models/registry.def"
 #undef MODEL
   };
-  return entries;
+  return registry;
 }
 
 const ModelEntry& find_model(std::string_view name) {

@@ -1,10 +1,11 @@
 #pragma once
-// The models by name. A new model is one file models/<name>.cpp that ends in VAEZOO_MODEL, and one line in registry.def.
+// The models by name. A new model is one file models/<name>.cpp that ends in VAEZOO_MODEL, and one line in registry.def; in a program of
+// your own, model_registry().add(vaezoo_model_<name>()).
 #include <memory>
-#include <span>
 #include <string_view>
 
 #include "config/fields.hpp"
+#include "config/registry.hpp"
 #include "models/model.hpp"
 
 namespace vaezoo {
@@ -25,7 +26,7 @@ struct ModelEntry {
   std::unique_ptr<ModelConfig> (*make_config)();  ///< with every default
 };
 
-std::span<const ModelEntry> model_registry();
+Registry<ModelEntry>& model_registry();
 /// Throws ConfigError with the nearest name when there is none.
 const ModelEntry& find_model(std::string_view name);
 

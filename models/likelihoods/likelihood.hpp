@@ -6,7 +6,7 @@
 #include <string>
 
 #include "autodiff/layers.hpp"
-#include "models/part.hpp"
+#include "config/part.hpp"
 
 namespace vaezoo {
 

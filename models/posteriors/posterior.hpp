@@ -6,8 +6,8 @@
 #include <typeinfo>
 
 #include "autodiff/layers.hpp"
+#include "config/part.hpp"
 #include "models/distributions/distribution.hpp"
-#include "models/part.hpp"
 #include "models/parts/log_variance.hpp"
 
 namespace vaezoo {

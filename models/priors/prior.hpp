@@ -7,8 +7,8 @@
 #include <typeinfo>
 #include <vector>
 
+#include "config/part.hpp"
 #include "models/model.hpp"
-#include "models/part.hpp"
 #include "models/parts/log_variance.hpp"
 
 namespace vaezoo {

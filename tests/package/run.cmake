@@ -1,5 +1,5 @@
 # Installs the engine into an empty prefix, then configures, builds and runs the project of this folder against it: as it is, which is
-# without any optimisation, and with -O2.
+# without any optimisation, and with -O2. Then own_zoo/, a vaezoo command with a model, a likelihood and a data set of its own.
 set(work ${build}/package_test)
 file(REMOVE_RECURSE ${work})
 
@@ -26,3 +26,22 @@ foreach(level 0 2)
     message(FATAL_ERROR "fit_line at -O${level} printed: ${output}")
   endif()
 endforeach()
+
+step(${CMAKE_COMMAND} --install ${build} --component runner --prefix ${work}/prefix)
+set(own ${work}/own_zoo)
+step(${CMAKE_COMMAND} -S ${source}/own_zoo -B ${own} -G ${generator} -D CMAKE_CXX_COMPILER=${compiler} -D CMAKE_PREFIX_PATH=${work}/prefix)
+step(${CMAKE_COMMAND} --build ${own})
+step(${own}/own_zoo run ${source}/own_zoo/experiment.json --threads 1 --out ${own}/run)
+if(NOT EXISTS ${own}/run/report.html)
+  message(FATAL_ERROR "own_zoo wrote no report: ${output}")
+endif()
+step(${own}/own_zoo sample ${own}/run --count 3 --out ${own}/samples.csv)
+step(${own}/own_zoo evaluate ${own}/run)
+step(${own}/own_zoo describe power_vae)
+if(NOT output MATCHES "exponent of the KL")
+  message(FATAL_ERROR "own_zoo describes power_vae as: ${output}")
+endif()
+step(${own}/own_zoo list)
+if(NOT output MATCHES "power_vae" OR NOT output MATCHES "circle")
+  message(FATAL_ERROR "own_zoo lists: ${output}")
+endif()

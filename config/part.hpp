@@ -10,8 +10,8 @@
 #include <utility>
 #include <vector>
 
-#include "autodiff/check.hpp"
 #include "config/fields.hpp"
+#include "config/registry.hpp"
 
 namespace vaezoo {
 
@@ -53,23 +53,6 @@ struct PartEntry {
 #define VAEZOO_PART(KIND, NAME, SETTINGS, SUMMARY) \
   ::vaezoo::KIND##Entry vaezoo_##KIND##_##NAME() { return ::vaezoo::KIND##Entry::of<SETTINGS>(#NAME, SUMMARY); }
 
-/// Entries by name, in the order in which they are listed.
-template <class Entry>
-class Registry {
- public:
-  Registry(std::initializer_list<Entry> entries) : entries_(entries) {}
-  /// Throws Error when the name is taken.
-  void add(const Entry& entry) {
-    for (const Entry& other : entries_)
-      if (std::string_view(other.name) == entry.name) throw ad::Error(ad::cat("[registry] there is a \"", entry.name, "\" already"));
-    entries_.push_back(entry);
-  }
-  const std::vector<Entry>& entries() const { return entries_; }
-
- private:
-  std::vector<Entry> entries_;
-};
-
 /// The choice of one kind, with the settings of each.
 template <class Part, class Args>
 class PartChoice {
@@ -77,7 +60,7 @@ class PartChoice {
   using Entry = PartEntry<Part, Args>;
 
   PartChoice(const Registry<Entry>& registry, std::string name) : name_(std::move(name)) {
-    for (const Entry& entry : registry.entries()) kinds_.push_back({entry, entry.make_settings()});
+    for (const Entry& entry : registry) kinds_.push_back({entry, entry.make_settings()});
   }
   /// `without`: kinds that do not suit this model.
   void visit(Fields& f, const char* key, const char* doc, std::initializer_list<std::string_view> without = {}) {
