@@ -228,7 +228,20 @@ TEST_CASE("streams: a limit of the file size is the error of a write, not the en
   CHECK(contains(child.output(), "File too large"));
 }
 
-TEST_CASE("memory: where the address space is small, a sentence ends the program, and nothing spins") {
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+constexpr bool kSanitized = true;
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+constexpr bool kSanitized = true;
+#else
+constexpr bool kSanitized = false;
+#endif
+#else
+constexpr bool kSanitized = false;
+#endif
+
+/// Not under a sanitizer, whose shadow memory needs more addresses than these.
+TEST_CASE("memory: where the address space is small, a sentence ends the program, and nothing spins" * doctest::skip(kSanitized)) {
   const TempFolder temp;
   const std::string file = write_json(temp / "experiment.json", tiny_experiment());
   for (const int megabytes : {118, 122, 130, 150, 200, 250, 300}) {
