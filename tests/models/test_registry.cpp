@@ -174,8 +174,9 @@ TEST_CASE("of several losses each gives gradients to its own parameters, and all
   constexpr Index count = 16;
   for_all([&](const ModelEntry& entry, const LikelihoodCase& one) {
     const Built built = build_small(entry, one.settings, data_spec(one.values));
+    const std::vector<Real> x = synthetic(one.values, count);
     Tape tape;
-    const Objective o = built.model->objective({tape, true, Key(5)}, {}, minibatch(tape, synthetic(one.values, count), count));
+    const Objective o = built.model->objective({tape, true, Key(5)}, {}, minibatch(tape, x, count));
     ad::Groups trained;
     for (const Loss& loss : o.losses()) {
       CHECK((loss.groups & trained).empty());
