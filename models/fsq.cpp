@@ -50,7 +50,7 @@ class Fsq final : public CodeModel {
     const Chosen q = choose(c, batch.x);
     const Var h = decoder_outputs(c, q.z);
     const Var distortion = -mean(likelihood().log_prob(c, h, batch.x));  // -log p(x | z_q)
-    const Var rate = -mean(prior().log_prob(c, q.codes));                // -log p(codes)
+    const Var rate = -mean(prior().log_prob(c, q.codes, batch.labels));  // -log p(codes)
     if (c.training) usage_.update(c.tape, q.codes.maps[0]);
     Objective o{distortion + rate, {{"reconstruction", -distortion}, {"kl", rate}}};
     o.add({"perplexity", c.tape.constant(Shape{}, static_cast<Real>(perplexity(q.codes.maps[0], quantiser_.codes(), c.tape)))});

@@ -121,6 +121,8 @@ class Model {
   /// z ~ p(z), [count, Z].
   virtual Var sample_prior(const Context& c, Index count, const Minibatch& given) const = 0;
   virtual Conditioning conditioning() const { return Conditioning::none; }
+  /// What of this decode() and sample_x() read: less where the prior alone is told something.
+  virtual Conditioning decoder_conditioning() const { return conditioning(); }
 
   virtual Index latent_dim() const = 0;
   /// The stochastic layers of the code, the one nearest to x first.

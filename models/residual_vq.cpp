@@ -52,7 +52,7 @@ class ResidualVq final : public CodeModel {
     const Residuals q = quantize(c, batch.x);
     const Var h = decoder_outputs(c, q.z);
     const Var distortion = -mean(likelihood().log_prob(c, h, batch.x));  // -log p(x | z_q)
-    const Var rate = -mean(prior().log_prob(c, codes_of(q)));            // -log p(codes)
+    const Var rate = -mean(prior().log_prob(c, codes_of(q), batch.labels));  // -log p(codes)
     Var penalty = codebook(0).penalty(q.parts[0]), usage = codebook(0).usage(c.tape);
     for (std::size_t i = 1; i < depth_; ++i) penalty = penalty + codebook(i).penalty(q.parts[i]);
     for (std::size_t i = 1; i < codebooks_.size(); ++i) usage = usage + codebook(i).usage(c.tape);

@@ -44,7 +44,7 @@ class VqVae final : public CodeModel {
     const Quantized q = quantize(c, batch.x);
     const Var h = decoder_outputs(c, q.z);
     const Var distortion = -mean(likelihood().log_prob(c, h, batch.x));  // -log p(x | z_q)
-    const Var rate = -mean(prior().log_prob(c, {{q.codes}}));            // -log p(codes)
+    const Var rate = -mean(prior().log_prob(c, {{q.codes}}, batch.labels));  // -log p(codes)
     if (c.training) codebook_.update(c, q.input, q.codes);
     Objective o{distortion + rate + codebook_.penalty(q),
                 {{"reconstruction", -distortion}, {"kl", rate}, {"commitment", q.commitment}}};

@@ -67,8 +67,8 @@ class VqVae2 final : public CodeModel {
     const Var h = decode_levels(c, q.bottom.z, q.context);
     const Codes codes = codes_of(q);
     const Var distortion = -mean(likelihood().log_prob(c, h, batch.x));  // -log p(x | e_top, e_bottom)
-    const Var top_rate = -mean(prior().log_prob(c, codes, 0)),
-              rate = -mean(prior().log_prob(c, codes, 1));  // p(top) p(bottom | top)
+    const Var top_rate = -mean(prior().log_prob(c, codes, 0, batch.labels)),
+              rate = -mean(prior().log_prob(c, codes, 1, batch.labels));  // p(top) p(bottom | top)
     if (c.training) {
       top_codebook_.update(c, q.top.input, q.top.codes);
       codebook_.update(c, q.bottom.input, q.bottom.codes);
@@ -91,12 +91,12 @@ class VqVae2 final : public CodeModel {
   std::vector<Level> levels() const override {
     return {{"bottom", 0, head_.code().size()}, {"top", head_.code().size(), latent_dim()}};
   }
-  Var resample_below(const Context& c, Var z, std::size_t level, const Minibatch&) const override {
+  Var resample_below(const Context& c, Var z, std::size_t level, const Minibatch& given) const override {
     if (level == 0) return z;
     const Index batch = z.shape()[0];
     Codes codes;  // z are vectors of codes: the nearest are those themselves
     codes.maps[0] = top_codebook_.nearest(c, reshape(top_of(z), {-1, top_codebook_.width()}));
-    return embed(c, prior().sample(c, batch, 1, codes));
+    return embed(c, prior().sample(c, batch, given.labels, 1, codes));
   }
   std::string describe() const override { return CodeModel::describe_with(cat("two levels, each ", config_.describe())); }
 

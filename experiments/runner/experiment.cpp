@@ -23,7 +23,10 @@ std::string text_of_stdin() {
 
 bool is_told_labels(ModelConfig& model) {
   const nlohmann::ordered_json settings = write_config([&](Fields& f) { model.fields(f); });
-  return settings.contains("condition") && settings.at("condition").at("on") == "labels";
+  const auto is_set = [&](const char* part, const char* key, const nlohmann::json& value) {
+    return settings.contains(part) && settings.at(part).is_object() && settings.at(part).value(key, nlohmann::ordered_json()) == value;
+  };
+  return is_set("condition", "on", "labels") || is_set("prior", "by_class", true);
 }
 
 /// Control characters, and bytes that are not UTF-8.

@@ -160,7 +160,7 @@ std::optional<SavedPicture> draw_samples(const Session& s, const fs::path& folde
 
 /// Codes of examples decoded with every label: what of an example is style, and what its class.
 std::optional<SavedPicture> draw_styles(const Session& s, const fs::path& folder, std::int64_t step, EventWriter* events) {
-  if (s.model->conditioning() != Conditioning::labels || !shows_pixels(s.data)) return std::nullopt;
+  if (s.model->decoder_conditioning() != Conditioning::labels || !shows_pixels(s.data)) return std::nullopt;
   std::vector<float> rows;
   const Index columns = s.data.classes + 1;
   for_batches(s, shown_split(s.data), kStyleExamples, [&](const Context& c, const Minibatch& batch) {

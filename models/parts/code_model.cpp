@@ -48,17 +48,18 @@ Var CodeHead::operator()(const Context& c, Var features) const {
 
 CodeModel::CodeModel(const CodeModelConfig& config, const DataSpec& data, const Parameters& p)
     : data_{data.height, data.width, data.channels},
+      classes_(data.classes),
       likelihood_(config.likelihood.build({data.size(), data, p / "decoder" / "likelihood"})),
       data_variance_(&p.add_buffer("data_variance", Shape{}, static_cast<Real>(config.data_variance.value_or(1)))),
       variance_given_(config.data_variance.has_value()) {}
 
 void CodeModel::set_prior(const CodePriorConfig& config, const std::vector<CodeGrid>& grids, const Parameters& p) {
-  prior_ = std::make_unique<CodePrior>(config, grids, p / "prior");
+  prior_ = std::make_unique<CodePrior>(config, grids, p / "prior", classes_);
 }
 
 ElboTerms CodeModel::elbo(const Context& c, const Minibatch& batch, Code) const {
   const Chosen q = choose(c, batch.x);
-  return {likelihood_->log_prob(c, decoder_outputs(c, q.z), batch.x), -prior_->log_prob(c, q.codes), Var()};
+  return {likelihood_->log_prob(c, decoder_outputs(c, q.z), batch.x), -prior_->log_prob(c, q.codes, batch.labels), Var()};
 }
 
 Var CodeModel::log_weights(const Context& c, const Minibatch& batch, Index samples) const {
@@ -70,7 +71,9 @@ Var CodeModel::log_weights(const Context& c, const Minibatch& batch, Index sampl
 Var CodeModel::encode(const Context& c, const Minibatch& batch) const { return choose(c, batch.x).z; }
 Var CodeModel::decode(const Context& c, Var z, const Minibatch&) const { return likelihood_->mean(decoder_outputs(c, z)); }
 Var CodeModel::sample_x(const Context& c, Var z, const Minibatch&) const { return likelihood_->sample(c, decoder_outputs(c, z)); }
-Var CodeModel::sample_prior(const Context& c, Index count, const Minibatch&) const { return embed(c, prior_->sample(c, count)); }
+Var CodeModel::sample_prior(const Context& c, Index count, const Minibatch& given) const {
+  return embed(c, prior_->sample(c, count, given.labels));
+}
 
 std::vector<CodeMap> CodeModel::code_shapes() const {
   const std::vector<CodeGrid>& grids = prior_->grids();

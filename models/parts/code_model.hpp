@@ -56,6 +56,8 @@ class CodeModel : public Model {
   Var embed_codes(const Context& c, const std::vector<CodeMap>& maps) const final;
   Index initial_examples() const final;
   void initialize(const Context& c, const Minibatch& examples) final;
+  Conditioning conditioning() const final { return prior_->by_class() ? Conditioning::labels : Conditioning::none; }
+  Conditioning decoder_conditioning() const final { return Conditioning::none; }
 
   bool has_density() const final { return true; }
   bool discrete() const final { return likelihood_->discrete(); }
@@ -86,6 +88,7 @@ class CodeModel : public Model {
 
  private:
   ImageShape data_;
+  Index classes_;
   std::unique_ptr<Likelihood> likelihood_;
   std::unique_ptr<CodePrior> prior_;
   ad::Parameter* data_variance_;

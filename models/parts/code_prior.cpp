@@ -26,6 +26,19 @@ std::span<const Index> resized(Tape& tape, std::span<const Index> codes, const C
   return {out, static_cast<std::size_t>(batch * to.size())};
 }
 
+/// The labels [batch] as indices of an embedding.
+std::span<const Index> checked_labels(Tape& tape, std::span<const int> labels, Index batch, Index classes) {
+  AD_CHECK(std::ssize(labels) == batch, "PixelCnn",
+           cat(labels.size(), " labels for ", batch, " examples, and this prior is conditioned on the class"));
+  Index* out = tape.scratch<Index>(batch);
+  for (Index b = 0; b < batch; ++b) {
+    out[b] = labels[static_cast<std::size_t>(b)];
+    AD_CHECK(out[b] >= 0 && out[b] < classes, "PixelCnn",
+             cat("label ", out[b], " of example ", b, " of the batch is not one of the ", classes, " classes"));
+  }
+  return {out, static_cast<std::size_t>(batch)};
+}
+
 /// The code that a uniform number in [0, 1) picks by the probabilities softmax(logits).
 Index draw(std::span<const Real> logits, double uniform) {
   const double largest = double(*std::max_element(logits.begin(), logits.end()));
@@ -50,15 +63,18 @@ void CodePriorConfig::visit(Fields& f, const char* key) {
                g("kernel", kernel, "side of the kernels, odd", between(1, 1023));
                g.require("kernel", kernel % 2 == 1 && kernel >= 3,
                          "must be odd and at least 3, so that there is something above and to the left");
+               g("by_class", by_class, "p(codes | class): every gated layer reads a learned vector of the class; needs labels");
              }},
             {"uniform", "every code as likely as any other", [](Fields&) {}}},
            "p(codes)");
 }
 
-PixelCnn::PixelCnn(const CodePriorConfig& config, const CodeGrid& grid, std::span<const CodeGrid> given, const Parameters& p)
+PixelCnn::PixelCnn(const CodePriorConfig& config, const CodeGrid& grid, std::span<const CodeGrid> given, const Parameters& p,
+                   Index classes)
     : grid_(grid),
       given_(given.begin(), given.end()),
       embedding_(p / "embedding", grid.codes, config.channels),
+      classes_(config.by_class ? classes : 0),
       hidden_(p / "hidden", config.channels, config.channels, Activation::relu),
       output_(p / "output", config.channels, grid.codes) {
   const Index width = config.channels, kernel = config.kernel;
@@ -66,6 +82,7 @@ PixelCnn::PixelCnn(const CodePriorConfig& config, const CodeGrid& grid, std::spa
     given_embeddings_.emplace_back(p / "given" / static_cast<Index>(i), given_[i].codes, width);
   if (!given_.empty())
     mix_ = std::make_unique<Conv2d>(p / "mix", width, width, 3, Conv2dOptions{.padding = 1, .activation = Activation::relu});
+  if (classes_ > 0) class_embedding_ = std::make_unique<Embedding>(p / "class", classes_, width);
   for (Index i = 0; i < config.layers; ++i) {
     const Parameters q = p / "layers" / i;
     Layer layer{nullptr,
@@ -76,25 +93,30 @@ PixelCnn::PixelCnn(const CodePriorConfig& config, const CodeGrid& grid, std::spa
                                                       i == 0 ? CausalMask::rows_above : CausalMask::rows);
       layer.across = std::make_unique<Linear>(q / "across", 2 * width, 2 * width);
     }
-    if (!given_.empty()) layer.condition = std::make_unique<Linear>(q / "condition", width, 4 * width);
+    if (!given_.empty() || class_embedding_) layer.condition = std::make_unique<Linear>(q / "condition", width, 4 * width);
     layers_.push_back(std::move(layer));
   }
 }
 
-Var PixelCnn::condition(const Context& c, std::span<const std::span<const Index>> given, Index batch) const {
+Var PixelCnn::condition(const Context& c, std::span<const std::span<const Index>> given, std::span<const int> labels,
+                        Index batch) const {
   Var total;
   for (std::size_t i = 0; i < given_.size(); ++i) {
     const Var one = given_embeddings_[i](c, resized(c.tape, given[i], given_[i], grid_, batch));
     total = total ? total + one : one;
   }
-  return (*mix_)(c, reshape(total, {batch, grid_.height, grid_.width, -1}));
+  if (total) total = (*mix_)(c, reshape(total, {batch, grid_.height, grid_.width, -1}));
+  if (!class_embedding_) return total;
+  const Var of_class = repeat_rows((*class_embedding_)(c, checked_labels(c.tape, labels, batch, classes_)), grid_.size());
+  const Var everywhere = reshape(of_class, {batch, grid_.height, grid_.width, -1});
+  return total ? total + everywhere : everywhere;
 }
 
-Var PixelCnn::logits(const Context& c, std::span<const Index> codes, std::span<const std::span<const Index>> given,
-                     Index rows) const {
+Var PixelCnn::logits(const Context& c, std::span<const Index> codes, std::span<const std::span<const Index>> given, Index rows,
+                     std::span<const int> labels) const {
   const Index batch = std::ssize(codes) / (rows * grid_.width);
   const Var x = reshape(embedding_(c, codes), {batch, rows, grid_.width, -1});
-  const Var told = given_.empty() ? Var() : slice(condition(c, given, batch), 1, 0, rows);
+  const Var whole = condition(c, given, labels, batch), told = whole ? slice(whole, 1, 0, rows) : Var();
   Var v = x, h = x;  // the two stacks
   for (std::size_t i = 0; i < layers_.size(); ++i) {
     const Layer& layer = layers_[i];
@@ -112,36 +134,39 @@ Var PixelCnn::logits(const Context& c, std::span<const Index> codes, std::span<c
   return output_(c, hidden_(c, relu(h)));
 }
 
-CodePrior::CodePrior(const CodePriorConfig& config, const std::vector<CodeGrid>& grids, const Parameters& p) : grids_(grids) {
+CodePrior::CodePrior(const CodePriorConfig& config, const std::vector<CodeGrid>& grids, const Parameters& p, Index classes)
+    : grids_(grids), by_class_(config.name == "pixelcnn" && config.by_class) {
+  if (by_class_ && classes == 0)
+    throw ConfigError("model.prior.by_class: these data have no labels; set it to false, or use data with labels");
   AD_CHECK(grids.size() <= Codes::kMost, "CodePrior", cat("at most ", Codes::kMost, " maps of codes"));
   if (config.name == "uniform") return;
   for (std::size_t i = 0; i < grids.size(); ++i)
-    networks_.emplace_back(config, grids[i], std::span(grids).first(i), p / static_cast<Index>(i));
+    networks_.emplace_back(config, grids[i], std::span(grids).first(i), p / static_cast<Index>(i), classes);
 }
 
-Var CodePrior::log_prob(const Context& c, const Codes& codes, std::size_t map) const {
+Var CodePrior::log_prob(const Context& c, const Codes& codes, std::size_t map, std::span<const int> labels) const {
   const CodeGrid& grid = grids_[map];
   const std::span<const Index> chosen = codes.maps[map];
   const Index batch = std::ssize(chosen) / grid.size();
   if (networks_.empty()) return c.tape.constant({batch}, static_cast<Real>(-double(grid.size()) * std::log(double(grid.codes))));
-  const Var logits =
-      reshape(networks_[map].logits(c, chosen, std::span(codes.maps).first(map), grid.height), {batch * grid.size(), grid.codes});
+  const Var logits = reshape(networks_[map].logits(c, chosen, std::span(codes.maps).first(map), grid.height, labels),
+                             {batch * grid.size(), grid.codes});
   return sum(reshape(squeeze(gather(logits, 1, chosen), 1) - logsumexp(logits, 1), {batch, grid.size()}), 1);
 }
 
-Var CodePrior::log_prob(const Context& c, const Codes& codes) const {
-  Var total = log_prob(c, codes, 0);
-  for (std::size_t i = 1; i < grids_.size(); ++i) total = total + log_prob(c, codes, i);
+Var CodePrior::log_prob(const Context& c, const Codes& codes, std::span<const int> labels) const {
+  Var total = log_prob(c, codes, 0, labels);
+  for (std::size_t i = 1; i < grids_.size(); ++i) total = total + log_prob(c, codes, i, labels);
   return total;
 }
 
-Codes CodePrior::sample(const Context& c, Index count, std::size_t first, const Codes& codes) const {
+Codes CodePrior::sample(const Context& c, Index count, std::span<const int> labels, std::size_t first, const Codes& codes) const {
   Codes drawn = codes;
-  for (std::size_t i = first; i < grids_.size(); ++i) sample_map(c, count, i, drawn);
+  for (std::size_t i = first; i < grids_.size(); ++i) sample_map(c, count, i, labels, drawn);
   return drawn;
 }
 
-void CodePrior::sample_map(const Context& c, Index count, std::size_t map, Codes& codes) const {
+void CodePrior::sample_map(const Context& c, Index count, std::size_t map, std::span<const int> labels, Codes& codes) const {
   const CodeGrid& grid = grids_[map];
   const Index size = grid.size();
   const std::span<Index> drawn(c.tape.scratch<Index>(count * size), static_cast<std::size_t>(count * size));
@@ -161,7 +186,7 @@ void CodePrior::sample_map(const Context& c, Index count, std::size_t map, Codes
     Index* so_far = tape.scratch<Index>(count * seen);
     for (Index b = 0; b < count; ++b) std::copy_n(drawn.data() + b * size, seen, so_far + b * seen);
     const Var logits = networks_[map].logits({tape, false, c.key}, {so_far, static_cast<std::size_t>(count * seen)},
-                                             std::span(codes.maps).first(map), rows);
+                                             std::span(codes.maps).first(map), rows, labels);
     for (Index b = 0; b < count; ++b) {
       const auto of_position = logits.value().subspan(static_cast<std::size_t>((b * seen + position) * grid.codes),
                                                       static_cast<std::size_t>(grid.codes));
@@ -171,6 +196,8 @@ void CodePrior::sample_map(const Context& c, Index count, std::size_t map, Codes
   }
 }
 
-std::string CodePrior::describe() const { return networks_.empty() ? "uniform prior" : "gated PixelCNN prior"; }
+std::string CodePrior::describe() const {
+  return networks_.empty() ? "uniform prior" : by_class_ ? "gated PixelCNN prior given the class" : "gated PixelCNN prior";
+}
 
 }  // namespace vaezoo

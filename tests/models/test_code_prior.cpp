@@ -22,8 +22,8 @@ struct Subject {
   ParameterStore store{Key(1)};
   CodePrior prior;
 
-  Subject(const CodePriorConfig& config, const std::vector<CodeGrid>& grids, Real deviation = Real(0.5))
-      : prior(config, grids, ad::Parameters(store) / "prior") {
+  Subject(const CodePriorConfig& config, const std::vector<CodeGrid>& grids, Real deviation = Real(0.5), Index classes = 0)
+      : prior(config, grids, ad::Parameters(store) / "prior", classes) {
     if (deviation == 0) return;
     for (ad::Parameter& p : store.all()) ad::fill_normal(Key(2).fold(p.path()), p.value(), 0, deviation);
   }
@@ -31,6 +31,12 @@ struct Subject {
 
 CodePriorConfig pixelcnn(std::int64_t layers, std::int64_t channels, std::int64_t kernel = 3) {
   return {.name = "pixelcnn", .layers = layers, .channels = channels, .kernel = kernel};
+}
+
+CodePriorConfig by_class(std::int64_t layers, std::int64_t channels) {
+  CodePriorConfig config = pixelcnn(layers, channels);
+  config.by_class = true;
+  return config;
 }
 
 /// All maps of `size` codes below `codes`, one after the other.
@@ -183,7 +189,7 @@ TEST_CASE("the same key draws the same codes, another key others, and given maps
   CHECK(draw(Key(1)) != draw(Key(2)));
   Tape tape(ad::Grad::off);
   const std::vector<Index> top{1, 2, 3, 4};
-  const Codes below = s.prior.sample({tape, false, Key(1)}, 1, 1, {{top}});
+  const Codes below = s.prior.sample({tape, false, Key(1)}, 1, {}, 1, {{top}});
   CHECK(std::ranges::equal(below.maps[0], top));
   CHECK(below.maps[1].size() == 16);
 }
@@ -211,7 +217,115 @@ TEST_CASE("the PixelCNN learns a Markov chain to its entropy") {
   CHECK(excess.mean < 0.1);
 }
 
+TEST_CASE("given the class, the probabilities of all maps of codes sum to 1 for each class, and differ between classes") {
+  const std::vector<Index> squares = all_maps(4, 3);
+  const Index count = std::ssize(squares) / 4;
+  const Subject one(by_class(2, 4), {{2, 2, 3}}, Real(0.5), 2), two(by_class(2, 4), {{1, 1, 2}, {2, 2, 3}}, Real(0.5), 2);
+  Tape tape(ad::Grad::off);
+  std::vector<double> of_first_map;
+  for (const int label : {0, 1}) {
+    CAPTURE(label);
+    const std::vector<int> labels(static_cast<std::size_t>(count), label);
+    double total = 0;
+    for (const Real l : one.prior.log_prob({tape}, {{squares}}, labels).value()) total += std::exp(double(l));
+    CHECK(total == doctest::Approx(1).epsilon(kTolerance));
+    total = 0;
+    for (const Index top : {0, 1}) {
+      const std::vector<Index> tops(static_cast<std::size_t>(count), top);
+      for (const Real l : two.prior.log_prob({tape}, {{tops, squares}}, labels).value()) total += std::exp(double(l));
+    }
+    CHECK(total == doctest::Approx(1).epsilon(kTolerance));
+    of_first_map.push_back(double(one.prior.log_prob({tape}, {{squares}}, labels).data()[0]));
+  }
+  CHECK(of_first_map[0] != of_first_map[1]);
+}
+
+TEST_CASE("a prior by class learns the codes of each class, and draws those of the class asked for") {
+  // Class 0 is a row of one code, the same throughout; class 1 counts up. Both share all codes and their frequencies.
+  constexpr Index length = 3, batch = 48;
+  const auto code_of = [](int label, Index start, Index i) { return label == 0 ? start : (start + i) % 3; };
+  Subject s(by_class(2, 12), {{1, length, 3}}, 0, 2);
+  ad::Adam adam(s.store);
+  Tape tape;
+  std::vector<Index> codes;
+  std::vector<int> labels;
+  for (Index b = 0; b < batch; ++b) {
+    labels.push_back(static_cast<int>(b % 2));
+    for (Index i = 0; i < length; ++i) codes.push_back(code_of(labels.back(), b / 2 % 3, i));
+  }
+  for (int step = 0; step < 150; ++step) {
+    tape.reset();
+    const Var loss = -ad::mean(s.prior.log_prob({tape, true}, {{codes}}, labels));
+    s.store.zero_grad();
+    tape.backward(loss);
+    adam.step(0.02);
+  }
+  tape.reset();
+  const std::span<const Index> drawn = s.prior.sample({tape, false, Key(3)}, batch, labels).maps[0];
+  for (std::size_t b = 0; b < labels.size(); ++b)
+    for (std::size_t i = 0; i < length; ++i) {
+      CAPTURE(b);
+      CHECK(drawn[b * length + i] == code_of(labels[b], drawn[b * length], static_cast<Index>(i)));
+    }
+  // What is left of -log p is the free choice of the first code.
+  CHECK(-double(ad::mean(s.prior.log_prob({tape}, {{codes}}, labels)).item()) == doctest::Approx(std::log(3.0)).epsilon(0.02));
+}
+
+TEST_CASE("a prior by class refuses data without labels, and batches with other labels than it knows") {
+  CHECK(message_of([] { Subject(by_class(1, 4), {{1, 2, 2}}); }).find("model.prior.by_class: these data have no labels") == 0);
+  const Subject s(by_class(1, 4), {{1, 2, 2}}, 0, 2);
+  const std::vector<Index> codes{0, 1, 1, 0};
+  Tape tape(ad::Grad::off);
+  for (const std::vector<int>& labels : {std::vector<int>{}, {0}, {0, 2}, {-1, 0}})
+    CHECK_THROWS_AS(s.prior.log_prob({tape}, {{codes}}, labels), ad::Error);
+}
+
+TEST_CASE("models of discrete codes are told the class by their prior alone, and only when asked") {
+  const DataSpec data = data_spec(LikelihoodCase::Values::binary);
+  for (const char* name : {"vq_vae", "fsq", "residual_vq", "vq_vae_2"}) {
+    CAPTURE(std::string(name));
+    const ModelEntry& entry = find_model(name);
+    const auto with_prior = [&](const char* settings, const DataSpec& spec) {
+      return build_small(entry, R"("bernoulli")", spec,
+                         ad::cat(R"({"prior": {"name": "pixelcnn", "layers": 1, "channels": 4)", settings, "}}"));
+    };
+    const Built plain = with_prior("", data), told = with_prior(R"(, "by_class": true)", data);
+    CHECK(plain.model->conditioning() == Conditioning::none);
+    CHECK(told.model->conditioning() == Conditioning::labels);
+    CHECK(told.model->decoder_conditioning() == Conditioning::none);
+    CHECK(message_of([&] {
+            DataSpec unlabelled = data;
+            unlabelled.classes = 0;
+            with_prior(R"(, "by_class": true)", unlabelled);
+          }).find("model.prior.by_class") != std::string::npos);
+    // Every weight that is not of the prior is the same, and only the prior reads labels.
+    for (ad::Parameter& p : plain.store->all()) {
+      ad::Parameter* other = told.store->find(p.path());
+      REQUIRE(other != nullptr);
+      if (!p.path().starts_with("prior")) CHECK(std::ranges::equal(p.value(), other->value()));
+    }
+    Tape tape(ad::Grad::off);
+    const std::vector<Real> x = synthetic(LikelihoodCase::Values::binary, 6);
+    Minibatch batch = minibatch(tape, x, 6);
+    const ElboTerms before = told.model->elbo({tape}, batch, Code::mean);
+    const std::vector<int> others{1, 2, 0, 1, 2, 0};
+    batch.labels = others;
+    const ElboTerms after = told.model->elbo({tape}, batch, Code::mean);
+    CHECK(std::ranges::equal(before.reconstruction.value(), after.reconstruction.value()));
+    CHECK_FALSE(std::ranges::equal(before.kl.value(), after.kl.value()));
+  }
+}
+
 #ifdef VAEZOO_DOUBLE
+TEST_CASE("the gradient of the PixelCNN by class matches differences to 1e-6") {
+  Subject s(by_class(2, 3), {{1, 2, 2}, {3, 3, 3}}, Real(0.5), 3);
+  const std::vector<Index> top{0, 1, 1, 1}, bottom{0, 2, 1, 1, 0, 0, 2, 1, 2, 2, 1, 0, 0, 2, 2, 1, 1, 0};
+  const std::vector<int> labels{2, 0};
+  const ad::GradcheckReport report = gradcheck_parameters(
+      s.store, [&](Tape& tape) { return -ad::mean(s.prior.log_prob({tape, true}, {{top, bottom}}, labels)); });
+  CHECK_MESSAGE(report.passed, report.text());
+}
+
 TEST_CASE("the gradient of the PixelCNN matches differences to 1e-6") {
   Subject s(pixelcnn(2, 3), {{1, 2, 2}, {3, 3, 3}});
   const std::vector<Index> top{0, 1, 1, 1}, bottom{0, 2, 1, 1, 0, 0, 2, 1, 2, 2, 1, 0, 0, 2, 2, 1, 1, 0};
