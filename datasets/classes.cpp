@@ -32,16 +32,6 @@ bool count_from_zero(const std::vector<std::string>& names) {
 
 [[noreturn]] void refuse(const std::string& sentence) { throw ConfigError("dataset.classes: " + sentence); }
 
-/// The number of the class that a configuration names.
-int find_class(const Dataset& data, const std::string& wanted) {
-  const auto found = std::ranges::find(data.class_names, wanted);
-  if (found != data.class_names.end()) return static_cast<int>(found - data.class_names.begin());
-  const auto number = whole_number(wanted);
-  if (number && *number >= 0 && *number < data.classes) return static_cast<int>(*number);
-  const std::string names = data.class_names.empty() ? "" : ", called " + listed(data.class_names);
-  refuse(ad::cat("there is no class '", excerpt(wanted), "'; there are 0 to ", data.classes - 1, names));
-}
-
 }  // namespace
 
 Classes::Classes(const std::vector<std::string>& training_labels, const std::string& source) {
@@ -84,16 +74,34 @@ std::vector<int> Classes::numbers(const std::vector<std::string>& labels, const 
 
 std::vector<std::string> Classes::names() const { return count_from_zero(names_) ? std::vector<std::string>() : names_; }
 
+std::string class_name(const Dataset& data, int label) {
+  const auto i = static_cast<std::size_t>(label);
+  return i < data.class_names.size() ? data.class_names[i] : std::to_string(label);
+}
+
+std::optional<int> find_class(const Dataset& data, const std::string& wanted) {
+  const auto found = std::ranges::find(data.class_names, wanted);
+  if (found != data.class_names.end()) return static_cast<int>(found - data.class_names.begin());
+  const auto number = whole_number(wanted);
+  return number && *number >= 0 && *number < data.classes ? std::optional(static_cast<int>(*number)) : std::nullopt;
+}
+
+std::string about_classes(const Dataset& data) {
+  return ad::cat("there are 0 to ", data.classes - 1, data.class_names.empty() ? "" : ", called " + listed(data.class_names));
+}
+
 void keep_classes(Dataset& data, const std::vector<std::string>& wanted) {
   if (wanted.empty()) return;
   if (data.classes == 0) refuse("the examples have no labels");
   std::vector<int> becomes(static_cast<std::size_t>(data.classes), -1);
   std::vector<std::string> names;
   for (const std::string& word : wanted) {
-    const auto number = static_cast<std::size_t>(find_class(data, word));
+    const auto found = find_class(data, word);
+    if (!found) refuse(ad::cat("there is no class '", excerpt(word), "'; ", about_classes(data)));
+    const auto number = static_cast<std::size_t>(*found);
     if (becomes[number] >= 0) refuse("names class '" + excerpt(word) + "' twice");
     becomes[number] = static_cast<int>(names.size());
-    names.push_back(data.class_names.empty() ? std::to_string(number) : data.class_names[number]);
+    names.push_back(class_name(data, *found));
   }
   for (const auto& [which, split] : {std::pair(Split::train, &data.train), std::pair(Split::validation, &data.validation),
                                      std::pair(Split::test, &data.test)}) {

@@ -1,5 +1,6 @@
 #pragma once
 // From labels as files have them to class numbers, by one rule for every reader of a user's own data; and keeping some classes.
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -27,6 +28,13 @@ class Classes {
   bool whole_ = true;               // all labels are whole numbers
   std::vector<std::string> names_;  // sorted
 };
+
+/// What a user calls class `label`: its name, else its number.
+std::string class_name(const Dataset& data, int label);
+/// The class of this name, or else of this number from 0; nothing when there is none.
+std::optional<int> find_class(const Dataset& data, const std::string& wanted);
+/// "there are 0 to 2, called a, b, c", for messages.
+std::string about_classes(const Dataset& data);
 
 /// Keeps the examples of the named classes, by name or by number, in every split; they become classes 0, 1, ... in the order
 /// given and keep their names. What is known of the whole set's density and factors is dropped. Throws ConfigError about

@@ -426,6 +426,13 @@ void standardize(Dataset& data, std::vector<double> mean, std::vector<double> st
   data.levels = 0;
 }
 
+std::vector<double> in_source_units(const Dataset& data, std::span<const Real> rows) {
+  std::vector<double> out(rows.begin(), rows.end());
+  const std::size_t width = data.mean.size();
+  for (std::size_t i = 0; width > 0 && i < out.size(); ++i) out[i] = out[i] * data.stddev[i % width] + data.mean[i % width];
+  return out;
+}
+
 void narrow(Dataset& data) {
   if (data.train.is_exact()) {
     const Columns c = column_statistics(data.train.size(), data.shape.size(),

@@ -171,6 +171,10 @@ void standardize(Dataset& data);
 /// The same by means and deviations that were found before.
 void standardize(Dataset& data, std::vector<double> mean, std::vector<double> stddev);
 
+/// Undoes it: rows [N, D] as the examples have them, in the units of the source. In double, since a Real cannot tell times of 1.7e9 that are
+/// seconds apart. Numbers that were not standardised come back as they are.
+std::vector<double> in_source_units(const Dataset& data, std::span<const Real> rows);
+
 /// Numbers of 64 bits become Reals, with a warning that names the columns where that loses much: where the rounding is more than
 /// a thousandth of the standard deviation, as in times of 1.7e9 that are seconds apart.
 void narrow(Dataset& data);

@@ -121,7 +121,7 @@ class Model {
   /// z ~ p(z), [count, Z].
   virtual Var sample_prior(const Context& c, Index count, const Minibatch& given) const = 0;
   virtual Conditioning conditioning() const { return Conditioning::none; }
-  /// What of this decode() and sample_x() read: less where the prior alone is told something.
+  /// What of this decode() and sample_x() read: nothing where only the prior is conditional.
   virtual Conditioning decoder_conditioning() const { return conditioning(); }
 
   virtual Index latent_dim() const = 0;

@@ -298,9 +298,11 @@ std::string to_svg(const ScatterPlot& plot) {
       y_extent.add(plot.y[i]);
     }
   }
-  const double half = classes.empty() ? 1 : 0.52 * std::max({x_extent.high - x_extent.low, y_extent.high - y_extent.low, 1e-9});
-  const double x_middle = classes.empty() ? 0 : (x_extent.low + x_extent.high) / 2;
-  const double y_middle = classes.empty() ? 0 : (y_extent.low + y_extent.high) / 2;
+  // Halved before they are added: twice the largest double is infinite.
+  const auto middle = [](const Extent& e) { return e.low / 2 + e.high / 2; };
+  const auto radius = [](const Extent& e) { return e.high / 2 - e.low / 2; };
+  const double half = classes.empty() ? 1 : 1.04 * std::max({radius(x_extent), radius(y_extent), 5e-10});
+  const double x_middle = classes.empty() ? 0 : middle(x_extent), y_middle = classes.empty() ? 0 : middle(y_extent);
 
   const Frame frame{kWidth, 470, 62, 42, 442, 422};
   Canvas canvas(frame, plot.title);

@@ -25,7 +25,7 @@ struct LineChart {
 /// Points in the plane, equal units on both axes (so that a round prior looks round), coloured by label.
 struct ScatterPlot {
   std::string title, x_label, y_label;
-  std::vector<float> x, y;
+  std::vector<double> x, y;
   std::vector<int> labels;               ///< empty, or one per point; the name of label i is label_names[i], else its number
   std::vector<std::string> label_names;  ///< written at the median of each class as well, for those who cannot tell the colours
 };

@@ -43,6 +43,10 @@ std::string npy_bytes(const std::vector<ad::Index>& shape, std::span<const float
   return npy_of("<f4", shape, std::ssize(values), bytes_of(values));
 }
 
+std::string npy_bytes(const std::vector<ad::Index>& shape, std::span<const double> values) {
+  return npy_of("<f8", shape, std::ssize(values), bytes_of(values));
+}
+
 std::string npy_bytes(const std::vector<ad::Index>& shape, std::span<const ad::Index> values) {
   static_assert(sizeof(ad::Index) == 8);
   return npy_of("<i8", shape, std::ssize(values), bytes_of(values));
@@ -55,17 +59,30 @@ std::string csv_cell(std::string_view text) {
   return quoted + '"';
 }
 
-std::string csv_text(const std::vector<std::string>& columns, std::span<const float> values, std::span<const int> labels) {
+namespace {
+
+template <class T>
+std::string table(const std::vector<std::string>& columns, std::span<const T> values, const TextColumn& first) {
   const std::size_t width = columns.size(), rows = width == 0 ? 0 : values.size() / width;
-  if (width == 0 || values.size() % width != 0 || (!labels.empty() && labels.size() != rows))
-    throw std::invalid_argument("csv_text: columns, values and labels do not fit");
-  std::string text = labels.empty() ? "" : "label,";
-  for (std::size_t i = 0; i < width; ++i) text += columns[i] + (i + 1 < width ? "," : "\n");
+  const bool begins = !first.name.empty();
+  if (width == 0 || values.size() % width != 0 || (begins && first.cells.size() != rows))
+    throw std::invalid_argument("csv_text: columns, values and cells do not fit");
+  std::string text = begins ? csv_cell(first.name) + "," : "";
+  for (std::size_t i = 0; i < width; ++i) text += csv_cell(columns[i]) + (i + 1 < width ? "," : "\n");
   for (std::size_t r = 0; r < rows; ++r) {
-    if (!labels.empty()) text += fmt::format("{},", labels[r]);
+    if (begins) text += csv_cell(first.cells[r]) + ",";
     for (std::size_t i = 0; i < width; ++i) text += fmt::format("{}{}", values[r * width + i], i + 1 < width ? "," : "\n");
   }
   return text;
+}
+
+}  // namespace
+
+std::string csv_text(const std::vector<std::string>& columns, std::span<const float> values, const TextColumn& first) {
+  return table(columns, values, first);
+}
+std::string csv_text(const std::vector<std::string>& columns, std::span<const double> values, const TextColumn& first) {
+  return table(columns, values, first);
 }
 
 }  // namespace vaezoo

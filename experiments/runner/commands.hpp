@@ -22,8 +22,16 @@ int download_command(const std::string& dataset, const CommonOptions& common);
 /// CPU, threads, GEMM backend with its kernel and GFLOP/s, optional parts of this build.
 int doctor_command(const CommonOptions& common);
 
-/// `out` says the format by its ending; empty: a file in the run's folder.
-int sample_command(const LoadedRun& run, Index count, const std::string& out);
+struct SampleRequest {
+  Index count = 64;
+  std::vector<std::string> classes = {};  ///< names or numbers, drawn in turn; empty: all that there are
+  std::string out = "";
+};
+// `out` says the format by its ending; empty: a file in the run's folder.
+
+/// `out` may be a folder too, an existing one or one with a "/" behind it, for a PNG of each sample: see write_picture_folder. Throws
+/// UsageError for classes of a model that is not conditioned on labels, and for classes that the data do not have.
+int sample_command(const LoadedRun& run, const SampleRequest& request);
 int reconstruct_command(const LoadedRun& run, Index count, const std::string& out);
 
 struct EncodeRequest {

@@ -25,13 +25,6 @@ constexpr Index kStyleExamples = 8;  ///< rows of the pictures that show several
 
 void append(std::vector<float>& to, Var x) { to.insert(to.end(), x.data(), x.data() + x.size()); }
 
-/// The data's own units from what the model saw.
-void undo_standardization(const Dataset& data, std::vector<float>& rows) {
-  if (data.mean.empty()) return;
-  const std::size_t D = data.mean.size();
-  for (std::size_t i = 0; i < rows.size(); ++i) rows[i] = static_cast<float>(rows[i] * data.stddev[i % D] + data.mean[i % D]);
-}
-
 /// The first split that has examples.
 Split shown_split(const Dataset& data) {
   return data.test.size() > 0 ? Split::test : data.validation.size() > 0 ? Split::validation : Split::train;
@@ -54,10 +47,14 @@ Index for_batches(const Session& s, Split split, Index limit, F&& f) {
   return limit;
 }
 
-void to_unit_range(const Dataset& data, std::vector<float>& rows) {
+/// From the numbers that the model saw to what pictures show: black is 0, white 1.
+std::vector<float> to_pixels(const Dataset& data, std::vector<float> rows) {
   const auto [low, high] = pixel_range(data);
-  if (low == 0 && high == 1) return;
-  for (float& v : rows) v = (v - low) / (high - low);
+  if (data.mean.empty() && low == 0 && high == 1) return rows;
+  const std::vector<double> values = in_source_units(data, rows);
+  std::ranges::transform(values, rows.begin(),
+                         [low, high](double v) { return static_cast<float>((v - double(low)) / (double(high) - double(low))); });
+  return rows;
 }
 
 TileShape tiles(const Dataset& data, const std::vector<float>& rows) {
@@ -76,7 +73,8 @@ std::string plane_svg(const Session& s, const std::vector<float>& samples) {
                    .y = {},
                    .labels = {},
                    .label_names = {"data", "samples"}};
-  const auto add = [&plot](const std::vector<float>& points, int label) {
+  const auto add = [&](const std::vector<float>& rows, int label) {
+    const std::vector<double> points = in_source_units(s.data, rows);
     for (std::size_t i = 0; i + 1 < points.size(); i += 2) {
       plot.x.push_back(points[i]);
       plot.y.push_back(points[i + 1]);
@@ -85,7 +83,6 @@ std::string plane_svg(const Session& s, const std::vector<float>& samples) {
   };
   std::vector<float> data;
   for_batches(s, shown_split(s.data), kMapPoints, [&](const Context&, const Minibatch& batch) { append(data, batch.x); });
-  undo_standardization(s.data, data);
   add(data, 0);
   add(samples, 1);
   return to_svg(plot);
@@ -121,8 +118,8 @@ std::optional<SavedPicture> draw_latent_map(const Session& s, const fs::path& fo
                    .labels = codes.labels,
                    .label_names = s.data.class_names};
   for (std::size_t i = 0; i + 1 < plane.points.size(); i += 2) {
-    plot.x.push_back(plane.points[i]);
-    plot.y.push_back(plane.points[i + 1]);
+    plot.x.push_back(double(plane.points[i]));
+    plot.y.push_back(double(plane.points[i + 1]));
   }
   atomic_write(folder / "latent_map.svg", to_svg(plot));
   return SavedPicture{fmt::format("Mean codes of {}{}{}.", plural(codes.count, to_text(split)),
@@ -146,14 +143,14 @@ std::optional<SavedPicture> draw_samples(const Session& s, const fs::path& folde
     const bool by_class = s.model->conditioning() == Conditioning::labels;
     const Index columns = by_class ? s.data.classes : 0,
                 count = by_class ? std::max<Index>(1, wanted / columns) * columns : wanted;
-    const Image image = pixel_grid(s.data, samples(s, count, key), columns);
+    const Image image = pixel_grid(s.data, samples(s, count, key).x, columns);
     return save_picture(
         folder, "samples", image,
         fmt::format("{} samples: E[x | z] for z drawn from the prior{}.", count, by_class ? ", a column for each class" : ""),
         step, events);
   }
   if (s.data.shape.size() != 2) return std::nullopt;
-  atomic_write(folder / "samples.svg", plane_svg(s, samples(s, kMapPoints, key, Drawn::sample)));
+  atomic_write(folder / "samples.svg", plane_svg(s, samples(s, kMapPoints, key, Drawn::sample).x));
   return SavedPicture{fmt::format("Data, and {} samples: z from the prior, then x from p(x | z).", kMapPoints),
                  folder / "samples.svg"};
 }
@@ -173,7 +170,6 @@ std::optional<SavedPicture> draw_styles(const Session& s, const fs::path& folder
     }
     append(rows, ad::stack(columns_of, 1));
   });
-  undo_standardization(s.data, rows);
   return save_picture(
       folder, "styles", pixel_grid(s.data, std::move(rows), columns),
       "Examples (first column), and their codes decoded with each label in turn: the style stays, the class changes.", step,
@@ -194,7 +190,6 @@ std::optional<SavedPicture> draw_levels(const Session& s, const fs::path& folder
     }
     append(rows, ad::stack(columns, 1));
   });
-  undo_standardization(s.data, rows);
   return save_picture(
       folder, "levels", pixel_grid(s.data, std::move(rows), std::ssize(levels) + 1),
       fmt::format("Examples, their reconstructions, and these with the levels below {} to {} drawn anew from the prior.",
@@ -261,36 +256,41 @@ std::pair<float, float> pixel_range(const Dataset& data) {
     data.train.read(i, row);
     rows.insert(rows.end(), row.begin(), row.end());
   }
-  undo_standardization(data, rows);
-  const auto [low, high] = std::ranges::minmax_element(rows);
-  if (low == rows.end() || (*low >= 0 && *high <= 1) || !(*low < *high)) return {0.f, 1.f};
-  return {*low, *high};
+  const std::vector<double> values = in_source_units(data, rows);
+  const auto [low, high] = std::ranges::minmax_element(values);
+  if (low == values.end() || (*low >= 0 && *high <= 1) || !(static_cast<float>(*low) < static_cast<float>(*high))) return {0.f, 1.f};
+  return {static_cast<float>(*low), static_cast<float>(*high)};
 }
 
 Image pixel_grid(const Dataset& data, std::vector<float> rows, Index columns) {
-  to_unit_range(data, rows);
-  return image_grid(rows, tiles(data, rows), {.columns = columns});
+  const std::vector<float> pixels = to_pixels(data, std::move(rows));
+  return image_grid(pixels, tiles(data, pixels), {.columns = columns});
 }
 
 Image pixel_pairs(const Dataset& data, std::vector<float> originals, std::vector<float> reconstructions) {
-  to_unit_range(data, originals);
-  to_unit_range(data, reconstructions);
-  return pairs_grid(originals, reconstructions, tiles(data, originals));
+  originals = to_pixels(data, std::move(originals));
+  return pairs_grid(originals, to_pixels(data, std::move(reconstructions)), tiles(data, originals));
 }
 
-std::vector<float> samples(const Session& s, Index count, Key key, Drawn drawn) {
-  std::vector<float> x;
+Image pixel_image(const Dataset& data, std::vector<float> row) {
+  return to_image(to_pixels(data, std::move(row)), data.shape.height, data.shape.width, data.shape.channels);
+}
+
+Samples samples(const Session& s, Index count, Key key, Drawn drawn, std::span<const int> classes) {
+  Samples made;
   const auto draw = [&](const Context& c, Index now, const Minibatch& given) {
     const Var z = s.model->sample_prior(c, now, given);
-    append(x, drawn == Drawn::mean ? s.model->decode(c, z, given) : s.model->sample_x(c, z, given));
+    append(made.x, drawn == Drawn::mean ? s.model->decode(c, z, given) : s.model->sample_x(c, z, given));
   };
   const Conditioning told = s.model->conditioning();
   if (told == Conditioning::conditions || told == Conditioning::x) {
     for_batches(s, shown_split(s.data), count,
                 [&](const Context& c, const Minibatch& given) { draw(c, given.x.shape()[0], given); });
   } else {
-    std::vector<int> labels(told == Conditioning::labels ? static_cast<std::size_t>(count) : 0);
-    for (std::size_t i = 0; i < labels.size(); ++i) labels[i] = static_cast<int>(i) % s.data.classes;
+    std::vector<int>& labels = made.labels;
+    labels.resize(told == Conditioning::labels ? static_cast<std::size_t>(count) : 0);
+    for (std::size_t i = 0; i < labels.size(); ++i)
+      labels[i] = classes.empty() ? static_cast<int>(i) % s.data.classes : classes[i % classes.size()];
     Tape tape(ad::Grad::off);
     for (Index done = 0; done < count;) {
       const Index now = std::min<Index>(s.config.evaluate.batch_size, count - done);
@@ -303,8 +303,7 @@ std::vector<float> samples(const Session& s, Index count, Key key, Drawn drawn) 
       done += now;
     }
   }
-  undo_standardization(s.data, x);
-  return x;
+  return made;
 }
 
 Reconstructions reconstruct(const Session& s, Index count) {
@@ -313,8 +312,6 @@ Reconstructions reconstruct(const Session& s, Index count) {
     append(r.originals, batch.x);
     append(r.reconstructions, s.model->decode(c, s.model->encode(c, batch), batch));
   });
-  undo_standardization(s.data, r.originals);
-  undo_standardization(s.data, r.reconstructions);
   return r;
 }
 

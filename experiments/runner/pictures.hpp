@@ -1,6 +1,7 @@
 #pragma once
 // The pictures of a run: samples, reconstructions, the latent map.
 #include <filesystem>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -32,17 +33,24 @@ std::vector<SavedPicture> draw_pictures(const Session& session, const std::files
 bool shows_pixels(const Dataset& data);
 /// What is black and what is white: 0 and 1, or the least and the greatest number of the first training examples when some leave [0, 1].
 std::pair<float, float> pixel_range(const Dataset& data);
-/// Grids of rows [count, D] in the data's units. Images whose numbers leave [0, 1] are shown from the training data's least number, black, to
-/// their greatest, white.
+
+// Rows [count, D] are numbers as the model sees them, standardised where the data are; in_source_units() gives the data's own.
+
+/// Grids of rows. Images whose numbers leave [0, 1] are shown from the training data's least number, black, to their greatest, white.
 Image pixel_grid(const Dataset& data, std::vector<float> rows, Index columns = 0);
 Image pixel_pairs(const Dataset& data, std::vector<float> originals, std::vector<float> reconstructions);
+/// One row, at its own size.
+Image pixel_image(const Dataset& data, std::vector<float> row);
 
-// What follows is in the units of the data: a standardisation is undone.
-
-/// E[x | z], or draws x ~ p(x | z), for `count` draws z ~ p(z), [count, D]. A model that is told the class gets the classes in turn; one that is told
-/// more gets what belongs to the first examples of the test split.
+/// E[x | z], or draws x ~ p(x | z), for `count` draws z ~ p(z). A model that is conditioned on labels gets `classes` in turn, all of the
+/// data's when that is empty; one that is conditioned on more gets what belongs to the first examples of the test split, of which there
+/// may be fewer.
 enum class Drawn { mean, sample };
-std::vector<float> samples(const Session& session, Index count, Key key, Drawn drawn = Drawn::mean);
+struct Samples {
+  std::vector<float> x;     ///< [N, D]
+  std::vector<int> labels;  ///< [N], of a model that is conditioned on them; else empty
+};
+Samples samples(const Session& session, Index count, Key key, Drawn drawn = Drawn::mean, std::span<const int> classes = {});
 /// The first `count` examples of the test split (validation, then training, where there are none) and their reconstructions from the mean
 /// code, each [count, D].
 struct Reconstructions {

@@ -30,6 +30,7 @@ struct Arguments {  // of all commands
   CommonOptions common;
   std::optional<std::int64_t> seed;
   EncodeRequest encode;
+  std::vector<std::string> classes;
 };
 
 CLI::App* add_command(CLI::App& app, const char* name, const char* doc, Arguments& a) {
@@ -87,8 +88,11 @@ int dispatch(int argc, char** argv) {
   CLI::App* evaluate = add_run_command(app, "evaluate", "evaluate a run again, with other settings or weights", a);
   CLI::App* sample = add_run_command(app, "sample", "draw from the prior and decode", a);
   sample->add_option("--count", a.count, "how many")->check(CLI::Range(1, 1'000'000));
+  sample->add_option("--class", a.classes, "draw only this class, given by name or number; repeat it for several in turn (default: all in turn)")
+      ->allow_extra_args(false);
   sample->add_option("--out", a.out,
-                     "a .png, .npy or .csv file (default: samples.png in the run's folder; .csv for data that are no images)");
+                     "a .png, .npy or .csv file, or a folder (DIR/) for a PNG of each sample, in sub-folders by class (default: samples.png "
+                     "in the run's folder; .csv for data that are no images)");
   CLI::App* reconstruct = add_run_command(app, "reconstruct", "encode and decode test examples", a);
   reconstruct->add_option("--count", a.count, "how many")->check(CLI::Range(1, 1'000'000));
   reconstruct->add_option("--out", a.out, "a .png, .npy or .csv file (default: reconstructions.png in the run's folder)");
@@ -157,7 +161,7 @@ int dispatch(int argc, char** argv) {
   const LoadedRun loaded = load_run(a.target, a.checkpoint, a.overrides, a.common, *sample ? Need::model : Need::examples);
   print_notes(loaded.session->config.notes);
   if (*evaluate) return evaluate_run(loaded, a.common.quiet);
-  if (*sample) return sample_command(loaded, a.count, a.out);
+  if (*sample) return sample_command(loaded, {.count = a.count, .classes = a.classes, .out = a.out});
   if (*reconstruct) return reconstruct_command(loaded, a.count, a.out);
   if (*encode) return encode_command(loaded, a.encode);
   return kUsage;

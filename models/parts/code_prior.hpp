@@ -56,7 +56,7 @@ class PixelCnn {
     std::unique_ptr<ad::Linear> across, condition;
     ad::Linear out;
   };
-  /// What all layers are told at each position, [B, H, W, channels]; empty when that is nothing.
+  /// What the layers are conditioned on at each position, [B, H, W, channels]; empty when that is nothing.
   Var condition(const Context& c, std::span<const std::span<const Index>> given, std::span<const int> labels, Index batch) const;
 
   CodeGrid grid_;

@@ -280,7 +280,7 @@ TEST_CASE("a prior by class refuses data without labels, and batches with other 
     CHECK_THROWS_AS(s.prior.log_prob({tape}, {{codes}}, labels), ad::Error);
 }
 
-TEST_CASE("models of discrete codes are told the class by their prior alone, and only when asked") {
+TEST_CASE("of models of discrete codes the class conditions only the prior, and only when asked for") {
   const DataSpec data = data_spec(LikelihoodCase::Values::binary);
   for (const char* name : {"vq_vae", "fsq", "residual_vq", "vq_vae_2"}) {
     CAPTURE(std::string(name));
@@ -289,10 +289,10 @@ TEST_CASE("models of discrete codes are told the class by their prior alone, and
       return build_small(entry, R"("bernoulli")", spec,
                          ad::cat(R"({"prior": {"name": "pixelcnn", "layers": 1, "channels": 4)", settings, "}}"));
     };
-    const Built plain = with_prior("", data), told = with_prior(R"(, "by_class": true)", data);
+    const Built plain = with_prior("", data), by_label = with_prior(R"(, "by_class": true)", data);
     CHECK(plain.model->conditioning() == Conditioning::none);
-    CHECK(told.model->conditioning() == Conditioning::labels);
-    CHECK(told.model->decoder_conditioning() == Conditioning::none);
+    CHECK(by_label.model->conditioning() == Conditioning::labels);
+    CHECK(by_label.model->decoder_conditioning() == Conditioning::none);
     CHECK(message_of([&] {
             DataSpec unlabelled = data;
             unlabelled.classes = 0;
@@ -300,17 +300,17 @@ TEST_CASE("models of discrete codes are told the class by their prior alone, and
           }).find("model.prior.by_class") != std::string::npos);
     // Every weight that is not of the prior is the same, and only the prior reads labels.
     for (ad::Parameter& p : plain.store->all()) {
-      ad::Parameter* other = told.store->find(p.path());
+      ad::Parameter* other = by_label.store->find(p.path());
       REQUIRE(other != nullptr);
       if (!p.path().starts_with("prior")) CHECK(std::ranges::equal(p.value(), other->value()));
     }
     Tape tape(ad::Grad::off);
     const std::vector<Real> x = synthetic(LikelihoodCase::Values::binary, 6);
     Minibatch batch = minibatch(tape, x, 6);
-    const ElboTerms before = told.model->elbo({tape}, batch, Code::mean);
+    const ElboTerms before = by_label.model->elbo({tape}, batch, Code::mean);
     const std::vector<int> others{1, 2, 0, 1, 2, 0};
     batch.labels = others;
-    const ElboTerms after = told.model->elbo({tape}, batch, Code::mean);
+    const ElboTerms after = by_label.model->elbo({tape}, batch, Code::mean);
     CHECK(std::ranges::equal(before.reconstruction.value(), after.reconstruction.value()));
     CHECK_FALSE(std::ranges::equal(before.kl.value(), after.kl.value()));
   }

@@ -1,10 +1,7 @@
-// What sample, encode and decode write of a trained run.
+// What encode writes of a trained run.
 #include <doctest/doctest.h>
 
-#include <cmath>
-#include <map>
 #include <set>
-#include <sstream>
 
 #include "datasets/npy.hpp"
 #include "datasets/sources.hpp"
@@ -12,75 +9,12 @@
 #include "experiments/runner/commands.hpp"
 #include "experiments/runner/errors.hpp"
 #include "experiments/runner/pictures.hpp"
-#include "tests/zoo/runner_support.hpp"
+#include "tests/zoo/export_support.hpp"
 
 using namespace vaezoo;
 using namespace test_support;
 using nlohmann::json;
 namespace fs = std::filesystem;
-
-namespace {
-
-/// A table by column. No cell of ours has a comma.
-struct Table {
-  explicit Table(const fs::path& path) {
-    std::istringstream lines(read_file(path));
-    for (std::string line; std::getline(lines, line);) {
-      std::vector<std::string> cells;
-      std::istringstream stream(line);
-      for (std::string cell; std::getline(stream, cell, ',');) cells.push_back(cell);
-      if (names.empty()) {
-        names = cells;
-        continue;
-      }
-      ++rows;
-      for (std::size_t i = 0; i < names.size(); ++i) columns[names[i]].push_back(cells.at(i));
-    }
-  }
-  std::vector<double> numbers(const std::string& name) const {
-    std::vector<double> values;
-    for (const std::string& cell : columns.at(name)) values.push_back(std::stod(cell));
-    return values;
-  }
-  double mean(const std::string& name) const {
-    double sum = 0;
-    for (const double v : numbers(name)) sum += v;
-    return sum / static_cast<double>(rows);
-  }
-  std::string header() const {
-    std::string text;
-    for (const std::string& name : names) text += (text.empty() ? "" : ",") + name;
-    return text;
-  }
-  std::vector<std::string> names;
-  std::map<std::string, std::vector<std::string>> columns;
-  std::size_t rows = 0;
-};
-
-LoadedRun loaded(const fs::path& folder, const std::vector<std::string>& overrides = {}) {
-  return load_run(folder, "", overrides, {.data_dir = std::nullopt, .threads = 1, .quiet = true});
-}
-
-/// One epoch, no pictures.
-json quick(const json& model) {
-  json value = tiny_experiment();
-  value["model"] = model;
-  value["train"]["epochs"] = 1;
-  value["output"] = {{"samples", 0}, {"reconstructions", 0}, {"latent_map", false}, {"report", false}, {"tensorboard", false}};
-  return value;
-}
-
-json small_vq() {
-  return {{"name", "vq_vae"},
-          {"encoder", {{"hidden", {16}}}},
-          {"decoder", {{"hidden", {16}}}},
-          {"positions", 4},
-          {"embedding_dim", 2},
-          {"codebook", {{"codes", 8}}},
-          {"prior", {{"name", "pixelcnn"}, {"layers", 1}, {"channels", 4}}}};
-}
-
-}  // namespace
 
 TEST_CASE("encode: a line for each example, whose ELBO and NLL have the means that evaluate reports") {
   const TempFolder temp;

@@ -105,7 +105,7 @@ TEST_CASE("svg: empty, constant, single and non-finite data still give a chart")
     for (const bool log : {false, true})
       check_self_contained(to_svg(LineChart{"t", "", "", {series, {"", {}, {}}}, log, 3, "best"}));
     check_self_contained(to_svg(BarChart{"t", "", "", values, {}, "", ""}));
-    const std::vector<float> points(values.begin(), values.end());
+    const std::vector<double> points(values.begin(), values.end());
     check_self_contained(to_svg(ScatterPlot{"t", "", "", points, points, {}, {}}));
   }
   CHECK(contains(to_svg(LineChart{}), "no data"));
