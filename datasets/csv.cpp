@@ -121,6 +121,11 @@ class Records {
   Index line_ = 0, next_line_ = 1;
 };
 
+std::string_view without_byte_order_mark(std::string_view text) {
+  constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
+  return text.starts_with(kByteOrderMark) ? text.substr(kByteOrderMark.size()) : text;
+}
+
 class Reader {
  public:
   Reader(const InputFile& file, const CsvFormat& format, const CsvTable* first) : file_(file), format_(format), first_(first) {
@@ -128,9 +133,7 @@ class Reader {
   }
 
   CsvTable read(std::string_view text) {
-    constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
-    if (text.starts_with(kByteOrderMark)) text.remove_prefix(kByteOrderMark.size());
-    Records records(file_, text, format_.delimiter[0]);
+    Records records(file_, without_byte_order_mark(text), format_.delimiter[0]);
     while (records.next(cells_)) {
       line_ = records.line();
       read_record();
@@ -272,6 +275,16 @@ CsvTable read_table(const std::filesystem::path& path, const CsvFormat& format, 
 }  // namespace
 
 CsvTable read_csv(const std::filesystem::path& path, const CsvFormat& format) { return read_table(path, format, nullptr); }
+
+std::vector<std::string> first_csv_line(const std::filesystem::path& path, const std::string& delimiter) {
+  return name_out_of_memory(path, [&] {
+    const auto file = open_file(path);
+    const std::string text = file->read_all();
+    std::vector<std::string> cells;
+    Records(*file, without_byte_order_mark(text), delimiter[0]).next(cells);
+    return cells;
+  });
+}
 
 CsvTable read_csv_beside(const std::filesystem::path& path, const CsvTable& first, const CsvFormat& format) {
   return read_table(path, format, &first);

@@ -35,6 +35,9 @@ struct CsvTable {
 /// with file, line and column.
 CsvTable read_csv(const std::filesystem::path& path, const CsvFormat& format);
 
+/// The cells of the first line that is not blank; none in an empty file. Throws DataError.
+std::vector<std::string> first_csv_line(const std::filesystem::path& path, const std::string& delimiter);
+
 /// Reads a file that belongs to another one, read before: the same columns, by name when there are names. With no columns chosen
 /// by the format, both must have the same ones.
 CsvTable read_csv_beside(const std::filesystem::path& path, const CsvTable& first, const CsvFormat& format);

@@ -36,6 +36,7 @@ int reconstruct_command(const LoadedRun& run, Index count, const std::string& ou
 
 struct EncodeRequest {
   std::string split = "test";  ///< or all
+  std::string file = "";       ///< examples that are not the run's, in place of a split; see load_new_examples
   bool elbo = false;           ///< of each example
   Index nll = 0;               ///< samples of each example's importance-weighted -log p(x); 0: without
   bool vectors = false;        ///< of discrete codes the vectors, not the indices
@@ -43,5 +44,10 @@ struct EncodeRequest {
 };
 /// A .csv with a line for each example, or the codes alone as .npy. Throws UsageError for what does not fit the model.
 int encode_command(const LoadedRun& run, const EncodeRequest& request);
+
+/// Writes E[x | z] of the codes in a file: a table as encode writes it (columns mean_... or index_..., and class and condition_... for a
+/// conditional model), or a .npy array [N, Z] of codes or [N, P] of indices. Throws UsageError for a model that completes examples, and
+/// DataError when the file does not hold codes of this model.
+int decode_command(const LoadedRun& run, const std::string& file, const std::string& out);
 
 }  // namespace vaezoo

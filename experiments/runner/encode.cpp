@@ -7,6 +7,7 @@
 #include "experiments/runner/encoding.hpp"
 #include "experiments/runner/errors.hpp"
 #include "experiments/runner/example_files.hpp"
+#include "experiments/runner/new_examples.hpp"
 
 namespace vaezoo {
 namespace {
@@ -76,14 +77,18 @@ int encode_command(const LoadedRun& run, const EncodeRequest& request) {
   const Session& s = *run.session;
   const fs::path path = output_file(run, request.out, "codes", {".npy", ".csv"});
   check(request, *s.model, s.config.model_name, path);
+  const EncodingOptions options{.elbo = request.elbo, .importance_samples = request.nll};
   Encoding encoding;
-  for (const Split split : {Split::train, Split::validation, Split::test}) {
-    const std::string name(to_text(split));
-    if (request.split != "all" && request.split != name) continue;
-    if (request.split == name && s.data.split(split).size() == 0)
-      throw UsageError(cat("--split ", name, ": this split of ", s.data.name, " is empty"));
-    const EncodingOptions options{.elbo = request.elbo, .importance_samples = request.nll};
-    encode_examples(s, s.data, split, name, options, encoding);
+  if (!request.file.empty()) {
+    encode_examples(s, load_new_examples(s, request.file), Split::train, "new", options, encoding);
+  } else {
+    for (const Split split : {Split::train, Split::validation, Split::test}) {
+      const std::string name(to_text(split));
+      if (request.split != "all" && request.split != name) continue;
+      if (request.split == name && s.data.split(split).size() == 0)
+        throw UsageError(cat("--split ", name, ": this split of ", s.data.name, " is empty"));
+      encode_examples(s, s.data, split, name, options, encoding);
+    }
   }
   const bool indices = writes_indices(request, *s.model);
   if (path.extension() == ".csv")
@@ -93,7 +98,9 @@ int encode_command(const LoadedRun& run, const EncodeRequest& request) {
   else
     atomic_write(path, npy_bytes({encoding.size(), s.model->latent_dim()}, encoding.means));
   return wrote(path, fmt::format("{} {} ({})", encoding.size(), indices ? "discrete codes" : "codes",
-                                 request.split == "all" ? "all splits" : request.split + " split"));
+                                 !request.file.empty()     ? request.file
+                                 : request.split == "all" ? "all splits"
+                                                          : request.split + " split"));
 }
 
 }  // namespace vaezoo

@@ -7,7 +7,7 @@ namespace vaezoo {
 Feed::Feed(const Dataset& data, Split split, const BatchOptions& options, Key key)
     : batches_(data, split, options, key),
       x_(static_cast<std::size_t>(std::min(batches_.batch_size(), batches_.examples()) * batches_.item_size())),
-      labels_(data.classes > 0 ? static_cast<std::size_t>(std::min(batches_.batch_size(), batches_.examples())) : 0) {}
+      labels_(data.split(split).labels().empty() ? 0 : static_cast<std::size_t>(std::min(batches_.batch_size(), batches_.examples()))) {}
 
 Index Feed::next() { return count_ = batches_.next(x_, labels_); }
 

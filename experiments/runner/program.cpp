@@ -31,6 +31,7 @@ struct Arguments {  // of all commands
   std::optional<std::int64_t> seed;
   EncodeRequest encode;
   std::vector<std::string> classes;
+  std::string codes;
 };
 
 CLI::App* add_command(CLI::App& app, const char* name, const char* doc, Arguments& a) {
@@ -97,8 +98,10 @@ int dispatch(int argc, char** argv) {
   reconstruct->add_option("--count", a.count, "how many")->check(CLI::Range(1, 1'000'000));
   reconstruct->add_option("--out", a.out, "a .png, .npy or .csv file (default: reconstructions.png in the run's folder)");
   CLI::App* encode = add_run_command(app, "encode", "write the codes of a split, and what is known of each example", a);
-  encode->add_option("--split", a.encode.split, "train, validation, test or all (default: test)")
+  CLI::Option* const split = encode->add_option("--split", a.encode.split, "train, validation, test or all (default: test)")
       ->check(CLI::IsMember({"train", "validation", "test", "all"}));
+  encode->add_option("--file", a.encode.file, "encode this file (or folder of pictures), which is no part of the run's data, in place of a split")
+      ->excludes(split);
   encode->add_flag("--elbo", a.encode.elbo, "also the ELBO of each example, in nats");
   encode->add_option("--nll", a.encode.nll, "also -log p(x) of each example, in nats, by so many importance samples")
       ->check(CLI::Range(1, 1'000'000'000));
@@ -106,6 +109,9 @@ int dispatch(int argc, char** argv) {
   encode->add_option("--out", a.encode.out,
                      "a .csv file: index, split, class, means and standard deviations (or indices) of the codes; or a .npy file: means "
                      "(or indices) alone (default: codes.csv in the run's folder)");
+  CLI::App* decode = add_run_command(app, "decode", "decode codes from a file", a);
+  decode->add_option("codes", a.codes, "a .csv file as encode writes it, or a .npy file [N, Z]")->required();
+  decode->add_option("--out", a.out, "a .png, .npy or .csv file (default: decoded.png in the run's folder; .csv for data that are no images)");
   CLI::App* list = app.add_subcommand("list", "the models and data sets");
   CLI::App* describe =
       app.add_subcommand("describe", "a model, a data set, or 'experiment': its settings with defaults and ranges");
@@ -156,14 +162,16 @@ int dispatch(int argc, char** argv) {
     return run_experiment(std::move(config), folder, a.force, a.common);
   }
   if (*resume) return resume_run(a.target, a.overrides, a.common);
-  for (const auto* command : {evaluate, sample, reconstruct, encode})
+  for (const auto* command : {evaluate, sample, reconstruct, encode, decode})
     if (*command) refuse_overrides_without_effect(a.overrides, command->get_name());
-  const LoadedRun loaded = load_run(a.target, a.checkpoint, a.overrides, a.common, *sample ? Need::model : Need::examples);
+  const Need need = *sample ? Need::draws : *decode || !a.encode.file.empty() ? Need::model : Need::examples;
+  const LoadedRun loaded = load_run(a.target, a.checkpoint, a.overrides, a.common, need);
   print_notes(loaded.session->config.notes);
   if (*evaluate) return evaluate_run(loaded, a.common.quiet);
   if (*sample) return sample_command(loaded, {.count = a.count, .classes = a.classes, .out = a.out});
   if (*reconstruct) return reconstruct_command(loaded, a.count, a.out);
   if (*encode) return encode_command(loaded, a.encode);
+  if (*decode) return decode_command(loaded, a.codes, a.out);
   return kUsage;
 }
 

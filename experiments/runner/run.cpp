@@ -253,10 +253,10 @@ LoadedRun load_run(const fs::path& path, const std::string& checkpoint, const st
   const fs::path file = weights_file(run.folder, chosen_weights(run.folder, checkpoint));
   const std::optional<Origin> origin = origin_of(ad::Safetensors(file).metadata(), file);
   const bool other_data = origin && note_changes(config, *origin, file, path);
-  if (origin && need == Need::model && !other_data) {
+  if (origin && need != Need::examples && !other_data) {
     run.session = std::make_unique<Session>(std::move(config), without_examples(origin->data));
     const Conditioning told = run.session->model->conditioning();
-    if (told == Conditioning::conditions || told == Conditioning::x) {  // it draws what belongs to examples
+    if (need == Need::draws && (told == Conditioning::conditions || told == Conditioning::x)) {
       config = std::move(run.session->config);
       run.session = nullptr;
     }

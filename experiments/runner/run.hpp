@@ -50,7 +50,8 @@ struct LoadedRun {
 };
 enum class Need {
   examples,
-  model  ///< its weights, and what it must know of the data; examples only when it is told them to draw
+  draws,    ///< examples only where samples are conditioned on them
+  model     ///< its weights, and what it must know of the data
 };
 /// `checkpoint` is "best", "last", or "" for best where there is one. Data are treated as the checkpoint tells: standardised by the means
 /// and deviations of training. What differs from training (settings of data and model, the data themselves) is in the session's
