@@ -279,19 +279,37 @@ void save_parameters(ParameterStore& store, const std::filesystem::path& path, c
   write_safetensors(path, std::move(tensors), metadata);
 }
 
+namespace {
+
+/// Why the tensor cannot become the parameter: "is missing"; empty when it can.
+std::string objection(const Parameter& p, const Safetensors::Tensor* t) {
+  if (t == nullptr) return "is missing";
+  if (!same_shape(p.shape(), t->shape)) return cat("is ", cut(shape_text(t->shape)), " but must be ", p.shape());
+  if (!p.is_buffer() && !t->dtype.starts_with('F') && t->dtype != "BF16") return cat("has the dtype ", t->dtype, " but is a weight");
+  return "";
+}
+
+/// All are converted before one is stored, so that an error changes nothing.
+void store_values(const std::vector<Parameter*>& parameters, const Safetensors& file) {
+  std::vector<std::vector<Real>> values;
+  for (const Parameter* p : parameters) {
+    const Safetensors::Tensor& t = *file.find(dotted(p->path()));
+    file.read(t, values.emplace_back(t.size));
+  }
+  for (std::size_t i = 0; i < parameters.size(); ++i) std::ranges::copy(values[i], parameters[i]->value().begin());
+}
+
+}  // namespace
+
 Metadata load_parameters(ParameterStore& store, const std::filesystem::path& path) {
   const Safetensors file(path);
   std::vector<std::string> wrong;
   std::set<std::string, std::less<>> wanted;
-  for (const Parameter& p : store.all()) {
+  std::vector<Parameter*> all;
+  for (Parameter& p : store.all()) {
     const std::string name = *wanted.insert(dotted(p.path())).first;
-    const Safetensors::Tensor* t = file.find(name);
-    if (t == nullptr)
-      wrong.push_back(cat(name, " is missing"));
-    else if (!same_shape(p.shape(), t->shape))
-      wrong.push_back(cat(name, " is ", cut(shape_text(t->shape)), " but must be ", p.shape()));
-    else if (!p.is_buffer() && !t->dtype.starts_with('F') && t->dtype != "BF16")
-      wrong.push_back(cat(name, " has the dtype ", t->dtype, " but is a weight"));
+    if (const std::string why = objection(p, file.find(name)); !why.empty()) wrong.push_back(cat(name, " ", why));
+    all.push_back(&p);
   }
   for (const Safetensors::Tensor& t : file.tensors())
     if (!wanted.contains(t.name)) wrong.push_back(cat(cut(t.name), " is not in the model"));
@@ -301,14 +319,27 @@ Metadata load_parameters(ParameterStore& store, const std::filesystem::path& pat
     for (std::size_t i = 0; i < std::min(wrong.size(), kShown); ++i) text += (i > 0 ? "; " : "") + wrong[i];
     throw FileError(wrong.size() > kShown ? cat(text, "; and ", wrong.size() - kShown, " more") : text);
   }
-  std::vector<std::vector<Real>> values;  // all are converted before one is stored, so that an error changes nothing
-  for (const Parameter& p : store.all()) {
-    const Safetensors::Tensor& t = *file.find(dotted(p.path()));
-    file.read(t, values.emplace_back(t.size));
-  }
-  auto from = values.begin();
-  for (Parameter& p : store.all()) std::ranges::copy(*from++, p.value().begin());
+  store_values(all, file);
   return file.metadata();
+}
+
+MatchingParameters load_matching(ParameterStore& store, const std::filesystem::path& path) {
+  const Safetensors file(path);
+  MatchingParameters result;
+  std::vector<Parameter*> matching;
+  for (Parameter& p : store.all()) {
+    const std::string name = dotted(p.path());
+    if (const std::string why = objection(p, file.find(name)); !why.empty()) {
+      result.left.push_back(cat(name, " ", why));
+    } else {
+      matching.push_back(&p);
+    }
+  }
+  for (const Safetensors::Tensor& t : file.tensors())
+    if (std::ranges::none_of(store.all(), [&](const Parameter& p) { return dotted(p.path()) == t.name; })) result.unused.push_back(t.name);
+  store_values(matching, file);
+  result.taken = std::ssize(matching);
+  return result;
 }
 
 }  // namespace ad

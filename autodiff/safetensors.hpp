@@ -65,4 +65,15 @@ void save_parameters(ParameterStore& store, const std::filesystem::path& path, c
 /// when a tensor is missing, left over, of another shape, or a weight that is not floating point; the message names them.
 Metadata load_parameters(ParameterStore& store, const std::filesystem::path& path);
 
+/// What load_matching found in common.
+struct MatchingParameters {
+  std::ptrdiff_t taken = 0;         ///< tensors
+  std::vector<std::string> left;    ///< of the store, with the reason: "head.weight is [20, 4] but must be [20, 8]"
+  std::vector<std::string> unused;  ///< of the file: their names
+};
+
+/// Fills those parameters whose tensors the file has in the same shape, and leaves the others. Throws FileError and changes nothing when the
+/// file is damaged.
+MatchingParameters load_matching(ParameterStore& store, const std::filesystem::path& path);
+
 }  // namespace ad

@@ -17,6 +17,7 @@
 #include "experiments/runner/checks.hpp"
 #include "experiments/runner/errors.hpp"
 #include "experiments/runner/interrupt.hpp"
+#include "experiments/runner/start_from.hpp"
 
 namespace vaezoo {
 namespace {
@@ -66,6 +67,7 @@ std::string check_with_data(ExperimentConfig config, const std::filesystem::path
   }
   Session session(std::move(config), std::move(data));
   check_before_training(session);
+  if (const std::string& from = session.config.train.start_from; !from.empty()) start_weights(from);
   return "";
 }
 

@@ -152,6 +152,7 @@ void TrainConfig::fields(Fields& f) {
   f("log_every", log_every, "steps between two lines of metrics", at_least(1));
   f("checkpoint_every", checkpoint_every, "epochs between checkpoints", at_least(1));
   f("checkpoint_every_steps", checkpoint_every_steps, "also save after every so many steps", at_least(1));
+  f("start_from", start_from, "a run's folder or a .safetensors file: its weights of equal name and shape are the first; empty: none");
 }
 
 void EvaluateConfig::fields(Fields& f) {

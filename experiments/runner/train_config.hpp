@@ -121,6 +121,7 @@ struct GroupOptimizerConfig {
 };
 
 struct TrainConfig {
+  std::string start_from;  ///< a run's folder or a .safetensors file, whose weights training begins with; empty: none
   std::int64_t epochs = 10;
   std::optional<std::int64_t> steps;  ///< when set, training ends after this many steps, whatever `epochs` says
   std::int64_t batch_size = 128;

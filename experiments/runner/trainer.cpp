@@ -5,9 +5,11 @@
 #include <cmath>
 
 #include "config/printable.hpp"
+#include "experiments/output/console.hpp"
 #include "experiments/runner/checks.hpp"
 #include "experiments/runner/errors.hpp"
 #include "experiments/runner/interrupt.hpp"
+#include "experiments/runner/start_from.hpp"
 #include "experiments/runner/training_state.hpp"
 
 namespace vaezoo {
@@ -52,6 +54,11 @@ Trainer::Trainer(Session& session, RunFolder folder, Options options)
             session.keys.order()) {
   const TrainConfig& train = session_.config.train;
   check_before_training(session_);
+  if (!options.resume && !train.start_from.empty()) {
+    initialize();  // what the weights do not have still starts from data
+    const std::string sentence = take_start_weights(session_);
+    if (!options.quiet) tell(printable(sentence) + "\n");
+  }
   const double rate = state_.learning_rate = train.optimizer.learning_rate();
   optimizers_.emplace(train, session_.store, total_steps());
   if (train.schedule.name == "reduce_on_plateau") {
@@ -106,7 +113,7 @@ void Trainer::initialize() {
 }
 
 Outcome Trainer::run() {
-  if (state_.step == 0) initialize();
+  if (state_.step == 0 && session_.config.train.start_from.empty()) initialize();
   const std::optional<std::int64_t>& patience = session_.config.train.early_stopping.patience;
   while (state_.step < total_steps()) {
     if (patience && state_.waited >= *patience) {  // asked first, so that a run which stopped here stops again when resumed

@@ -185,7 +185,11 @@ TEST_CASE("documented: every command in the documents works; of a training the c
       CHECK(std::ranges::find(downloadable, words[1]) != downloadable.end());
     } else {
       for (const char* of_a_run : {"resume", "evaluate", "sample", "reconstruct", "encode", "decode"})
-        if (name == of_a_run) words[1] = (temp / "run").string();
+        if (name == of_a_run) {
+          const std::string folder = words[1];  // files in it may follow
+          for (std::string& word : words)
+            if (word.starts_with(folder)) word.replace(0, folder.size(), (temp / "run").string());
+        }
       const Finished finished = run_program(words, temp);
       INFO(finished.output);
       CHECK(finished.code == kDone);
