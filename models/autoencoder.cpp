@@ -19,7 +19,7 @@ class Autoencoder final : public Model {
 
   Objective objective(const Context& c, const Position&, const Minibatch& batch) const override {
     const Var distortion = -mean(decoder_.log_prob(c, encoder_(c, batch.x), batch.x));  // -log p(x | z = f(x))
-    return {distortion, {{"reconstruction", -distortion}}};
+    return {distortion, {terms::reconstruction(-distortion)}};
   }
 
   ElboTerms elbo(const Context& c, const Minibatch& batch, Code) const override {

@@ -55,12 +55,13 @@ class BetaVae final : public LatentModel {
       const Real capacity =
           static_cast<Real>(config_.max_capacity * std::min(1.0, double(progress.step) / double(config_.capacity_steps)));
       return {distortion + static_cast<Real>(config_.gamma) * abs(kl - capacity),
-              {{"reconstruction", -distortion}, {"kl", kl}, {"capacity", c.tape.constant(Shape{}, capacity)}}};
+              {terms::reconstruction(-distortion), terms::kl(kl),
+               {"capacity", c.tape.constant(Shape{}, capacity), "nats", "what the KL is held to at the end of training"}}};
     }
     const Var counted = config_.free_bits > 0 ? with_free_bits(q, p, config_.free_bits) : kl;
     const Real beta = static_cast<Real>(config_.beta * config_.kl_weight.at(progress));
     return {beta == 1 ? distortion + counted : distortion + beta * counted,
-            {{"reconstruction", -distortion}, {"kl", kl}, {"beta", c.tape.constant(Shape{}, beta)}}};
+            {terms::reconstruction(-distortion), terms::kl(kl), terms::beta(c.tape.constant(Shape{}, beta))}};
   }
 
   std::string describe() const override {

@@ -44,7 +44,7 @@ class Ciwae final : public LatentModel {
           softmax(stop_gradient(draws.log_w))));
     }
     Objective objective = importance_objective(bound, draws);
-    objective.add({"iwae", iwae});
+    objective.add({"iwae", iwae, "nats", "the importance-weighted part of the bound"});
     return objective;
   }
 

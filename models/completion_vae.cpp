@@ -111,7 +111,9 @@ class CompletionVae final : public Model {
     const Var distortion = -mean(likelihood_->log_prob(c, outputs(c, z, guess), y));         // -E_q log p(y | x, z)
     const Var rate = mean(config_.estimator.through_z_alone() ? q.detached().log_prob(z) - p.log_prob(z) : kl(q, p));
     const Real weight = static_cast<Real>(config_.kl_weight.at(progress));
-    return {distortion + weight * rate + baseline, {{"reconstruction", -distortion}, {"kl", rate}, {"baseline_nll", baseline}}};
+    return {distortion + weight * rate + baseline,
+            {terms::reconstruction(-distortion), terms::kl(rate),
+             {"baseline_nll", baseline, "nats", "-log p(y|x) of the deterministic baseline"}}};
   }
 
   ElboTerms elbo(const Context& c, const Minibatch& batch, Code code) const override {

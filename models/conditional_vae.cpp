@@ -37,7 +37,7 @@ class ConditionalVae final : public LatentModel {
     const Var distortion = -mean(p_x().log_prob(c, z.value, batch.x));         // -E_q log p(x | z, y)
     const Var kl = mean(rate(q, p, z));                                        // KL(q(z | x, y) || p(z | y))
     const Real weight = static_cast<Real>(beta_ * kl_weight_.at(progress));
-    return {distortion + weight * kl, {{"reconstruction", -distortion}, {"kl", kl}}};
+    return {distortion + weight * kl, {terms::reconstruction(-distortion), terms::kl(kl)}};
   }
 
   std::string describe() const override {

@@ -50,9 +50,13 @@ class FactorVae final : public LatentModel {
     const Var of_codes = discriminator_(c, z), of_shuffled = discriminator_(c, shuffled(c, z));
     const Var total_correlation = mean(of_codes);                                      // E_q(z) log d(z) / (1 - d(z))
     const Var cross_entropy = Real(0.5) * (mean(softplus(-of_codes)) + mean(softplus(of_shuffled)));
-    return {{{"vae", distortion + kl + gamma_ * total_correlation, ~of_discriminator_},
-             {"discriminator_loss", cross_entropy, of_discriminator_}},
-            {{"reconstruction", -distortion}, {"kl", kl}, {"total_correlation", total_correlation}}};
+    return {{{terms::loss(distortion + kl + gamma_ * total_correlation), ~of_discriminator_},
+             {{"discriminator_loss", cross_entropy, "nats",
+               "cross-entropy of the discriminator; log 2 = 0.693: it sees no difference"},
+              of_discriminator_}},
+            {terms::reconstruction(-distortion), terms::kl(kl),
+             {"total_correlation", total_correlation, "nats",
+              "KL of q(z) from the product of its marginals, as the discriminator sees it"}}};
   }
 
   std::string describe() const override {

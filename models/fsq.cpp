@@ -52,9 +52,10 @@ class Fsq final : public CodeModel {
     const Var distortion = -mean(likelihood().log_prob(c, h, batch.x));  // -log p(x | z_q)
     const Var rate = -mean(prior().log_prob(c, q.codes, batch.labels));  // -log p(codes)
     if (c.training) usage_.update(c.tape, q.codes.maps[0]);
-    Objective o{distortion + rate, {{"reconstruction", -distortion}, {"kl", rate}}};
-    o.add({"perplexity", c.tape.constant(Shape{}, static_cast<Real>(perplexity(q.codes.maps[0], quantiser_.codes(), c.tape)))});
-    o.add({"usage", usage_.share(c.tape)});
+    Objective o{distortion + rate, {terms::reconstruction(-distortion), terms::kl(rate)}};
+    const double used = perplexity(q.codes.maps[0], quantiser_.codes(), c.tape);
+    o.add(terms::perplexity(c.tape.constant(Shape{}, static_cast<Real>(used))));
+    o.add(terms::usage(usage_.share(c.tape)));
     report_error(o, h, batch.x);
     return o;
   }

@@ -2,9 +2,11 @@
 
 #include <algorithm>
 
+#include "models/parts/terms.hpp"
+
 namespace vaezoo {
 
-Objective::Objective(Var loss_, std::initializer_list<Term> terms_) : loss(loss_), losses_{Loss{.value = loss_}} {
+Objective::Objective(Var loss_, std::initializer_list<Term> terms_) : loss(loss_), losses_{Loss{terms::loss(loss_)}} {
   for (const Term& term : terms_) add(term);
 }
 
@@ -13,7 +15,7 @@ Objective::Objective(std::initializer_list<Loss> losses, std::initializer_list<T
   loss_count_ = losses.size();
   std::ranges::copy(losses, losses_.begin());
   for (const Term& term : terms_) add(term);
-  for (const Loss& other : this->losses().subspan(1)) add({other.name, other.value});
+  for (const Loss& other : this->losses().subspan(1)) add(other);
 }
 
 void Objective::add(const Term& term) {

@@ -54,16 +54,20 @@ struct CodeMap {
   std::vector<Index> indices;
 };
 
-/// A quantity that is reported beside the loss: its mean over the batch, in nats unless its name says otherwise.
+/// A quantity that is reported beside the loss: its mean over the batch. The texts must live as long as the model.
 struct Term {
   const char* name = "";
   Var value;
+  const char* unit = "";     ///< "nats", "codes", ...; "" of a number without one, as a ratio
+  const char* meaning = "";  ///< for tables and the report: "E_q log p(x|z); higher is better"
+
+  Term() = default;
+  Term(const char* name_, Var value_, const char* unit_, const char* meaning_)
+      : name(name_), value(value_), unit(unit_), meaning(meaning_) {}
 };
 
 /// One of the numbers that a step minimises, and the parameters that it trains: those of `groups`, no others.
-struct Loss {
-  const char* name = "loss";
-  Var value;  ///< one number: the mean over the batch
+struct Loss : Term {
   ad::Groups groups = ad::Groups::all();
 };
 

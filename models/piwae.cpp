@@ -44,7 +44,7 @@ class Piwae final : public LatentModel {
     draws.scale_encoder_gradient(b / a);
     const Var bound = straight_through(iwae, mean(sum(a * draws.log_w, 1)));
     Objective objective = importance_objective(bound, draws);
-    objective.add({"encoder_bound", miwae});
+    objective.add({"encoder_bound", miwae, "nats", "the bound of log p(x) that the encoder is trained on"});
     return objective;
   }
 

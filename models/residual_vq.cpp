@@ -44,7 +44,8 @@ class ResidualVq final : public CodeModel {
     for (std::size_t i = 0; i < (shared_ ? 1 : depth_); ++i)
       codebooks_.push_back(
           std::make_unique<Codebook>(config.codebook, config.embedding_dim, p / "codebook" / static_cast<Index>(i)));
-    for (std::size_t i = 0; i < depth_; ++i) perplexity_names_.push_back(cat("perplexity_", i + 1));
+    for (std::size_t i = 0; i < depth_; ++i)
+      perplexity_terms_.push_back(terms::part_of(terms::perplexity({}), cat(i + 1), cat("quantiser ", i + 1)));
     set_prior(config.prior, std::vector<CodeGrid>(depth_, {head_.code().height, head_.code().width, config.codebook.codes}), p);
   }
 
@@ -57,9 +58,9 @@ class ResidualVq final : public CodeModel {
     for (std::size_t i = 1; i < depth_; ++i) penalty = penalty + codebook(i).penalty(q.parts[i]);
     for (std::size_t i = 1; i < codebooks_.size(); ++i) usage = usage + codebook(i).usage(c.tape);
     if (c.training) update(c, q);
-    Objective o{distortion + rate + penalty, {{"reconstruction", -distortion}, {"kl", rate}, {"penalty", penalty}}};
-    for (std::size_t i = 0; i < depth_; ++i) o.add({perplexity_names_[i].c_str(), q.parts[i].perplexity});
-    o.add({"usage", usage / static_cast<Real>(codebooks_.size())});
+    Objective o{distortion + rate + penalty, {terms::reconstruction(-distortion), terms::kl(rate), terms::penalty(penalty)}};
+    for (std::size_t i = 0; i < depth_; ++i) o.add(perplexity_terms_[i](q.parts[i].perplexity));
+    o.add(terms::usage(usage / static_cast<Real>(codebooks_.size())));
     report_error(o, h, batch.x);
     return o;
   }
@@ -143,7 +144,7 @@ class ResidualVq final : public CodeModel {
   CodeHead head_;
   std::unique_ptr<Network> decoder_;
   std::vector<std::unique_ptr<Codebook>> codebooks_;
-  std::vector<std::string> perplexity_names_;
+  std::vector<terms::Named> perplexity_terms_;
 };
 
 }  // namespace

@@ -36,7 +36,8 @@ class Vae final : public LatentModel {
     const Var kl = mean(rate(q, p, z));                                         // KL(q(z | x) || p(z))
     const Var counted = free_bits_ > 0 ? with_free_bits(q, p, free_bits_) : kl;
     const Real weight = static_cast<Real>(kl_weight_.at(progress));
-    return {weight == 1 ? distortion + counted : distortion + weight * counted, {{"reconstruction", -distortion}, {"kl", kl}}};
+    return {weight == 1 ? distortion + counted : distortion + weight * counted,
+            {terms::reconstruction(-distortion), terms::kl(kl)}};
   }
 
   std::string describe() const override {

@@ -47,10 +47,10 @@ class VqVae final : public CodeModel {
     const Var rate = -mean(prior().log_prob(c, {{q.codes}}, batch.labels));  // -log p(codes)
     if (c.training) codebook_.update(c, q.input, q.codes);
     Objective o{distortion + rate + codebook_.penalty(q),
-                {{"reconstruction", -distortion}, {"kl", rate}, {"commitment", q.commitment}}};
-    if (q.codebook) o.add({"codebook", q.codebook});
-    o.add({"perplexity", q.perplexity});
-    o.add({"usage", codebook_.usage(c.tape)});
+                {terms::reconstruction(-distortion), terms::kl(rate), terms::commitment(q.commitment)}};
+    if (q.codebook) o.add(terms::codebook(q.codebook));
+    o.add(terms::perplexity(q.perplexity));
+    o.add(terms::usage(codebook_.usage(c.tape)));
     report_error(o, h, batch.x);
     return o;
   }

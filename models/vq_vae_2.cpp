@@ -74,15 +74,15 @@ class VqVae2 final : public CodeModel {
       codebook_.update(c, q.bottom.input, q.bottom.codes);
     }
     Objective o{distortion + top_rate + rate + top_codebook_.penalty(q.top) + codebook_.penalty(q.bottom),
-                {{"reconstruction", -distortion},
-                 {"kl", top_rate + rate},
-                 {"kl_bottom", rate},
-                 {"kl_top", top_rate},
-                 {"commitment", q.top.commitment + q.bottom.commitment},
-                 {"perplexity_bottom", q.bottom.perplexity},
-                 {"perplexity_top", q.top.perplexity},
-                 {"usage_bottom", codebook_.usage(c.tape)},
-                 {"usage_top", top_codebook_.usage(c.tape)}}};
+                {terms::reconstruction(-distortion),
+                 terms::kl(top_rate + rate),
+                 of_bottom_.rate(rate),
+                 of_top_.rate(top_rate),
+                 terms::commitment(q.top.commitment + q.bottom.commitment),
+                 of_bottom_.perplexity(q.bottom.perplexity),
+                 of_top_.perplexity(q.top.perplexity),
+                 of_bottom_.usage(codebook_.usage(c.tape)),
+                 of_top_.usage(top_codebook_.usage(c.tape))}};
     report_error(o, h, batch.x);
     return o;
   }
@@ -141,6 +141,16 @@ class VqVae2 final : public CodeModel {
   Var top_of(Var z) const { return slice(z, 1, head_.code().size(), latent_dim()); }
   static Codes codes_of(const Levels& q) { return {{q.top.codes, q.bottom.codes}}; }
 
+  /// What is reported of one level.
+  struct LevelTerms {
+    explicit LevelTerms(const std::string& level)
+        : rate(terms::level_rate(level)),
+          perplexity(terms::part_of(terms::perplexity({}), level, level + " codes")),
+          usage(terms::part_of(terms::usage({}), level, level + " codes")) {}
+    terms::Named rate, perplexity, usage;
+  };
+
+  LevelTerms of_bottom_{"bottom"}, of_top_{"top"};
   CodebookConfig config_;
   std::unique_ptr<Network> encoder_;
   ImageShape features_;

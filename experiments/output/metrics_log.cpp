@@ -183,10 +183,10 @@ Series metric_curve(const std::vector<MetricRecord>& records, const std::string&
   Series series{split, {}, {}};
   for (const MetricRecord& record : records) {
     if (record.split != split || record.epoch_end != (curve == Curve::by_epoch)) continue;
-    for (const auto& [name, value] : record.values) {
-      if (name != metric) continue;
+    for (const Metric& m : record.values) {
+      if (m.name != metric) continue;
       series.x.push_back(static_cast<double>(curve == Curve::by_epoch ? record.epoch : record.step));
-      series.y.push_back(value);
+      series.y.push_back(m.value);
     }
   }
   return series;

@@ -93,10 +93,10 @@ EventWriter::EventWriter(const std::filesystem::path& folder, std::optional<std:
 
 void EventWriter::scalars(std::int64_t step, std::span<const Metric> values) {
   std::string summary;
-  for (const auto& [tag, number] : values) {
+  for (const Metric& metric : values) {
     std::string value;
-    add_bytes(value, 1, tag);
-    add_float(value, 2, static_cast<float>(number));
+    add_bytes(value, 1, metric.name);
+    add_float(value, 2, static_cast<float>(metric.value));
     add_bytes(summary, 1, value);
   }
   std::string fields;

@@ -49,6 +49,13 @@ class Classifier {
 
 }  // namespace
 
+std::vector<Metric> Judgement::metrics() const {
+  return {{"classifier_accuracy", classifier_accuracy, "",
+           "share of real test examples that the judge of samples classifies rightly"},
+          {"sample_accuracy", sample_accuracy, "",
+           "share of class-conditional samples that the judge puts into the class asked for"}};
+}
+
 Judgement judge_samples(const Session& s, Index epochs, Index count) {
   AD_CHECK(s.model->conditioning() == Conditioning::labels && s.data.classes > 0, "judge_samples", "needs a model that is told labels");
   const Key key = s.keys.root.fold("classifier");

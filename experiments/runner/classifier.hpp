@@ -8,6 +8,8 @@ namespace vaezoo {
 struct Judgement {
   double classifier_accuracy = 0;  ///< of the classifier on the test split (validation, training, where there is none)
   double sample_accuracy = 0;      ///< share of samples that the classifier puts into the class that the model was told
+
+  std::vector<Metric> metrics() const;  ///< both by name, with their meaning
 };
 
 /// Trains a perceptron of two hidden layers for `epochs` on the training split and asks it about `count` samples E[x | z, y], the classes

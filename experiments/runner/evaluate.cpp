@@ -7,6 +7,7 @@
 
 #include "experiments/runner/errors.hpp"
 #include "experiments/runner/feed.hpp"
+#include "models/parts/terms.hpp"
 
 namespace vaezoo {
 namespace {
@@ -27,8 +28,10 @@ struct Running {
 struct Sums {
   Running loss, reconstruction, kl, elbo, elbo_mean_code, nll, squared_error, exact;
   std::vector<Running> code, kl_per_dimension;
-  std::vector<std::pair<std::string, Running>> terms;
+  std::vector<std::pair<Metric, Running>> terms;  ///< the objective's, each with its mean
 };
+
+Metric metric(const Term& term, double value) { return {term.name, value, term.unit, term.meaning}; }
 
 /// Adds the numbers of x, [B, Z], to one running mean per column.
 void add_columns(Var x, std::vector<Running>& columns) {
@@ -40,13 +43,11 @@ void add_columns(Var x, std::vector<Running>& columns) {
 void add_objective(const Model& model, const Context& c, const Position& progress, const Minibatch& batch, Sums& sums) {
   const Objective objective = model.objective(c, progress, batch);
   const Index count = batch.x.shape()[0];
-  sums.terms.resize(objective.term_count);
+  if (sums.terms.empty())
+    for (const Term& term : objective.report()) sums.terms.emplace_back(metric(term, 0), Running());
   for (Index i = 0; i < count; ++i) {  // a batch's mean counts once for each of its examples
     sums.loss.add(double(objective.loss.item()));
-    for (std::size_t t = 0; t < objective.term_count; ++t) {
-      sums.terms[t].first = objective.terms[t].name;
-      sums.terms[t].second.add(double(objective.terms[t].value.item()));
-    }
+    for (std::size_t t = 0; t < objective.term_count; ++t) sums.terms[t].second.add(double(objective.terms[t].value.item()));
   }
 }
 
@@ -94,10 +95,12 @@ void add_levels(Evaluation& e) {
   if (e.levels.size() < 2) return;
   for (const Level& level : e.levels) {
     if (level.end <= std::ssize(e.kl_per_dimension))
-      e.terms.push_back({"kl_" + level.name, std::accumulate(e.kl_per_dimension.begin() + level.begin,
-                                                             e.kl_per_dimension.begin() + level.end, 0.0)});
-    e.terms.push_back(
-        {"active_units_" + level.name, double(std::count(e.active.begin() + level.begin, e.active.begin() + level.end, true))});
+      e.terms.push_back(metric(terms::level_rate(level.name)(Var()),
+                               std::accumulate(e.kl_per_dimension.begin() + level.begin,
+                                               e.kl_per_dimension.begin() + level.end, 0.0)));
+    e.terms.push_back({"active_units_" + level.name,
+                       double(std::count(e.active.begin() + level.begin, e.active.begin() + level.end, true)), "units",
+                       "dimensions of level " + level.name + " that say something of x"});
   }
 }
 
@@ -107,7 +110,10 @@ Evaluation summarise(const Model& model, const Sums& s, const Dataset& data, con
   e.loss = s.loss.mean;
   e.reconstruction = s.reconstruction.mean;
   e.mse = s.squared_error.mean;
-  for (const auto& [name, value] : s.terms) e.terms.push_back({name, value.mean});
+  for (const auto& [term, value] : s.terms) {
+    e.terms.push_back(term);
+    e.terms.back().value = value.mean;
+  }
   for (const Running& r : s.code) e.code_variance.push_back(r.variance());
   if (data.log_density) e.exact_nll = -s.exact.mean;
   if (!model.has_density()) return e;
@@ -192,22 +198,33 @@ Evaluation evaluate(const Model& model, const Dataset& data, Split split, const 
   return summarise(model, sums, data, options);
 }
 
+std::vector<Metric> objective_metrics(const Model& model, const Dataset& data, Key key) {
+  Feed feed(data, Split::train, {.batch_size = 1}, key);
+  feed.next();
+  Tape tape;  // as in training: some terms are there for their gradient
+  const Objective objective = model.objective({tape, false, key}, {}, feed.batch(tape));
+  std::vector<Metric> m{metric(terms::loss(objective.loss), double(objective.loss.item()))};
+  for (const Term& term : objective.report()) m.push_back(metric(term, double(term.value.item())));
+  return m;
+}
+
 std::vector<Metric> Evaluation::metrics() const {
-  std::vector<Metric> m{{"loss", loss}};
-  const auto add = [&m](const char* name, const auto& value) {
-    if (value) m.push_back({name, static_cast<double>(*value)});
+  std::vector<Metric> m{metric(terms::loss({}), loss)};
+  const auto add = [&m](const char* name, const auto& value, const char* unit, const char* meaning) {
+    if (value) m.push_back({name, static_cast<double>(*value), unit, meaning});
   };
-  add("loss_mean_code", loss_mean_code);
-  m.push_back({"reconstruction", reconstruction});
-  add("kl", kl);
-  add("elbo", elbo);
-  add("elbo_stderr", elbo_stderr);
-  add("nll", nll);
-  add("nll_stderr", nll_stderr);
-  add("exact_nll", exact_nll);
-  add("bits_per_dim", bits_per_dim);
-  m.push_back({"mse", mse});
-  add("active_units", active_units);
+  add("loss_mean_code", loss_mean_code, "nats",
+      "-ELBO with the mean code in place of a sample: no bound, but some codes report it");
+  m.push_back(metric(terms::reconstruction({}), reconstruction));
+  if (kl) m.push_back(metric(terms::kl({}), *kl));
+  add("elbo", elbo, "nats", "reconstruction - kl, a lower bound of log p(x)");
+  add("elbo_stderr", elbo_stderr, "nats", "standard error of elbo over the examples");
+  add("nll", nll, "nats", "-log p(x) by importance sampling; lower is better");
+  add("nll_stderr", nll_stderr, "nats", "standard error of nll over the examples");
+  add("exact_nll", exact_nll, "nats", "-log p(x) under the true distribution: no model does better on average");
+  add("bits_per_dim", bits_per_dim, "bits/dim", "nll (or -elbo) per data dimension; lower is better");
+  m.push_back({"mse", mse, "", "squared error per data dimension of the reconstruction from the mean code"});
+  add("active_units", active_units, "units", "latent dimensions that say something of x");
   for (const Metric& t : terms)  // the family's own, unless the evaluation has its own estimate of the same name
     if (std::ranges::none_of(m, [&](const Metric& known) { return known.name == t.name; })) m.push_back(t);
   return m;

@@ -36,10 +36,10 @@ struct Evaluation {
   std::vector<double> kl_per_dimension;         ///< [Z], or as ElboTerms has it
   std::vector<double> code_variance;            ///< Var_x E_q[z_d], [Z]
   std::vector<Level> levels;                    ///< the stochastic layers, as stretches of the Z
-  std::vector<Metric> terms;                    ///< what the objective reports
+  std::vector<Metric> terms;                    ///< what the objective reports, and the numbers of each level
   std::optional<double> exact_nll;              ///< -log p(x) of the true distribution, where the data set knows it
 
-  /// All of it by name, in the order above, for logs and summary.json.
+  /// All of it by name, in the order above, with units and meanings, for logs, tables and summary.json.
   std::vector<Metric> metrics() const;
   /// Sentences about what looks wrong: a collapsed posterior, idle units.
   std::vector<std::string> warnings() const;
@@ -48,6 +48,10 @@ struct Evaluation {
 /// Runs over the split once in order. The noise of example i depends on key, the batch size and i. Throws DivergedError
 /// when a number is not finite.
 Evaluation evaluate(const Model& model, const Dataset& data, Split split, const EvaluationOptions& options, Key key);
+
+/// The loss and the terms of the objective for the first training example, with their units and meanings: they explain the
+/// numbers of a run's log, which has names only.
+std::vector<Metric> objective_metrics(const Model& model, const Dataset& data, Key key);
 
 /// The noise of a split's batch `number`, of an evaluation with `key`: of its ELBO and of its importance samples.
 struct BatchKeys {

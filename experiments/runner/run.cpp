@@ -86,10 +86,8 @@ std::vector<SplitResult> evaluate_splits(const Session& session, const LoadedWei
     results.push_back({split, evaluate(*session.model, session.data, split,
                                        evaluation_options(session.config.evaluate, weights.trained), session.keys.evaluation(split))});
     if (const std::int64_t epochs = session.config.evaluate.classifier_epochs; epochs > 0 && split == Split::test) {
-      const Judgement judgement = judge_samples(session, epochs, kJudgedSamples);
-      std::vector<Metric>& terms = results.back().evaluation.terms;
-      terms.push_back({"classifier_accuracy", judgement.classifier_accuracy});
-      terms.push_back({"sample_accuracy", judgement.sample_accuracy});
+      for (Metric& m : judge_samples(session, epochs, kJudgedSamples).metrics())
+        results.back().evaluation.terms.push_back(std::move(m));
     }
   }
   return results;

@@ -31,9 +31,7 @@ std::vector<Headline> headlines(const Evaluation& e) {
   for (const Metric& m : metrics) {
     if (ends_with_stderr(m.name)) continue;
     const auto error = std::ranges::find_if(metrics, [&](const Metric& other) { return other.name == m.name + "_stderr"; });
-    const MetricMeaning meaning = meaning_of(m.name);
-    rows.push_back({m.name, m.value, meaning.unit, error == metrics.end() ? std::nullopt : std::optional(error->value),
-                    meaning.explanation});
+    rows.push_back({m.name, m.value, m.unit, error == metrics.end() ? std::nullopt : std::optional(error->value), m.meaning});
   }
   return rows;
 }
@@ -44,35 +42,32 @@ std::optional<double> best_epoch(const RunFolder& folder) {
   return position_of(ad::Safetensors(folder.best()).metadata()).epoch;
 }
 
-Figure curve_figure(const std::vector<MetricRecord>& records, const std::string& metric, std::optional<double> best) {
-  Series training = metric_curve(records, "train", metric, Curve::by_epoch);
+Figure curve_figure(const std::vector<MetricRecord>& records, const Metric& metric, std::optional<double> best) {
+  Series training = metric_curve(records, "train", metric.name, Curve::by_epoch);
   const bool by_epoch = training.x.size() > 1;  // one epoch has no curve: its steps do
-  if (!by_epoch) training = metric_curve(records, "train", metric, Curve::by_step);
-  LineChart chart{.title = metric,
+  if (!by_epoch) training = metric_curve(records, "train", metric.name, Curve::by_step);
+  LineChart chart{.title = metric.name,
                   .x_label = by_epoch ? "epoch" : "step",
-                  .y_label = meaning_of(metric).unit,
+                  .y_label = metric.unit,
                   .series = {training},
                   .marker_x = std::nullopt,
                   .marker_label = ""};
-  const Series validation = metric_curve(records, "validation", metric, Curve::by_epoch);
+  const Series validation = metric_curve(records, "validation", metric.name, Curve::by_epoch);
   if (by_epoch && !validation.x.empty()) {
     chart.series.push_back(validation);
     chart.marker_x = best;
     chart.marker_label = "best";
   }
   if (training.x.empty()) return {};
-  return {.caption = meaning_of(metric).explanation, .svg = to_svg(chart), .png = {}};
+  return {.caption = metric.meaning, .svg = to_svg(chart), .png = {}};
 }
 
 /// The loss and what the objective reports beside it, over training.
-ReportSection curves(const std::vector<MetricRecord>& records, const RunFolder& folder) {
+ReportSection curves(const std::vector<MetricRecord>& records, const Session& s, const RunFolder& folder) {
   ReportSection section{.heading = "Training", .text = "", .figures = {}};
-  const auto first = std::ranges::find_if(records, [](const MetricRecord& r) { return r.split == "train"; });
-  if (first == records.end()) return section;
   const std::optional<double> best = best_epoch(folder);
-  for (const Metric& m : first->values) {
-    if (m.name == "learning_rate" || m.name == "gradient_norm") continue;
-    Figure figure = curve_figure(records, m.name, best);
+  for (const Metric& m : objective_metrics(*s.model, s.data, s.keys.evaluation(Split::train))) {
+    Figure figure = curve_figure(records, m, best);
     if (!figure.svg.empty()) section.figures.push_back(std::move(figure));
   }
   return section;
@@ -145,7 +140,7 @@ void write_run_report(const RunFolder& folder, const Session& s, const std::vect
     report.warnings = lead->evaluation.warnings();
   }
   for (ReportSection section :
-       {picture_section(pictures), latent_section(lead, pictures), curves(records, folder)})
+       {picture_section(pictures), latent_section(lead, pictures), curves(records, s, folder)})
     if (!section.figures.empty()) report.sections.push_back(std::move(section));
   atomic_write(folder.path / "report.html", to_html(report));
 }

@@ -73,67 +73,29 @@ void write_evaluation(const std::filesystem::path& file, const Session& s, const
   atomic_write(file, j.dump(2) + "\n");
 }
 
-MetricMeaning meaning_of(const std::string& metric) {
-  struct Row {
-    const char *name, *unit, *explanation;
-  };
-  static constexpr Row kRows[] = {
-      {"loss", "nats", "what training minimises, z sampled; lower is better"},
-      {"loss_mean_code", "nats", "-ELBO with the mean code in place of a sample: no bound, but some codes report it"},
-      {"reconstruction", "nats", "E_q log p(x|z); higher is better"},
-      {"kl", "nats", "KL(q(z|x) || p(z)): what the code says of x"},
-      {"elbo", "nats", "reconstruction - kl, a lower bound of log p(x)"},
-      {"elbo_stderr", "nats", "standard error of elbo over the examples"},
-      {"nll", "nats", "-log p(x) by importance sampling; lower is better"},
-      {"nll_stderr", "nats", "standard error of nll over the examples"},
-      {"exact_nll", "nats", "-log p(x) under the true distribution: no model does better on average"},
-      {"bits_per_dim", "bits/dim", "nll (or -elbo) per data dimension; lower is better"},
-      {"mse", "", "squared error per data dimension of the reconstruction from the mean code"},
-      {"active_units", "units", "latent dimensions that say something of x"},
-      {"baseline_nll", "nats", "-log p(y|x) of the deterministic baseline"},
-      {"classifier_accuracy", "", "share of real test examples that the judge of samples classifies rightly"},
-      {"sample_accuracy", "", "share of class-conditional samples that the judge puts into the class asked for"},
-      {"perplexity", "codes", "exp of the entropy of the codes' use: how many are in use, evenly counted"},
-      {"usage", "", "share of the codes that are in use"},
-      {"beta", "", "weight of the KL at the end of training"},
-      {"bound", "nats", "the bound of log p(x) that training maximises"},
-      {"iwae", "nats", "the importance-weighted part of the bound"},
-      {"encoder_bound", "nats", "the bound of log p(x) that the encoder is trained on"},
-      {"total_correlation", "nats", "KL of q(z) from the product of its marginals, as the discriminator sees it"},
-      {"discriminator_loss", "nats", "cross-entropy of the discriminator; log 2 = 0.693: it sees no difference"},
-      {"capacity", "nats", "what the KL is held to at the end of training"},
-  };
-  for (const Row& r : kRows)
-    if (metric == r.name) return {r.unit, r.explanation};
-  if (metric.starts_with("kl_")) return {"nats", "rate of level " + metric.substr(3)};
-  if (metric.starts_with("active_units_")) return {"units", "dimensions of level " + metric.substr(13) + " that say something of x"};
-  return {"", ""};
-}
-
 std::string results_table(const Session& s, const std::vector<SplitResult>& results) {
   if (results.empty()) return "no split was evaluated: evaluate.splits names none that has examples\n";
-  std::vector<std::string> names;
+  std::vector<Metric> rows;
   for (const SplitResult& r : results)
-    for (const Metric& m : r.evaluation.metrics())
-      if (std::find(names.begin(), names.end(), m.name) == names.end()) names.push_back(m.name);
+    for (Metric& m : r.evaluation.metrics())
+      if (std::ranges::find(rows, m.name, &Metric::name) == rows.end()) rows.push_back(std::move(m));
   std::size_t cut = std::min<std::size_t>(s.config.name.size(), 15);
   while (cut < s.config.name.size() && (static_cast<unsigned char>(s.config.name[cut]) & 0xC0u) == 0x80u) --cut;  // inside a character
   std::string table = fmt::format("{:<16}", s.config.name.substr(0, cut));
   for (const SplitResult& r : results) table += fmt::format("{:>12}", std::string(to_text(r.split)));
   table += '\n';
-  for (const std::string& name : names) {
-    table += fmt::format("{:<16}", name);
+  for (const Metric& row : rows) {
+    table += fmt::format("{:<16}", row.name);
     for (const SplitResult& r : results) {
       const auto metrics = r.evaluation.metrics();
-      const auto it = std::find_if(metrics.begin(), metrics.end(), [&](const Metric& m) { return m.name == name; });
+      const auto it = std::ranges::find(metrics, row.name, &Metric::name);
       table += it == metrics.end() ? fmt::format("{:>12}", "-")
                                    : fmt::format("{:>12.{}f}", it->value,
-                                                 name == "active_units"    ? 0
-                                                 : std::abs(it->value) < 1 ? 4
-                                                                           : 2);
+                                                 row.name == "active_units" ? 0
+                                                 : std::abs(it->value) < 1  ? 4
+                                                                            : 2);
     }
-    const MetricMeaning meaning = meaning_of(name);
-    table += fmt::format("  {:<8} {}\n", meaning.unit, meaning.explanation);
+    table += fmt::format("  {:<8} {}\n", row.unit, row.meaning);
   }
   for (const SplitResult& r : results)
     for (const std::string& w : r.evaluation.warnings())

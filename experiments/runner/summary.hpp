@@ -17,14 +17,8 @@ void write_summary(const RunFolder& folder, const Session& session, const Traini
 void write_evaluation(const std::filesystem::path& file, const Session& session, const std::vector<SplitResult>& results,
                       const std::string& checkpoint);
 
-/// A column per split: name, value, unit.
+/// A row per metric with its name, a value for each split, its unit and its meaning.
 std::string results_table(const Session& session, const std::vector<SplitResult>& results);
-
-/// How a metric is to be read.
-struct MetricMeaning {
-  std::string unit, explanation;
-};
-MetricMeaning meaning_of(const std::string& metric);
 
 /// Where training stood when these weights were saved; the beginning where the file does not tell, as one of PyTorch. Throws FileError.
 Position position_of(const ad::Metadata& metadata);

@@ -121,7 +121,8 @@ void CodeModel::initialize(const Context& c, const Minibatch& examples) {
 void CodeModel::report_error(Objective& objective, Var h, Var x) const {
   const Var squares =
       map_sum("squared_error", [](auto m, auto v) { return square(v - m); }, stop_gradient(likelihood_->mean(h)), x);
-  objective.add({"normalized_mse", mean(squares) / (static_cast<Real>(data_.size()) * data_variance_->value()[0])});
+  objective.add({"normalized_mse", mean(squares) / (static_cast<Real>(data_.size()) * data_variance_->value()[0]), "",
+                 "squared error of the reconstruction over the variance of the data; lower is better"});
 }
 
 std::string CodeModel::describe_with(const std::string& quantiser) const {

@@ -13,6 +13,7 @@
 #include "models/parts/codebook.hpp"
 #include "models/likelihoods/likelihood.hpp"
 #include "models/parts/networks.hpp"
+#include "models/parts/terms.hpp"
 
 namespace vaezoo {
 

@@ -294,4 +294,22 @@ std::string CodebookConfig::describe() const {
   return cat(codes, normalize ? " codes of length 1" : " codes", " that follow ", moves, ", ", commitment, " |z - sg(e)|^2");
 }
 
+namespace terms {
+
+Term commitment(Var value) {
+  return {"commitment", value, "",
+          "squared distance of the encoder's vectors from their codes, summed over an example; lower is better"};
+}
+Term codebook(Var value) {
+  return {"codebook", value, "",
+          "squared distance of the codes from the encoder's vectors, whose gradient moves the codes; lower is better"};
+}
+Term penalty(Var value) { return {"penalty", value, "nats", "weighted squared distances of vectors and codes in the loss"}; }
+Term perplexity(Var value) {
+  return {"perplexity", value, "codes", "exp of the entropy of the codes' use: how many are in use, evenly counted"};
+}
+Term usage(Var value) { return {"usage", value, "", "share of the codes that are in use"}; }
+
+}  // namespace terms
+
 }  // namespace vaezoo

@@ -107,4 +107,13 @@ class Codebook {
   ad::Parameter *counts_ = nullptr, *sums_ = nullptr, *weight_ = nullptr;  // the averages times weight = 1 - decay^steps
 };
 
+/// What models of discrete codes report.
+namespace terms {
+Term commitment(Var value);  ///< Quantized::commitment
+Term codebook(Var value);    ///< Quantized::codebook
+Term penalty(Var value);     ///< Codebook::penalty
+Term perplexity(Var value);  ///< Quantized::perplexity
+Term usage(Var value);       ///< Codebook::usage
+}  // namespace terms
+
 }  // namespace vaezoo

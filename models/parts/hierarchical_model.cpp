@@ -79,7 +79,7 @@ HierarchicalModel::HierarchicalModel(const HierarchicalConfig& config, std::vect
   Index begin = 0;
   for (const LayerShape& s : layers_) {
     levels_.push_back({s.name, begin, begin + s.size()});
-    rate_names_.push_back("kl_" + s.name);
+    rate_terms_.push_back(terms::level_rate(s.name));
     begin += s.size();
   }
   // With several layers, a bottom-up q(z_L | z_L-1) is no function of x.
@@ -147,8 +147,8 @@ Var HierarchicalModel::counted(Var kl, std::size_t i, Var rate) const {
 
 void HierarchicalModel::report(Objective& o, const Context& c, std::span<const Var> rates, Real beta) const {
   if (rates.size() > 1)
-    for (std::size_t i = 0; i < rates.size(); ++i) o.add({rate_names_[i].c_str(), rates[i]});
-  if (config_.kl_weight.name != "constant") o.add({"beta", c.tape.constant(Shape{}, beta)});
+    for (std::size_t i = 0; i < rates.size(); ++i) o.add(rate_terms_[i](rates[i]));
+  if (config_.kl_weight.name != "constant") o.add(terms::beta(c.tape.constant(Shape{}, beta)));
 }
 
 Objective HierarchicalModel::objective(const Context& c, const Position& progress, const Minibatch& batch) const {
@@ -165,7 +165,7 @@ Objective HierarchicalModel::objective(const Context& c, const Position& progres
     rate = rate ? rate + rates[i] : rates[i];
     counted_rate = counted_rate ? counted_rate + costs : costs;
   }
-  Objective o{distortion + beta * counted_rate, {{"reconstruction", -distortion}, {"kl", rate}}};
+  Objective o{distortion + beta * counted_rate, {terms::reconstruction(-distortion), terms::kl(rate)}};
   report(o, c, std::span(rates).first(layers_.size()), beta);
   return o;
 }
@@ -187,7 +187,7 @@ Objective HierarchicalModel::importance_weighted(const Context& c, Real beta, co
   // -beta (w~_k - w~_k^2) times the gradient through z_k: so that gradient counts w~_k (1 - beta + beta w~_k).
   if (config_.estimator.doubly_reparameterized())
     std::ranges::copy(((1 - beta) + beta * softmax(stop_gradient(log_w))).value(), factors.begin());
-  Objective o{-mean(log_mean_exp(log_w)), {{"reconstruction", mean(log_p_x)}, {"kl", mean(log_q_p)}}};
+  Objective o{-mean(log_mean_exp(log_w)), {terms::reconstruction(mean(log_p_x)), terms::kl(mean(log_q_p))}};
   report(o, c, std::span(rates).first(layers_.size()), beta);
   return o;
 }

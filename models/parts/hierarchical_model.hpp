@@ -13,6 +13,7 @@
 #include "models/parts/importance_bounds.hpp"
 #include "models/likelihoods/likelihood.hpp"
 #include "models/parts/log_variance.hpp"
+#include "models/parts/terms.hpp"
 #include "models/priors/prior.hpp"
 
 namespace vaezoo {
@@ -145,7 +146,7 @@ class HierarchicalModel : public Model {
   HierarchicalConfig config_;
   std::vector<LayerShape> layers_;
   std::vector<Level> levels_;
-  std::vector<std::string> rate_names_;  // "kl_z1": what the report's terms point to
+  std::vector<terms::Named> rate_terms_;  // "kl_z1"
   Inference inference_;
   std::unique_ptr<Likelihood> likelihood_;
   std::unique_ptr<Prior> prior_;

@@ -6,6 +6,7 @@
 #include "autodiff/elementwise.hpp"
 #include "autodiff/reduce.hpp"
 #include "autodiff/shape_ops.hpp"
+#include "models/parts/terms.hpp"
 
 namespace vaezoo {
 
@@ -46,7 +47,10 @@ void ImportanceSamples::scale_encoder_gradient(Var factors) const {
 Var log_mean_exp(Var x) { return logsumexp(x, -1) - static_cast<Real>(std::log(double(x.shape().back()))); }
 
 Objective importance_objective(Var bound, const ImportanceSamples& draws) {
-  return {-bound, {{"bound", bound}, {"reconstruction", mean(draws.log_p_x)}, {"kl", mean(draws.log_q_z - draws.log_p_z)}}};
+  return {-bound,
+          {{"bound", bound, "nats", "the bound of log p(x) that training maximises"},
+           terms::reconstruction(mean(draws.log_p_x)),
+           terms::kl(mean(draws.log_q_z - draws.log_p_z))}};
 }
 
 }  // namespace vaezoo

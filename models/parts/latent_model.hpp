@@ -10,6 +10,7 @@
 #include "models/likelihoods/likelihood.hpp"
 #include "models/parts/log_variance.hpp"
 #include "models/parts/networks.hpp"
+#include "models/parts/terms.hpp"
 #include "models/priors/prior.hpp"
 #include "models/posteriors/posterior.hpp"
 

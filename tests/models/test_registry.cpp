@@ -170,6 +170,43 @@ TEST_CASE("every model answers with the shapes of its contract, and everything i
   });
 }
 
+TEST_CASE("every term that a model reports has a name of its own, a unit or none, and a meaning, in training and in evaluation") {
+  constexpr Index count = 10;
+  const LikelihoodCase& one = likelihood_cases()[1];
+  const std::vector<Real> x = synthetic(one.values, count);
+  Index with_terms_of_their_own = 0;
+  for (const ModelEntry& entry : model_registry()) {
+    CAPTURE(std::string(entry.name));
+    std::vector<std::string> settings{"{}"};  // and those that may bring terms of their own
+    if (has_setting(entry, "kl_weight")) settings.push_back(R"({"kl_weight": {"name": "linear", "length": 10}})");
+    if (has_setting(entry, "objective")) settings.push_back(R"({"objective": {"name": "capacity"}})");
+    if (has_setting(entry, "codebook")) settings.push_back(R"({"codebook": {"codes": 6, "learning": "loss"}})");
+    if (has_setting(entry, "samples")) settings.push_back(R"({"samples": 2})");
+    std::set<std::string> plain;
+    for (const std::string& extra : settings) {
+      CAPTURE(extra);
+      const Built built = build_small(entry, one.settings, data_spec(one.values), extra);
+      std::vector<std::set<std::string>> reported;
+      for (const bool training : {true, false}) {
+        Tape tape;
+        const Objective o = built.model->objective({tape, training, Key(5)}, {}, minibatch(tape, x, count));
+        std::set<std::string> names;
+        for (const Term& term : o.report()) {
+          CAPTURE(std::string(term.name));
+          CHECK(names.insert(term.name).second);
+          CHECK(term.unit != nullptr);
+          CHECK(std::string(term.meaning).size() > 10);
+        }
+        reported.push_back(names);
+      }
+      CHECK(reported[0] == reported[1]);
+      if (plain.empty()) plain = reported[0];
+      with_terms_of_their_own += reported[0] != plain;
+    }
+  }
+  CHECK(with_terms_of_their_own >= 3);
+}
+
 TEST_CASE("of several losses each gives gradients to its own parameters, and all parameters have one") {
   constexpr Index count = 16;
   for_all([&](const ModelEntry& entry, const LikelihoodCase& one) {

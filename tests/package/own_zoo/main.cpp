@@ -36,7 +36,7 @@ class PowerVae final : public LatentModel {
     const Draw z = q.rsample(c.key.fold("z"));
     const Var distortion = -mean(p_x().log_prob(c, z.value, batch.x));
     const Var kl = mean(rate(q, p, z));
-    return {distortion + pow(kl, power_), {{"reconstruction", -distortion}, {"kl", kl}}};
+    return {distortion + pow(kl, power_), {terms::reconstruction(-distortion), terms::kl(kl)}};
   }
   std::string describe() const override { return cat("-log p(x|z) + KL^", power_, describe_parts()); }
 
