@@ -211,7 +211,8 @@ Dataset load_dataset(const DatasetConfig& config, const std::filesystem::path& d
   const auto added = std::ranges::find_if(config.added.sets, of_name, &AddedDatasets::Set::entry);
   refuse(known == kEntries.end() && added == config.added.sets.end(), "name", "there is no data set '" + config.name + "'");
   const Entry entry = known != kEntries.end() ? *known : entry_of(added->entry);
-  Dataset data = known != kEntries.end() ? entry.load(config, data_dir, key.fold("source"))
+  Dataset data = !config.idx_file.empty()  ? load_idx_file(config.name, config.emnist, config.idx_file)
+                 : known != kEntries.end() ? entry.load(config, data_dir, key.fold("source"))
                                          : std::move(*added->settings->build({data_dir, key.fold("source")}));
   data.name = config.name;
   try {

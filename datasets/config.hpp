@@ -47,6 +47,9 @@ struct DatasetConfig {
   /// Draws splits, binarisation and synthetic data. It is not the run's seed, so that runs of any seed see the same data.
   std::int64_t seed = 0;
 
+  /// Not of the JSON: a file of images in the place of those of a set in IDX files, see load_idx_file.
+  std::filesystem::path idx_file = {};
+
   EmnistConfig emnist = {};
   ImageFolderConfig image_folder = {};
   NpyConfig npy = {};

@@ -84,6 +84,24 @@ Examples read_split(const fs::path& images_file, const fs::path& labels_file, co
   return Examples(std::move(images.bytes), shape.size(), kTop, std::move(labels));
 }
 
+constexpr Layout kMnist{.shape = {28, 28, 1}, .classes = 10}, kFreyFaces{.shape = {28, 20, 1}};
+
+Layout emnist_layout(const std::string& subset) {
+  const bool letters = subset == "letters";
+  const int classes = subset == "byclass" ? 62 : letters ? 26 : subset == "digits" || subset == "mnist" ? 10 : 47;
+  return {.shape = {28, 28, 1}, .classes = classes, .first_label = letters ? 1 : 0, .transposed = true};
+}
+
+/// The labels of a file of images, if they lie there under the name that goes with it; else "".
+fs::path labels_of(const fs::path& images) {
+  std::string name = images.filename().string();
+  const std::size_t at = name.find("images-idx3");
+  if (at == std::string::npos) return {};
+  name.replace(at, std::string_view("images-idx3").size(), "labels-idx1");
+  const fs::path labels = images.parent_path() / name;
+  return is_file(labels) ? labels : fs::path();
+}
+
 Dataset image_set(const char* provenance, const Layout& layout) {
   Dataset data;
   data.provenance = provenance;
@@ -111,12 +129,11 @@ Dataset load_mnist_like(const std::string& name, const fs::path& data_dir) {
   const Family& set = family(name);
   std::vector<fs::path> places = {data_dir / name, data_dir / set.torchvision_name / "raw"};
   if (data_dir.filename() == name || data_dir.parent_path().filename() == name) places.push_back(data_dir);
-  const Layout layout{.shape = {28, 28, 1}, .classes = 10};
   const auto load = [&](const std::string& prefix) {
     const fs::path images = find_set_file(name, prefix + "-images-idx3-ubyte", places);
-    return read_split(images, find_set_file(name, prefix + "-labels-idx1-ubyte", places), layout);
+    return read_split(images, find_set_file(name, prefix + "-labels-idx1-ubyte", places), kMnist);
   };
-  Dataset data = image_set(set.provenance, layout);
+  Dataset data = image_set(set.provenance, kMnist);
   data.class_names = set.class_names;
   data.train = load("train");
   data.test = load("t10k");
@@ -131,9 +148,7 @@ void EmnistConfig::fields(Fields& f) {
 
 Dataset load_emnist(const EmnistConfig& config, const fs::path& data_dir) {
   const std::string& subset = config.subset;
-  const bool letters = subset == "letters";
-  const int classes = subset == "byclass" ? 62 : letters ? 26 : subset == "digits" || subset == "mnist" ? 10 : 47;
-  const Layout layout{.shape = {28, 28, 1}, .classes = classes, .first_label = letters ? 1 : 0, .transposed = true};
+  const Layout layout = emnist_layout(subset);
   const std::vector<fs::path> places = {data_dir / "emnist", data_dir / "emnist" / "gzip", data_dir / "EMNIST" / "raw", data_dir};
   const auto load = [&](const std::string& part) {
     const std::string prefix = "emnist-" + subset + "-" + part;
@@ -149,9 +164,23 @@ Dataset load_emnist(const EmnistConfig& config, const fs::path& data_dir) {
 }
 
 Dataset load_frey_faces(const fs::path& data_dir) {
-  const Layout layout{.shape = {28, 20, 1}};
+  const Layout& layout = kFreyFaces;
   Dataset data = image_set("Frey faces, Brendan Frey, from Sam Roweis' collection of data for MATLAB; no licence stated", layout);
   data.train = read_split(find_set_file("frey_faces", "frey-images-idx3-ubyte", {data_dir / "frey_faces", data_dir}), {}, layout);
+  return data;
+}
+
+bool is_idx_set(const std::string& name) {
+  constexpr std::array kNames = {"mnist", "fashion_mnist", "kmnist", "emnist", "frey_faces"};
+  return std::ranges::find(kNames, name) != kNames.end();
+}
+
+Dataset load_idx_file(const std::string& set, const EmnistConfig& emnist, const fs::path& images) {
+  AD_CHECK(is_idx_set(set), "load_idx_file", ad::cat("'", set, "' has no IDX files"));
+  const Layout layout = set == "emnist" ? emnist_layout(emnist.subset) : set == "frey_faces" ? kFreyFaces : kMnist;
+  Dataset data = image_set(images.string().c_str(), layout);
+  if (set != "emnist" && set != "frey_faces") data.class_names = family(set).class_names;
+  data.train = read_split(images, layout.classes > 0 ? labels_of(images) : fs::path(), layout);
   return data;
 }
 

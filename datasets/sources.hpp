@@ -29,6 +29,12 @@ Dataset load_emnist(const EmnistConfig& config, const std::filesystem::path& dat
 /// 1965 video frames of Brendan Frey's face, 28 x 20 pixels.
 Dataset load_frey_faces(const std::filesystem::path& data_dir);
 
+/// Whether the set comes in IDX files, which load_idx_file() reads.
+bool is_idx_set(const std::string& name);
+/// A file of images of the kind that an IDX set has ("mnist", "emnist" ...), all as training examples. Their labels are read from the file
+/// beside it that has labels-idx1 for images-idx3 in its name, if there is one.
+Dataset load_idx_file(const std::string& set, const EmnistConfig& emnist, const std::filesystem::path& images);
+
 /// 60000 colour photographs of 32 x 32 pixels in ten classes (Krizhevsky 2009), from the binary version's data_batch_1 to 5 and
 /// test_batch. Looks in DATA_DIR/cifar10 and in DATA_DIR/cifar-10-batches-bin.
 Dataset load_cifar10(const std::filesystem::path& data_dir);

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <charconv>
 #include <numeric>
+#include <set>
 
 #include "config/printable.hpp"
 #include "datasets/classes.hpp"
@@ -23,7 +24,12 @@ void choose_csv(CsvConfig& csv, const fs::path& file, const Dataset& of_run) {
   const std::vector<std::string> first = first_csv_line(file, csv.delimiter);
   if (csv.header) {
     if (!of_run.column_names.empty()) csv.columns = of_run.column_names;
-    if (std::ranges::find(first, csv.label) == first.end()) csv.label = "";
+    // A label given by number counts where that column is not one of those that make the examples.
+    std::size_t number = 0;
+    const auto [stop, error] = std::from_chars(csv.label.data(), csv.label.data() + csv.label.size(), number);
+    const bool numbered = error == std::errc() && stop == csv.label.data() + csv.label.size() && number < first.size() &&
+                          std::ranges::find(csv.columns, first[number]) == csv.columns.end();
+    if (!numbered && std::ranges::find(first, csv.label) == first.end()) csv.label = "";
   } else if (std::ssize(first) == of_run.shape.size() + of_run.train.condition_size()) {
     csv.label = "";
   }
@@ -50,16 +56,23 @@ DatasetConfig config_of(const Session& s, const fs::path& file) {
     choose_npy(config.npy, file);
   else if (config.name == "image_folder")
     config.image_folder.path = file.string();
+  else if (is_idx_set(config.name))
+    config.idx_file = file;
   else
-    throw UsageError(cat("--file: this run was trained on the data set ", config.name, ", which reads no files of one's own; there are csv, "
-                         "npy and image_folder"));
+    throw UsageError(cat("--file: this run was trained on the data set ", config.name, ", of which no other files are read; that is ",
+                         "done for csv, npy, image_folder, mnist, fashion_mnist, kmnist, emnist and frey_faces"));
   return config;
 }
 
 /// The run's number of each class of the new data.
 std::vector<int> numbers_of_run(const Dataset& data, const Dataset& of_run) {
   std::vector<int> numbers;
+  const std::set<int> there(data.train.labels().begin(), data.train.labels().end());
   for (int k = 0; k < data.classes; ++k) {
+    if (!there.contains(k)) {
+      numbers.push_back(-1);
+      continue;
+    }
     const std::string name = class_name(data, k);
     int number = -1;
     if (of_run.class_names.empty()) {

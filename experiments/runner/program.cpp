@@ -98,10 +98,10 @@ int dispatch(int argc, char** argv) {
   reconstruct->add_option("--count", a.count, "how many")->check(CLI::Range(1, 1'000'000));
   reconstruct->add_option("--out", a.out, "a .png, .npy or .csv file (default: reconstructions.png in the run's folder)");
   CLI::App* encode = add_run_command(app, "encode", "write the codes of a split, and what is known of each example", a);
-  CLI::Option* const split = encode->add_option("--split", a.encode.split, "train, validation, test or all (default: test)")
-      ->check(CLI::IsMember({"train", "validation", "test", "all"}));
-  encode->add_option("--file", a.encode.file, "encode this file (or folder of pictures), which is no part of the run's data, in place of a split")
-      ->excludes(split);
+  const CLI::Option* const split = encode->add_option("--split", a.encode.split, "train, validation, test or all (default: test)")
+                                       ->check(CLI::IsMember({"train", "validation", "test", "all"}));
+  encode->add_option("--file", a.encode.file,
+                     "encode this file (or folder of pictures), which is no part of the run's data, in place of a split");
   encode->add_flag("--elbo", a.encode.elbo, "also the ELBO of each example, in nats");
   encode->add_option("--nll", a.encode.nll, "also -log p(x) of each example, in nats, by so many importance samples")
       ->check(CLI::Range(1, 1'000'000'000));
@@ -161,6 +161,8 @@ int dispatch(int argc, char** argv) {
     const fs::path folder = a.out.empty() ? fs::path("runs") / config.name : fs::path(a.out);
     return run_experiment(std::move(config), folder, a.force, a.common);
   }
+  if (!a.encode.file.empty() && split->count() > 0)
+    throw UsageError("--file and --split: the examples of a file are in no split; give one of the two");
   if (*resume) return resume_run(a.target, a.overrides, a.common);
   for (const auto* command : {evaluate, sample, reconstruct, encode, decode})
     if (*command) refuse_overrides_without_effect(a.overrides, command->get_name());

@@ -5,6 +5,7 @@
 #include "experiments/runner/errors.hpp"
 #include "experiments/runner/encoding.hpp"
 #include "experiments/runner/pictures.hpp"
+#include "tests/zoo/datasets_support.hpp"
 #include "tests/zoo/export_support.hpp"
 
 using namespace vaezoo;
@@ -92,6 +93,45 @@ TEST_CASE("encode --file: classes are the run's, and what the model cannot take 
   REQUIRE(run(quick(small("vae")), temp / "digits") == kDone);
   CHECK(message_of([&] { encode_command(model_of(temp / "digits"), {.file = (temp / "new.csv").string()}); }).find("the data set digits") !=
         std::string::npos);
+}
+
+TEST_CASE("encode --file: a file and a split are not asked for together") {
+  const TempFolder temp;
+  const ProgramResult result = run_program(temp, {"encode", temp.path().string(), "--file", "x.csv", "--split", "test"});
+  CHECK(result.code == kUsage);
+  CHECK(result.output == "vaezoo: --file and --split: the examples of a file are in no split; give one of the two\n");
+}
+
+TEST_CASE("encode --file: pictures in IDX files, whose labels lie beside them by name") {
+  const TempFolder temp;
+  const auto write_set = [&](const fs::path& folder, const std::string& prefix, std::uint32_t count, std::uint32_t first) {
+    std::string pixels, labels;
+    for (std::uint32_t n = first; n < first + count; ++n) {
+      for (std::uint32_t p = 0; p < 28 * 28; ++p) pixels += static_cast<char>(n * 7 + p);
+      labels += static_cast<char>(n % 3);
+    }
+    fs::create_directories(folder);
+    atomic_write(folder / (prefix + "-images-idx3-ubyte"), idx({count, 28, 28}, pixels));
+    atomic_write(folder / (prefix + "-labels-idx1-ubyte"), idx({count}, labels));
+  };
+  write_set(temp / "fashion_mnist", "train", 60, 0);
+  write_set(temp / "fashion_mnist", "t10k", 12, 60);
+  write_set(temp / "elsewhere", "new", 12, 60);
+  json value = quick({{"name", "conditional_vae"}, {"latent_dim", 2}, {"encoder", {{"hidden", {8}}}}, {"decoder", {{"hidden", {8}}}}});
+  const CommonOptions quiet{.data_dir = temp.path().string(), .threads = 1, .quiet = true};
+  // The run's numbers of the classes are not those of the files.
+  value["dataset"] = {{"name", "fashion_mnist"}, {"classes", {"pullover", "T-shirt", "trouser"}}};
+  REQUIRE(run_experiment(experiment(value), temp / "run", false, quiet) == kDone);
+  CHECK(encode_command(load_run(temp / "run", "", {}, quiet), {.out = (temp / "own.csv").string()}) == kDone);
+  const std::string images = (temp / "elsewhere" / "new-images-idx3-ubyte").string();
+  fs::remove_all(temp / "fashion_mnist");
+  CHECK(encode_command(model_of(temp / "run"), {.file = images, .out = (temp / "codes.csv").string()}) == kDone);
+  const Table own(temp / "own.csv"), codes(temp / "codes.csv");
+  CHECK(codes.columns.at("class") == own.columns.at("class"));
+  CHECK(codes.columns.at("class")[1] == "trouser");
+  check_equal(codes.numbers("mean_1"), own.numbers("mean_1"));
+  fs::remove(temp / "elsewhere" / "new-labels-idx1-ubyte");
+  CHECK(message_of([&] { encode_command(model_of(temp / "run"), {.file = images}); }).find("has no labels") != std::string::npos);
 }
 
 TEST_CASE("decode: codes that encode wrote give the reconstructions") {
