@@ -19,7 +19,10 @@ fs::path start_weights(const std::string& start_from) {
 std::string take_start_weights(Session& session) {
   constexpr std::size_t kShown = 5;
   const fs::path file = start_weights(session.config.train.start_from);
+  ad::Parameter* const variance = session.store.find("data_variance");  // of this run's own data, for its normalized_mse
+  const Real own_variance = variance == nullptr ? 0 : variance->value()[0];
   const ad::MatchingParameters match = ad::load_matching(session.store, file);
+  if (variance != nullptr) variance->value()[0] = own_variance;
   const std::string left = match.left.empty() ? "" : cat("; not taken: ", listed(match.left, kShown));
   if (match.taken == 0)
     throw ConfigError(cat("train.start_from: ", file.string(), " has no weights of this ", session.config.model_name, left));

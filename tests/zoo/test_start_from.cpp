@@ -66,6 +66,21 @@ TEST_CASE("start_from: weights of another shape keep their own initial values, a
   CHECK(sentence.find("is [") != std::string::npos);
 }
 
+TEST_CASE("start_from: a codebook is the other run's and not found in the data, but the data's variance is that of this run's own") {
+  const TempFolder temp;
+  json value = quick(small_vq());
+  value["model"]["codebook"] = {{"codes", 8}, {"learning", "loss"}, {"restart_after", 0}};  // which a rate of nothing leaves as it is
+  REQUIRE(run(value, temp / "first") == kDone);
+  value["dataset"]["seed"] = 5;
+  REQUIRE(run(standing_still(value, (temp / "first").string()), temp / "second") == kDone);
+  REQUIRE(run(standing_still(value, ""), temp / "fresh") == kDone);
+  const LoadedRun first = loaded(temp / "first"), second = loaded(temp / "second"), fresh = loaded(temp / "fresh");
+  CHECK(weights(second, "codebook/weight") == weights(first, "codebook/weight"));
+  CHECK(weights(second, "codebook/weight") != weights(fresh, "codebook/weight"));
+  CHECK(weights(second, "data_variance") == weights(fresh, "data_variance"));
+  CHECK(weights(second, "data_variance") != weights(first, "data_variance"));
+}
+
 TEST_CASE("start_from: resume does not load them again, and needs them no more") {
   const TempFolder temp;
   REQUIRE(run(tiny("vae"), temp / "first") == kDone);
