@@ -75,6 +75,7 @@ std::vector<int> Classes::numbers(const std::vector<std::string>& labels, const 
 std::vector<std::string> Classes::names() const { return count_from_zero(names_) ? std::vector<std::string>() : names_; }
 
 std::string class_name(const Dataset& data, int label) {
+  if (label < 0) return "";
   const auto i = static_cast<std::size_t>(label);
   return i < data.class_names.size() ? data.class_names[i] : std::to_string(label);
 }

@@ -29,7 +29,7 @@ class Classes {
   std::vector<std::string> names_;  // sorted
 };
 
-/// What a user calls class `label`: its name, else its number.
+/// What a user calls class `label`: its name, else its number; "" where it was not observed.
 std::string class_name(const Dataset& data, int label);
 /// The class of this name, or else of this number from 0; nothing when there is none.
 std::optional<int> find_class(const Dataset& data, const std::string& wanted);

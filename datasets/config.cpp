@@ -86,6 +86,7 @@ void common_fields(DatasetConfig& config, const Entry& entry, Fields& f) {
     "number of examples drawn for the test split, where the source has none; null: a tenth (digits 180, frey_faces 200)",
     at_least(0));
   f("limit", config.limit, "keep only the first so many training examples", at_least(1));
+  f("labels", config.labels, "which training examples keep their label, for semi-supervised learning");
   f("seed", config.seed, "draws splits, binarisation and synthetic data; not the seed of the run", at_least(0));
 }
 
@@ -124,6 +125,33 @@ void cut_splits(Dataset& data, const DatasetConfig& config, const Entry& entry, 
   if (config.limit) data.train.keep_first(*config.limit);
 }
 
+/// As many of each class, the first classes one more where the number does not divide; which ones, the key draws.
+std::vector<Index> labelled_rows(const Dataset& data, Index keep, Key key) {
+  std::vector<Index> quota(static_cast<std::size_t>(data.classes), keep / data.classes), rows;
+  for (Index k = 0; k < keep % data.classes; ++k) ++quota[static_cast<std::size_t>(k)];
+  for (const Index row : ad::permutation(key, data.train.size())) {
+    const int label = data.train.labels()[static_cast<std::size_t>(row)];
+    if (label >= 0 && quota[static_cast<std::size_t>(label)]-- > 0) rows.push_back(row);
+  }
+  for (int k = 0; k < data.classes; ++k)
+    refuse(quota[static_cast<std::size_t>(k)] > 0, "labels.keep",
+           ad::cat(keep, " labels need ", quota[static_cast<std::size_t>(k)], " more training examples of class ", class_name(data, k)));
+  std::ranges::sort(rows);
+  return rows;
+}
+
+void choose_labels(Dataset& data, const LabelsConfig& labels, Key key) {
+  if (!labels.keep) return;
+  refuse(data.train.labels().empty(), "labels.keep", "the examples have no labels");
+  const std::vector<Index> labelled = labelled_rows(data, *labels.keep, key);
+  data.train.keep_labels(labelled);
+  std::vector<Index> rows;
+  if (labels.others == "unlabelled")
+    for (Index row = 0; row < data.train.size(); ++row) rows.push_back(row);
+  for (std::int64_t again = rows.empty() ? 0 : 1; again < labels.repeat; ++again) rows.insert(rows.end(), labelled.begin(), labelled.end());
+  data.train = data.train.subset(rows);
+}
+
 void set_digests(Dataset& data) {
   const bool computed = data.name == "linear_gaussian" || data.name == "gaussian_mixture" || data.name == "two_moons";
   for (const Split which : {Split::train, Split::validation, Split::test}) {
@@ -147,6 +175,7 @@ void describe(Dataset& data) {
 void prepare(Dataset& data, const DatasetConfig& config, const Entry& entry, const Scale* scale, Key key) {
   keep_classes(data, config.classes);
   cut_splits(data, config, entry, key.fold("split"));
+  choose_labels(data, config.labels, key.fold("labels"));
   const bool standardized = (config.name == "npy" && config.npy.standardize) || (config.name == "csv" && config.csv.standardize);
   set_digests(data);
   if (standardized && scale != nullptr) {
@@ -170,6 +199,13 @@ void prepare(Dataset& data, const DatasetConfig& config, const Entry& entry, con
 Entry entry_of(const DatasetEntry& added) { return {added.name, added.summary, true, 0, nullptr, nullptr}; }
 
 }  // namespace
+
+void LabelsConfig::fields(Fields& f) {
+  f("keep", keep, "so many training examples keep their label, as many of each class, drawn with the seed; null: all that have one", at_least(1));
+  f.choice("others", others, {"unlabelled", "dropped"}, "whether the other training examples stay, without a label");
+  f("repeat", repeat, "how often each labelled example stands in the training split, so that batches have some", between(1, 1'000'000));
+  f.require("repeat", keep.has_value() || repeat == 1, "repeats the examples that keep their label; set keep as well");
+}
 
 Registry<DatasetEntry>& dataset_registry() {
   static Registry<DatasetEntry> registry{};

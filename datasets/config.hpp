@@ -36,6 +36,14 @@ struct AddedDatasets {
   AddedDatasets();
 };
 
+/// "labels": {"keep": 100}: partly labelled training examples, for semi-supervised learning. Other splits keep all labels.
+struct LabelsConfig {
+  std::optional<std::int64_t> keep = {};  ///< so many examples keep their label, as many of each class
+  std::string others = "unlabelled";      ///< unlabelled or dropped
+  std::int64_t repeat = 1;                ///< how often a labelled example stands in the training split
+  void fields(Fields& f);
+};
+
 /// Use in the experiment's field list as f.one_of("dataset", dataset.name, dataset.alternatives(), "the data").
 struct DatasetConfig {
   std::string name = "digits";
@@ -44,6 +52,7 @@ struct DatasetConfig {
   std::optional<std::int64_t> test = {};         ///< examples drawn for the test split, where the source has none
   std::vector<std::string> classes = {};         ///< names or numbers of those to keep, in their new order; empty: all
   std::optional<std::int64_t> limit = {};        ///< keep only the first so many training examples
+  LabelsConfig labels = {};                      ///< of the training examples that are left
   /// Draws splits, binarisation and synthetic data. It is not the run's seed, so that runs of any seed see the same data.
   std::int64_t seed = 0;
 

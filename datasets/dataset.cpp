@@ -279,7 +279,14 @@ Examples Examples::subset(std::span<const Index> rows) const {
 }
 
 void Examples::renumber(std::span<const int> becomes) {
-  for (int& label : labels_) label = becomes[at(label)];
+  for (int& label : labels_)
+    if (label >= 0) label = becomes[at(label)];
+}
+
+void Examples::keep_labels(std::span<const Index> rows) {
+  std::vector<int> kept(labels_.size(), -1);
+  for (const Index row : rows) kept[at(row)] = labels_[at(row)];
+  labels_ = std::move(kept);
 }
 
 Examples Examples::cut_last(Index count) {

@@ -74,7 +74,7 @@ class Examples {
   bool is_lazy() const { return source_ != nullptr; }
   bool is_exact() const { return !exact_.empty(); }
   int top() const { return top_; }                            ///< the byte that stands for 1; 0 for real numbers
-  const std::vector<int>& labels() const { return labels_; }  ///< empty when the source has none
+  const std::vector<int>& labels() const { return labels_; }  ///< empty when the source has none; -1: not observed
   Index condition_size() const { return condition_size_; }    ///< 0 when there are none
   std::span<const Real> conditions(Index row) const;          ///< [condition_size()]
   /// Where the source had example `row`, counted from 0, before examples were reordered or left out.
@@ -90,6 +90,7 @@ class Examples {
 
   Examples subset(std::span<const Index> rows) const;
   void renumber(std::span<const int> becomes);  ///< label k becomes becomes[k]
+  void keep_labels(std::span<const Index> rows);  ///< all others become -1: not observed
   Examples cut_last(Index count);  ///< removes the last `count` examples and returns them
   void keep_first(Index count);
 

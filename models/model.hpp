@@ -22,6 +22,7 @@ struct DataSpec {
   bool unit_interval = true;                  ///< are all values in [0, 1]?
   Index conditions = 0;                       ///< real numbers beside each example; 0 when there are none
   Index levels = 0;                           ///< the values are k / (levels - 1); 0: real numbers
+  Index unlabelled = 0;                       ///< training examples whose label was not observed, where others have one
   std::string_view name = "this data set";    ///< for messages
   Index size() const { return height * width * channels; }
 };
@@ -29,7 +30,7 @@ struct DataSpec {
 /// One batch on the tape, and what is known beside it.
 struct Minibatch {
   Var x{};                         ///< [B, D]
-  std::span<const int> labels{};   ///< [B], empty when the data have none
+  std::span<const int> labels{};   ///< [B], -1 where it was not observed; empty when the data have none
   Var conditions{};                ///< [B, C], empty when the data have none
 };
 

@@ -59,6 +59,8 @@ void check_evaluation(const Session& s) {
   const std::vector<std::string>& splits = s.config.evaluate.splits;
   if (s.config.evaluate.classifier_epochs == 0) return;
   refuse(s.data.classes == 0, cat("evaluate.classifier_epochs: ", s.data.name, " has no labels for a classifier to learn; set it to 0"));
+  refuse(std::ranges::find(s.data.train.labels(), -1) != s.data.train.labels().end(),
+         "evaluate.classifier_epochs: the classifier needs the labels of all training examples; set it to 0, or leave dataset.labels out");
   refuse(s.data.test.size() == 0,
          "evaluate.classifier_epochs: samples are judged beside the test split, which is empty; set it to 0, or set dataset.test");
   refuse(std::ranges::find(splits, "test") == splits.end(),

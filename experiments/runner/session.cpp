@@ -1,5 +1,6 @@
 #include "experiments/runner/session.hpp"
 
+#include <algorithm>
 #include <new>
 #include <string_view>
 
@@ -13,6 +14,7 @@ DataSpec data_spec(const Dataset& data) {
           .unit_interval = data.unit_range,
           .conditions = data.train.condition_size(),
           .levels = data.levels,
+          .unlabelled = std::ranges::count(data.train.labels(), -1),
           .name = data.name};
 }
 

@@ -24,6 +24,9 @@ Condition::Condition(const ConditionConfig& config, const DataSpec& data, Parame
                           config.on == "labels" && data.conditions > 0    ? "they have conditions"
                           : config.on == "conditions" && data.classes > 0 ? "they have labels"
                                                                           : "choose a model without a condition"));
+  if (config.on == "labels" && data.unlabelled > 0)
+    throw ConfigError(cat("model.condition.on: ", data.unlabelled, " training examples have no label; choose conditions, the model m2, or "
+                          "leave dataset.labels out"));
   if (config.by != "concat") embedding_.emplace(p / "embedding", raw_width_, width_);
 }
 

@@ -228,3 +228,32 @@ TEST_CASE("mnist: the real files have the published counts and mean (only where 
   }
   CHECK(sum / (60000 * 784) == doctest::Approx(0.1307).epsilon(0.0005));  // the mean every tutorial normalises with
 }
+
+TEST_CASE("labels: as many of each class keep their label, drawn with the seed, and the other splits keep all") {
+  const auto labelled = [](const Dataset& data) {
+    std::vector<int> counts(10);
+    for (const int label : data.train.labels())
+      if (label >= 0) ++counts[static_cast<std::size_t>(label)];
+    return counts;
+  };
+  const Dataset all = load(R"("digits")");
+  const Dataset some = load(R"({"name": "digits", "labels": {"keep": 32}})");
+  CHECK(labelled(some) == std::vector<int>{4, 4, 3, 3, 3, 3, 3, 3, 3, 3});
+  CHECK(some.train.size() == all.train.size());
+  CHECK(some.test.labels() == all.test.labels());
+  for (std::size_t i = 0; i < all.train.labels().size(); ++i)
+    CHECK((some.train.labels()[i] == -1 || some.train.labels()[i] == all.train.labels()[i]));
+  CHECK(load(R"({"name": "digits", "labels": {"keep": 32}})").train.labels() == some.train.labels());
+  CHECK(load(R"({"name": "digits", "seed": 1, "labels": {"keep": 32}})").train.labels() != some.train.labels());
+  const Dataset repeated = load(R"({"name": "digits", "labels": {"keep": 32, "repeat": 5}})");
+  CHECK(repeated.train.size() == all.train.size() + 4 * 32);
+  CHECK(labelled(repeated) == std::vector<int>{20, 20, 15, 15, 15, 15, 15, 15, 15, 15});
+  const Dataset only = load(R"({"name": "digits", "labels": {"keep": 32, "others": "dropped"}})");
+  CHECK(only.train.size() == 32);
+  CHECK(labelled(only) == labelled(some));
+  CHECK(config_error([] { load(R"({"name": "digits", "limit": 50, "labels": {"keep": 100}})"); }).find("more training examples of class") !=
+        std::string::npos);
+  CHECK(config_error([] { load(R"({"name": "two_moons", "labels": {"keep": 100, "repeat": 0}})"); }) != "");
+  CHECK(config_error([] { load(R"({"name": "linear_gaussian", "labels": {"keep": 10}})"); }) == "dataset.labels.keep: the examples have no labels");
+  CHECK(config_error([] { load(R"({"name": "digits", "labels": {"repeat": 2}})"); }).find("set keep as well") != std::string::npos);
+}
