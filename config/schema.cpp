@@ -3,6 +3,8 @@
 #include <cmath>
 #include <nlohmann/json.hpp>
 
+#include "config/shared_schema.hpp"
+
 namespace vaezoo {
 namespace {
 
@@ -118,7 +120,7 @@ Json config_schema(const std::string& title, const std::function<void(Fields&)>&
 }
 
 std::string config_schema_text(const std::string& title, const std::function<void(Fields&)>& fields) {
-  return config_schema(title, fields).dump(2) + "\n";
+  return with_shared_parts(config_schema(title, fields)).dump(1) + "\n";
 }
 
 }  // namespace vaezoo

@@ -12,7 +12,7 @@ namespace vaezoo {
 /// The root also allows "$schema" and "extends".
 nlohmann::ordered_json config_schema(const std::string& title, const std::function<void(Fields&)>& fields);
 
-/// The same as the text of a file.
+/// The same as the text of a file, in which what stands in several places is written once, under "$defs".
 std::string config_schema_text(const std::string& title, const std::function<void(Fields&)>& fields);
 
 /// A table for the terminal: key, type, default, allowed values and meaning, one field per line, in straight columns; nested objects are

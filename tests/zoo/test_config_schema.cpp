@@ -7,7 +7,9 @@
 
 #include "config/range.hpp"
 #include "config/schema.hpp"
+#include "config/shared_schema.hpp"
 #include "config/writer.hpp"
+#include "experiments/runner/experiment.hpp"
 #include "experiments/runner/train_config.hpp"
 #include "tests/zoo/config_examples.hpp"
 
@@ -289,4 +291,31 @@ TEST_CASE("train and evaluate configurations: fields are checked together") {
   CHECK(train(R"({"learning_rate": 0.1})").starts_with("f: learning_rate: unknown key; valid keys: epochs, steps, batch_size"));
   CHECK(evaluate(R"({"splits": ["tset"]})") == "f: splits: no split \"tset\"; choices: train, validation, test");
   CHECK(evaluate(R"({"splits": ["test", "test"]})") == "f: splits: names test twice");
+}
+
+TEST_CASE("schema: what is written once is the same schema, and much shorter") {
+  ExperimentConfig config;
+  const ordered_json whole = config_schema("A vaezoo experiment", [&](Fields& f) { config.fields(f); });
+  const ordered_json shared = ordered_json::parse(experiment_schema_text());
+  CHECK(without_references(shared) == whole);
+  CHECK(shared.dump().size() * 4 < whole.dump().size());
+  // Every definition is used.
+  const std::string text = shared.dump();
+  for (const auto& [name, definition] : shared.at("$defs").items()) {
+    CAPTURE(name);
+    CHECK(text.find("\"#/$defs/" + name + "\"") != std::string::npos);
+  }
+}
+
+TEST_CASE("schema: a default of a place's own stays there") {
+  ordered_json part = {{"description", "one"}, {"type", "object"}, {"additionalProperties", false}, {"default", 1}};
+  for (int i = 0; i < 9; ++i) part["properties"][std::to_string(i)] = {{"description", "a field"}, {"type", "integer"}};
+  ordered_json other = part;
+  other["default"] = 2;
+  const ordered_json schema = {{"type", "object"}, {"properties", {{"a", part}, {"b", other}}}, {"additionalProperties", false}};
+  const ordered_json shared = with_shared_parts(schema);
+  CHECK(shared["properties"]["b"] ==
+        ordered_json({{"description", "one"}, {"allOf", {{{"$ref", "#/$defs/a"}}}}, {"default", 2}}));
+  CHECK_FALSE(shared["$defs"]["a"].contains("default"));
+  CHECK(without_references(shared)["properties"]["b"]["default"] == 2);
 }
