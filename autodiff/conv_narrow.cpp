@@ -75,10 +75,17 @@ struct Padded {
   }
 };
 
+/// An array that is indexed like all else here.
+template <class T, Index N>
+struct Few {
+  std::array<T, static_cast<std::size_t>(N)> values;
+  T& operator[](Index i) { return values[static_cast<std::size_t>(i)]; }
+};
+
 /// P neighbours of y, V vectors of channels each, from what they see of x.
 template <Index P, Index V>
 void few_pixels(const ConvGeometry& g, Index x_width, const Real* x, const Real* weight, const Real* bias, bool add, Real* y) {
-  std::array<std::array<Batch, V>, P> sums;
+  Few<Few<Batch, V>, P> sums;
   for (Index p = 0; p < P; ++p)
     for (Index v = 0; v < V; ++v) {
       sums[p][v] = bias == nullptr ? Batch(Real(0)) : load(bias + v * kLanes);
@@ -87,7 +94,7 @@ void few_pixels(const ConvGeometry& g, Index x_width, const Real* x, const Real*
   const Index step = g.stride * g.channels, seen = row_numbers(g);
   for (Index u = 0; u < g.kernel_height; ++u, x += x_width)
     for (Index t = 0; t < seen; ++t, weight += g.out_channels) {
-      std::array<Batch, V> w;
+      Few<Batch, V> w;
       for (Index v = 0; v < V; ++v) w[v] = load(weight + v * kLanes);
       for (Index p = 0; p < P; ++p) {
         const Batch number(x[p * step + t]);
@@ -125,13 +132,13 @@ void forward(Tape& tape, const ConvGeometry& g, const Real* x, const Real* weigh
 /// sums [T, V vectors of channels] += x^T y over some rows of y, for T numbers that a kernel row sees.
 template <Index T, Index V>
 void few_numbers(const ConvGeometry& g, Index rows, Index x_width, const Real* x, const Real* y, Real* to) {
-  std::array<std::array<Batch, V>, T> sums;
+  Few<Few<Batch, V>, T> sums;
   for (Index t = 0; t < T; ++t)
     for (Index v = 0; v < V; ++v) sums[t][v] = load(to + t * g.out_channels + v * kLanes);
   const Index step = g.stride * g.channels, later = rows * g.out_width * g.out_channels;
   for (Index i = 0; i < rows; ++i, x += g.stride * x_width)
     for (Index j = 0; j < g.out_width; ++j, y += g.out_channels) {
-      std::array<Batch, V> pixel;
+      Few<Batch, V> pixel;
       for (Index v = 0; v < V; ++v) {
         pixel[v] = load(y + v * kLanes);
         __builtin_prefetch(y + v * kLanes + later);
@@ -235,27 +242,27 @@ constexpr Index kTogether = kLanes / C;
 /// added at the end.
 template <Index C>
 Batch few_sums(std::span<const Term> terms, Index out, Index shift) {
-  std::array<Batch, kLanes> sums;  // [pixel, channel]
-  sums.fill(Batch(Real(0)));
+  Few<Batch, kLanes> sums;  // [pixel, channel]
+  sums.values.fill(Batch(Real(0)));
   for (const auto& [y, weight] : terms) {
-    std::array<Batch, C> w;
+    Few<Batch, C> w;
     for (Index c = 0; c < C; ++c) w[c] = load(weight + c * out);
     for (Index p = 0; p < kTogether<C>; ++p) {
       const Batch pixel = load(y + shift + p * out);
       for (Index c = 0; c < C; ++c) sums[p * C + c] = xsimd::fma(pixel, w[c], sums[p * C + c]);
     }
   }
-  return sums_of_lanes(sums);
+  return sums_of_lanes(sums.values);
 }
 
 /// `count` pixels of x, stride apart; the terms are those of the first. `next`: where y goes on, for the memory to bring.
 template <Index C>
 void row_from_sums(const ConvGeometry& g, std::span<const Term> terms, Index count, const Real* next, bool add, Real* x) {
-  std::array<Real, kLanes> numbers;
+  Few<Real, kLanes> numbers;
   for (Index first = 0; first < count; first += kTogether<C>) {
     const Index shift = first * g.out_channels;
     for (Index i = 0; i < kTogether<C> * g.out_channels; i += kLine) __builtin_prefetch(next + shift + i);
-    store(numbers.data(), few_sums<C>(terms, g.out_channels, shift));
+    store(numbers.values.data(), few_sums<C>(terms, g.out_channels, shift));
     for (Index p = 0; p < std::min(kTogether<C>, count - first); ++p, x += g.stride * C)
       for (Index c = 0; c < C; ++c) x[c] = add ? x[c] + numbers[p * C + c] : numbers[p * C + c];
   }

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <utility>
 #include <vector>
 
@@ -39,7 +40,7 @@ Initializer truncated_normal(Real mean, Real stddev) {
       for (std::size_t i = 0; i < v.size(); ++i) {
         if (round > 0 && !std::isnan(v[i])) continue;
         const bool inside = std::abs(draw[i]) <= 2;
-        v[i] = inside ? mean + stddev * draw[i] : std::nan("");
+        v[i] = inside ? mean + stddev * draw[i] : std::numeric_limits<Real>::quiet_NaN();
         done = done && inside;
       }
       if (done) return;

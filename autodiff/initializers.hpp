@@ -29,8 +29,8 @@ Initializer normal(Real mean, Real stddev);
 Initializer truncated_normal(Real mean, Real stddev);  ///< cut at two standard deviations, as in TensorFlow and JAX
 Initializer xavier_uniform(Real gain = 1);             ///< Glorot & Bengio 2010: U(-a, a), a = gain sqrt(6 / (in + out))
 Initializer xavier_normal(Real gain = 1);
-Initializer kaiming_uniform(Real gain = 1.4142135623730951);  ///< He et al. 2015: U(-b, b), b = gain sqrt(3 / in)
-Initializer kaiming_normal(Real gain = 1.4142135623730951);
+Initializer kaiming_uniform(Real gain = Real(1.4142135623730951));  ///< He et al. 2015: U(-b, b), b = gain sqrt(3 / in)
+Initializer kaiming_normal(Real gain = Real(1.4142135623730951));
 Initializer lecun_normal();
 Initializer orthogonal(Real gain = 1);                 ///< Saxe et al. 2014
 Initializer linear_default();                          ///< PyTorch's Linear and Conv: U(-1/sqrt(in), 1/sqrt(in))

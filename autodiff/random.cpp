@@ -75,7 +75,7 @@ void generate(Key key, std::span<T> out, Convert convert) {
 
 Key Key::fold(std::string_view name) const {
   std::uint64_t hash = 0xCBF29CE484222325ull;  // FNV-1a
-  for (unsigned char c : name) hash = (hash ^ c) * 0x100000001B3ull;
+  for (const char c : name) hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001B3ull;
   return Key(mix(bits_ ^ mix(hash)));
 }
 

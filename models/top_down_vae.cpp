@@ -242,7 +242,7 @@ class TopDownVae final : public HierarchicalModel {
   }
 
   /// q(z_i | x, z_i+1 ...) of layer i at resolution r.
-  DiagonalNormal posterior(const Context& c, std::size_t i, Var features, Var state) const {
+  DiagonalNormal q_z(const Context& c, std::size_t i, Var features, Var state) const {
     return normal(down_[i].posterior(c, concat({features, state}, -1)), layers()[i].channels);
   }
 
@@ -252,7 +252,7 @@ class TopDownVae final : public HierarchicalModel {
   }
 
   DiagonalNormal q_top(const Context& c, Var x) const override {
-    return posterior(c, top(), bottom_up(c, x)[resolutions_.size() - 1], start(c, x.shape()[0]));
+    return q_z(c, top(), bottom_up(c, x)[resolutions_.size() - 1], start(c, x.shape()[0]));
   }
 
   Pass infer(const Context& c, Var x, Index samples, const Drawing& how) const override {
@@ -302,7 +302,7 @@ class TopDownVae final : public HierarchicalModel {
     FromFeatures(const TopDownVae& model, const Context& c, const Features& features, const Drawing& how)
         : model_(model), c_(c), features_(features), how_(how) {}
     Stochastic layer(std::size_t i, const DiagonalNormal& p, Var state) const override {
-      const DiagonalNormal q = model_.posterior(c_, i, features_[model_.down_[i].resolution], state);
+      const DiagonalNormal q = model_.q_z(c_, i, features_[model_.down_[i].resolution], state);
       return {draw(c_, q, i, how_), q, p};
     }
 

@@ -21,9 +21,9 @@ std::string text_of_stdin() {
   return text;
 }
 
-bool is_told_labels(ModelConfig& model) {
+bool is_conditioned_on_labels(ModelConfig& model) {
   const nlohmann::ordered_json settings = write_config([&](Fields& f) { model.fields(f); });
-  const auto is_set = [&](const char* part, const char* key, const nlohmann::json& value) {
+  const auto is_set = [&](const char* part, const char* key, const nlohmann::ordered_json& value) {
     return settings.contains(part) && settings.at(part).is_object() && settings.at(part).value(key, nlohmann::ordered_json()) == value;
   };
   return is_set("condition", "on", "labels") || is_set("prior", "by_class", true);
@@ -62,7 +62,7 @@ void ExperimentConfig::fields(Fields& f) {
   f("train", train, "how it is trained");
   f("evaluate", evaluate, "what is measured after training");
   f("output", output, "what is written beside checkpoints and metrics");
-  f.require("evaluate.classifier_epochs", evaluate.classifier_epochs == 0 || model == nullptr || is_told_labels(*model),
+  f.require("evaluate.classifier_epochs", evaluate.classifier_epochs == 0 || model == nullptr || is_conditioned_on_labels(*model),
             model_name + " is not told labels, so there are no class-conditional samples to judge; set it to 0");
 }
 

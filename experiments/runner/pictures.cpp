@@ -52,8 +52,8 @@ std::vector<float> to_pixels(const Dataset& data, std::vector<float> rows) {
   const auto [low, high] = pixel_range(data);
   if (data.mean.empty() && low == 0 && high == 1) return rows;
   const std::vector<double> values = in_source_units(data, rows);
-  std::ranges::transform(values, rows.begin(),
-                         [low, high](double v) { return static_cast<float>((v - double(low)) / (double(high) - double(low))); });
+  for (std::size_t i = 0; i < rows.size(); ++i)
+    rows[i] = static_cast<float>((values[i] - double(low)) / (double(high) - double(low)));
   return rows;
 }
 

@@ -35,7 +35,7 @@ std::string tar_member(const std::string& name, const std::string& content, char
   head[156] = kind;
   head.replace(148, 8, "        ");
   unsigned sum = 0;
-  for (unsigned char byte : head) sum += byte;
+  for (const char byte : head) sum += static_cast<unsigned char>(byte);
   char check[8];
   std::snprintf(check, sizeof check, "%06o", sum);
   head.replace(148, 7, std::string(check, 7));

@@ -139,7 +139,7 @@ TEST_CASE("read_picture: sizes that a file cannot hold are refused before memory
   if (can_read_jpeg()) {
     std::string jpeg = from_hex(kGreyJpeg);
     const std::size_t frame = jpeg.find("\xFF\xC0");
-    for (std::size_t i : {5, 7}) jpeg[frame + i] = 0x23;  // 9000 or so
+    for (const std::size_t i : {5u, 7u}) jpeg[frame + i] = 0x23;  // 9000 or so
     write(folder / "p.jpg", jpeg);
     CHECK(contains(data_error([&] { read_picture(folder / "p.jpg"); }), "cannot hold them: it is damaged"));
   }
