@@ -2,7 +2,7 @@
 // The only file that includes xtensor. xtensor is the array type at the edges: data sets, evaluation, files, tests.
 //
 // xtensor before 0.26 mistakes a dynamic shape for a fixed one under g++ in C++20 (its partial specialisation is
-// enabled for C++17 alone), which crashes reductions of xarray; the two full specialisations below put it right.
+// enabled only for C++17), which crashes reductions of xarray; the two full specialisations below put it right.
 // Two rules for users: never use an unevaluated reducer as an operand (pass xt::evaluation_strategy::immediate),
 // and write in place only through xt::noalias.
 #if __has_include(<xtensor/containers/xarray.hpp>)

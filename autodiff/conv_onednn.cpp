@@ -228,7 +228,7 @@ Index image_x(const ConvGeometry& g) { return g.height * g.width * g.channels; }
 Index image_y(const ConvGeometry& g) { return g.out_height * g.out_width * g.out_channels; }
 
 constexpr Index kBlockSize = 1 << 18;  // numbers of x and y in a block: it stays in the second-level cache
-constexpr Index kFewestPixels = 256;   // of y in a block: the weights are read anew for each
+constexpr Index kFewestPixels = 256;   // of y in a block: the weights are read again for each
 
 Index images_of_block(const ConvGeometry& g) {
   const Index fewest = (kFewestPixels + g.out_height * g.out_width - 1) / (g.out_height * g.out_width);

@@ -11,7 +11,7 @@
 
 namespace ad {
 
-/// Replaces the file at once: writes a temporary file beside it, syncs it to the disk, renames it and syncs the folder.
+/// Replaces the file at once: writes a temporary file next to it, syncs it to the disk, renames it and syncs the folder.
 /// Follows a symbolic link. Throws FileError; the old content then still stands and the temporary file is gone.
 void atomic_write(const std::filesystem::path& path, std::string_view bytes);
 void atomic_write(const std::filesystem::path& path, std::span<const std::uint8_t> bytes);

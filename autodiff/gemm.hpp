@@ -26,7 +26,7 @@ void gemm_serial(Index m, Index n, Index k, const Matrix& a, const Matrix& b, Re
 enum class Cut { longer_side, rows };
 
 /// How a product is cut into blocks that run in parallel: along the longer of rows and columns (each block packs all of the
-/// other operand, so cutting the longer side wastes less) or by rows, into a number of pieces fixed by the shape alone.
+/// other operand, so cutting the longer side wastes less) or by rows, into a number of pieces fixed by the shape.
 struct GemmBlocks {
   GemmBlocks(Index m, Index n, Index k, Cut cut = Cut::longer_side);
   Index count;
@@ -68,7 +68,7 @@ std::string gemm_kernel_hint();
 /// For a program that is about to begin: throws Error where the address space (ulimit -v) has no room for what the backend takes at its
 /// first products. Without the question oneDNN crashes, and OpenBLAS asks for its buffers, one for each thread, again and again for ever.
 void prepare_gemm(int threads);
-/// The same of OpenBLAS alone, for other uses of it.
+/// The same for OpenBLAS only, for other uses of it.
 void require_blas_memory(int threads = 1);
 
 }  // namespace ad

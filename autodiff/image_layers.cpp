@@ -152,7 +152,7 @@ Var SqueezeExcite::operator()(const Context& context, Var x) const {
 
 namespace {
 
-/// A norm and the activation behind it.
+/// A norm and the activation after it.
 class NormAndActivation final : public Layer {
  public:
   NormAndActivation(const Parameters& p, Index channels, const ResidualBlockOptions& options) : activation_(options.activation) {

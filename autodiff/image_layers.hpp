@@ -192,7 +192,7 @@ struct ResidualBlockOptions {
   Norm norm = Norm::none;
   Index norm_groups = 8;  ///< of group norm; fewer when the channels are no multiple
   bool bias = true;
-  Index squeeze_excite = 0;  ///< the reduction of a SqueezeExcite behind; 0: none
+  Index squeeze_excite = 0;  ///< the reduction of a SqueezeExcite after it; 0: none
 };
 
 /// y = skip(x) + conv2(f(norm2(conv1(f(norm1(x)))))), f the activation: the pre-activation block of He et al. 2016 (b). The skip

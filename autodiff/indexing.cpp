@@ -110,7 +110,7 @@ Var scatter_add(Var x, Index axis, std::span<const Index> indices, Var source) {
   const Index picks = expected.rank() == shape.rank() ? expected[axis] : -1;
   if (picks >= 0) expected[axis] = shape[axis];
   AD_CHECK(expected == shape, "scatter_add",
-           cat("x is ", shape, " and the source ", source.shape(), ": they may differ at axis ", axis, " alone"));
+           cat("x is ", shape, " and the source ", source.shape(), ": they may differ only at axis ", axis));
   const AxisView v = along(shape, axis);
   Tape& tape = x.tape();
   const Index* index = copy_indices("scatter_add", tape, indices, v.count);

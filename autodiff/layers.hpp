@@ -87,7 +87,7 @@ class BatchNorm final : public Layer {
   struct Options {
     Real momentum = Real(0.1), epsilon = Real(1e-5);
     bool affine = true;  ///< with weight and bias
-    Activation activation = Activation::identity;  ///< behind it, in the same pass
+    Activation activation = Activation::identity;  ///< after it, in the same pass
   };
   BatchNorm(const Parameters& p, Index features, const Options& options);
   BatchNorm(const Parameters& p, Index features) : BatchNorm(p, features, Options{}) {}

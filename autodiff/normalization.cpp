@@ -22,7 +22,7 @@ void put(const GradSlot& slot, Index i, const Batch& b, Index count) {
   store_some(slot.data + i, slot.add ? load_some(slot.data + i, count) + b : b, count);
 }
 
-/// A matrix [rows, columns], cut into blocks of rows by its shape alone.
+/// A matrix [rows, columns], cut into blocks of rows only by its shape.
 struct Rows {
   Index rows, columns, block = std::clamp<Index>(kBlockSize / std::max<Index>(columns, 1), 1, 256);
   Index blocks() const { return (rows + block - 1) / block; }
@@ -139,12 +139,12 @@ struct Standard {
   Rows m;
   const Real *mean, *inverse;  // [columns]; 1 / sqrt(variance + epsilon)
   bool of_batch;               // do mean and variance depend on x?
-  Activation activation;       // behind it
+  Activation activation;       // after it
 };
 
 /// y and its pullback. With x_hat = (x - mean) inverse, g the gradient before the activation and <.> the mean over rows,
 ///   x_bar = weight inverse (g - <g> - x_hat <g x_hat>), without the two means when the moments are constants.
-/// g is worked out anew from x in both passes: that costs less than writing it.
+/// g is computed again from x in both passes: that costs less than writing it.
 Var normalize_columns(Var y, Var x, Var weight, Var bias, const Standard& s) {
   const Real *px = x.data(), *w = weight ? weight.data() : nullptr, *b = weight ? bias.data() : nullptr;
   Real* py = y.data();

@@ -1,5 +1,5 @@
 #pragma once
-// The one thread pool is OpenMP's. Work is cut into blocks whose borders depend on the shape alone, never on
+// The one thread pool is OpenMP's. Work is cut into blocks whose borders depend only on the shape, never on
 // the number of threads, so a result has the same bits at any number of threads.
 #include <omp.h>
 

@@ -28,7 +28,7 @@ class Key {
 /// The Philox-4x32-10 bijection: 128 counter bits and 64 key bits to 128 random bits.
 std::array<std::uint32_t, 4> philox(std::array<std::uint32_t, 4> counter, std::array<std::uint32_t, 2> key);
 
-// Each fills `out`; element i depends on the key and on i alone.
+// Each fills `out`; element i depends only on the key and on i.
 void fill_bits(Key key, std::span<std::uint32_t> out);
 void fill_uniform(Key key, std::span<Real> out, Real low = 0, Real high = 1);   ///< in [low, high)
 void fill_normal(Key key, std::span<Real> out, Real mean = 0, Real stddev = 1); ///< Box-Muller

@@ -15,7 +15,7 @@
 
 namespace ad {
 
-using Metadata = std::map<std::string, std::string>;  ///< free text beside the tensors; the format has strings only
+using Metadata = std::map<std::string, std::string>;  ///< free text stored with the tensors; the format has strings only
 
 struct NamedTensor {
   std::string name;

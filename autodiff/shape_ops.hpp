@@ -30,7 +30,7 @@ Var slice(Var x, Index axis, Index begin, Index end, Index step = 1);
 /// Piece `index` of `count` equal pieces along the axis: chunk(h, 2, 0) and chunk(h, 2, 1) are the halves. Throws when the
 /// size is no multiple of `count`.
 Var chunk(Var x, Index count, Index index, Index axis = -1);
-/// Tensors behind each other along an axis; the other axes have equal sizes.
+/// Concatenates along an existing axis; the other axes have equal sizes.
 Var concat(std::span<const Var> parts, Index axis = -1);
 Var concat(std::initializer_list<Var> parts, Index axis = -1);
 /// Tensors of equal shape side by side along a new axis.

@@ -1,5 +1,5 @@
 #pragma once
-// Signals beside oneDNN. The code that dnnl_sgemm generates keeps its stack pointer in a buffer on the heap while it runs (seen in version
+// Signals in a program that uses oneDNN. The code that dnnl_sgemm generates keeps its stack pointer in a buffer on the heap while it runs (seen in version
 // 2.6): a handler that began then would write its frame over whatever lies there. So no signal may come to a thread that is in it.
 #include <csignal>
 

@@ -146,7 +146,7 @@ class Tape {
 
   // ---- running
   /// Gradients of `loss` (one element) with respect to everything live. Parameters' gradients add up over calls
-  /// until ParameterStore::zero_grad; the gradients of other nodes start anew at each call.
+  /// until ParameterStore::zero_grad; the gradients of other nodes start from zero at each call.
   ///
   /// With `groups`, only the parameters of these groups (and variables) receive a gradient, and only nodes on the way to them are
   /// walked. So several losses of one recording train a part each: backward(vae_loss, encoder and decoder),

@@ -103,7 +103,7 @@ Rechosen choose_again(const ChoiceMade& old, const std::string& name) {
     result.note += "settings of " + old.name + " that " + name + why + " are left out: " + joined(keys);
   };
   add(unknown, " does not have");
-  add(refused, " takes with other values alone");
+  add(refused, " takes only with other values");
   return result;
 }
 

@@ -175,7 +175,7 @@ class Table {
     add(e.below, indent + kIndent, here);
   }
 
-  /// Of entries that differ in their defaults alone, those that do.
+  /// Of entries that differ only in their defaults, those that do.
   void add_other_defaults(const Entries& said, const Entries& entries, std::size_t indent, const std::string& path) {
     for (std::size_t i = 0; i < entries.size(); ++i) {
       const std::string here = path + (path.empty() ? "" : " ") + entries[i].row[kKey];

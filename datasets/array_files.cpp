@@ -80,7 +80,7 @@ void settle_shape(Dataset& data, const std::string& source, const std::vector<st
   data.is_image = found.height > 1 || found.channels > 1;
 }
 
-/// Splits with examples must agree in what they have beside them.
+/// Splits with examples must agree in whether they have labels and conditions.
 void settle_conditions(Dataset& data, std::vector<std::string> names) {
   for (Split which : {Split::validation, Split::test}) {
     const Examples& split = data.split(which);

@@ -24,7 +24,7 @@ struct BatchOptions {
 ///     while (Index n = batches.next(x, labels)) ...   // x [n, D] is filled
 ///   }
 ///
-/// The order depends on key and epoch alone, and a dynamic binarisation on key, epoch and the example, so neither
+/// The order depends only on key and epoch, and a dynamic binarisation on key, epoch and the example, so neither
 /// depends on batch size, threads or what ran before; resuming needs `start(epoch); seek(batch)`. Of examples in memory,
 /// only `start` of a shuffled split allocates.
 class Batches {

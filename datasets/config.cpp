@@ -73,7 +73,7 @@ constexpr std::array kEntries = {
 void common_fields(DatasetConfig& config, const Entry& entry, Fields& f) {
   if (entry.can_binarize) {
     f.choice("binarize", config.binarize, {"none", "static", "dynamic"},
-             "numbers in [0, 1] become draws of 0 or 1: static draws each example once, dynamic draws the training split anew "
+             "numbers in [0, 1] become draws of 0 or 1: static draws each example once, dynamic draws the training split again "
              "each epoch, and validation and test once");
   }
   f.names("classes", config.classes,

@@ -66,7 +66,7 @@ class Records {
     while (at_ < text_.size() && text_[at_] != delimiter_ && kBlank.find(text_[at_]) != std::string_view::npos) ++at_;
   }
 
-  /// Stands behind the line's end afterwards.
+  /// Stands after the line's end afterwards.
   void read_cells(std::vector<std::string>& cells) {
     std::size_t count = 0;
     if (blanks()) skip_run();

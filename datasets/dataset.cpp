@@ -84,7 +84,7 @@ std::vector<Index> lost_columns(const Columns& c) {
   return lost;
 }
 
-/// Draws of 0 or 1 from the rows of another source, made anew, and alike, at each reading.
+/// Draws of 0 or 1 from the rows of another source, made again, and alike, at each reading.
 class BinarizedSource final : public ExampleSource {
  public:
   BinarizedSource(std::shared_ptr<const ExampleSource> grey, std::vector<Index> rows, int top, Key key)

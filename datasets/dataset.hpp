@@ -39,7 +39,7 @@ struct ItemShape {
   friend bool operator==(const ItemShape&, const ItemShape&) = default;
 };
 
-/// Images that are made on demand: decoded from a file, rendered from factors. A row's bytes depend on the row alone, and any
+/// Images that are made on demand: decoded from a file, rendered from factors. A row's bytes depend only on the row, and any
 /// number of threads may read at the same time.
 class ExampleSource {
  public:
@@ -65,7 +65,7 @@ class Examples {
   /// Lazy: example i is row i of the source until examples are left out or reordered.
   Examples(std::shared_ptr<const ExampleSource> source, Index item_size, int top, std::vector<int> labels = {});
 
-  /// Gives every example `width` numbers beside its label, values [N, width]. Throws DataError when one is not finite.
+  /// Gives every example `width` numbers as its condition, values [N, width]. Throws DataError when one is not finite.
   void set_conditions(std::vector<Real> values, Index width);
 
   Index size() const { return count_; }
@@ -99,7 +99,7 @@ class Examples {
 
   /// Every number lies in [0, 1]; bytes of a lazy source do without being read.
   bool in_unit_range() const;
-  /// Replaces every number p in [0, 1] by a draw from Bernoulli(p); example i draws from key.fold(i) alone. Lazy examples stay
+  /// Replaces every number p in [0, 1] by a draw from Bernoulli(p); example i draws only from key.fold(i). Lazy examples stay
   /// lazy: the same draws are made each time that they are read.
   void binarize(Key key);
   /// x -> (x - mean) / stddev for each of the D columns, computed in double; all become Reals in memory. Throws DataError naming
@@ -128,7 +128,7 @@ class Examples {
 };
 
 /// How numbers in [0, 1] become binary. `fixed` draws every example once from the data set's seed ("static" in JSON);
-/// `dynamic` draws the training split anew each epoch, and validation and test once, as `fixed` does
+/// `dynamic` draws the training split again each epoch, and validation and test once, as `fixed` does
 /// (as Tomczak & Welling, "VAE with a VampPrior", 2018).
 enum class Binarize { none, fixed, dynamic };
 
@@ -144,7 +144,7 @@ struct Dataset {
   int classes = 0;          ///< 0 when there are no labels
   std::vector<std::string> class_names;  ///< may be empty: the classes are called 0, 1, ...
   std::vector<std::string> column_names;  ///< of each number of an example, where the file names them; else empty
-  std::vector<std::string> condition_names;  ///< one for each number that an example has beside its label
+  std::vector<std::string> condition_names;  ///< one for each number of the condition
   Examples train, validation, test;
   Binarize binarize = Binarize::none;
   std::vector<double> mean, stddev;  ///< of each column, when the data were standardised; else empty

@@ -15,7 +15,7 @@ struct RemoteFile {
   std::vector<std::string> urls = {};   ///< tried in this order
   std::uint64_t bytes = 0;
   std::string sha256 = {};              ///< of the file as it is served
-  std::string content_sha256 = {}; ///< of what it decompresses to, where known: accepts a copy that was compressed anew
+  std::string content_sha256 = {}; ///< of what it decompresses to, where known: accepts a copy that was compressed again
 };
 
 /// Whether this program was built with libcurl and OpenSSL.

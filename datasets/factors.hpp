@@ -2,7 +2,7 @@
 // Images that are a known function of independent factors, as measures of disentanglement need them: the grid of all factor
 // values, an image for each point of it, and the data set drawn from it. Nothing is stored; images are rendered as batches ask.
 //
-// An image depends on its tuple and size alone. Renderers compute in double and round to bytes with ties put aside, so that what
+// An image depends only on its tuple and size. Renderers compute in double and round to bytes with ties put aside, so that what
 // machines do differently (fused multiply-add, the last bit of a sine) does not show: builds for SSE2, AVX2 and AVX-512, by g++
 // and clang, gave equal bytes for all 737280 sprites and for 120000 rooms. A test pins checksums.
 #include <array>

@@ -36,7 +36,7 @@ struct Listing {
   std::vector<std::string> classes;  // of each file; empty without sub-folders
 };
 
-/// What a file system keeps beside data: thumbnails, checkpoints of notebooks, the "._" files of macOS.
+/// What a file system keeps next to data: thumbnails, checkpoints of notebooks, the "._" files of macOS.
 bool is_hidden(const fs::path& path) { return path.filename().string().starts_with('.'); }
 
 void take_file(const fs::path& path, Listing& listing) {
@@ -72,7 +72,7 @@ Listing list_pictures(const fs::path& folder) {
   }
   if (direct.files.empty() && below.files.empty()) throw DataError(folder.string() + ": holds no PNG or JPEG files");
   if (!direct.files.empty() && !below.files.empty()) {
-    throw DataError(ad::cat(folder.string(), ": holds pictures beside folders with pictures (",
+    throw DataError(ad::cat(folder.string(), ": holds pictures next to folders with pictures (",
                             direct.files.front().filename().string(),
                             "); put them into a folder of their own, or keep only one kind"));
   }

@@ -59,7 +59,7 @@ struct ImageFolderConfig {
 };
 /// Sub-folders train, validation (or val) and test are the splits where there is a train; else all images are training examples.
 /// In a split, each sub-folder is a class, with all images below it; without sub-folders there are no labels. Training examples
-/// come in an order drawn with the key. Throws DataError when images lie both in and beside sub-folders, or when there are none.
+/// come in an order drawn with the key. Throws DataError when images lie both in sub-folders and next to them, or when there are none.
 Dataset load_image_folder(const ImageFolderConfig& config, const std::filesystem::path& data_dir, Key key);
 
 /// Arrays [N, D], [N, H, W] or [N, H, W, C] in .npy files, or in .npz archives as `np.savez(file, data=x, labels=y)` makes them.

@@ -1,7 +1,7 @@
 // Structured output prediction: an image's missing quadrants from those that are seen.
 //   Sohn, Lee & Yan, "Learning Structured Output Representation using Deep Conditional Generative Models", NeurIPS 2015, eq. (4), section 5.1
 // With x the seen and y the missing pixels: p(y | x) = E_{p(z | x)} p(y | x, z). A deterministic network, the baseline that the
-// paper compares with, guesses y first; prior and decoder are told its guess. It has a loss of its own, and no gradient passes between the two.
+// paper compares with, guesses y first; prior and decoder receive its guess. It has a loss of its own, and no gradient passes between the two.
 #include <array>
 #include <span>
 
@@ -105,7 +105,7 @@ class CompletionVae final : public Model {
   Objective objective(const Context& c, const Position& progress, const Minibatch& batch) const override {
     const Var y = quadrants_.missing(batch.x), guess = guess_outputs(c, batch.x);
     const Var baseline = -mean(baseline_likelihood_->log_prob(c, guess, y));                 // -log p_baseline(y | x)
-    const Var x = told(batch.x, guess);
+    const Var x = prior_input(batch.x, guess);
     const DiagonalNormal q = posterior(c, batch), p = p_z(c, x);                             // q(z | x, y), p(z | x)
     const Var z = q.rsample(c.key.fold("z")).value;
     const Var distortion = -mean(likelihood_->log_prob(c, outputs(c, z, guess), y));         // -E_q log p(y | x, z)
@@ -118,14 +118,14 @@ class CompletionVae final : public Model {
 
   ElboTerms elbo(const Context& c, const Minibatch& batch, Code code) const override {
     const Var guess = guess_outputs(c, batch.x);
-    const DiagonalNormal q = posterior(c, batch), p = p_z(c, told(batch.x, guess));
+    const DiagonalNormal q = posterior(c, batch), p = p_z(c, prior_input(batch.x, guess));
     const Var z = code == Code::mean ? q.mean : q.rsample(c.key.fold("z")).value;
     const Var rates = kl_per_dimension(q, p);
     return {likelihood_->log_prob(c, outputs(c, z, guess), quadrants_.missing(batch.x)), sum(rates, {1}), rates};
   }
 
   Var log_weights(const Context& c, const Minibatch& batch, Index samples) const override {
-    const Var guess = guess_outputs(c, batch.x), x = told(batch.x, guess);
+    const Var guess = guess_outputs(c, batch.x), x = prior_input(batch.x, guess);
     const Draws draws = draw(c, *posterior_, encoder_(c, batch.x), samples, config_.estimator);
     const Var y = repeat_rows(quadrants_.missing(batch.x), samples);
     const Var log_p_y = likelihood_->log_prob(c, outputs(c, draws.z, repeat_rows(guess, samples)), y);
@@ -143,13 +143,13 @@ class CompletionVae final : public Model {
     return quadrants_.complete(given.x, likelihood_->sample(c, outputs(c, z, guess_outputs(c, given.x))));
   }
   Var sample_prior(const Context& c, Index, const Minibatch& given) const override {
-    return p_z(c, told(given.x, guess_outputs(c, given.x))).rsample(c.key.fold("z")).value;
+    return p_z(c, prior_input(given.x, guess_outputs(c, given.x))).rsample(c.key.fold("z")).value;
   }
   Conditioning conditioning() const override { return Conditioning::x; }
   bool conditional_prior(std::size_t) const override { return true; }
   Index latent_dim() const override { return config_.latent_dim; }
   bool has_density() const override { return true; }
-  bool discrete() const override { return false; }  // of the missing pixels alone: not bits per dimension of the data
+  bool discrete() const override { return false; }  // of the missing pixels only: not bits per dimension of the data
   bool binary() const override { return false; }
   std::string describe() const override {
     return cat("-log p(y|x,z) + KL(q(z|x,y) || p(z|x)) - log p_baseline(y|x), x ", config_.seen, " of 4 quadrants; ",
@@ -171,7 +171,7 @@ class CompletionVae final : public Model {
   /// What the baseline says of y, as outputs for the likelihood.
   Var guess_outputs(const Context& c, Var image) const { return guess_(c, (*look_)(c, hidden(image))); }
   /// x and the guess of y: what the prior sees.
-  Var told(Var image, Var guess) const { return quadrants_.complete(image, stop_gradient(baseline_likelihood_->mean(guess))); }
+  Var prior_input(Var image, Var guess) const { return quadrants_.complete(image, stop_gradient(baseline_likelihood_->mean(guess))); }
   /// The decoder corrects the baseline's guess, as in the paper's recurrent connection.
   Var outputs(const Context& c, Var z, Var guess) const {
     const Var image = (*decoder_)(c, z);  // [B, numbers H W C]
@@ -197,5 +197,5 @@ class CompletionVae final : public Model {
 }  // namespace
 
 VAEZOO_MODEL(completion_vae, CompletionVae, CompletionVaeConfig,
-             "Completes an image from some of its quadrants, beside the deterministic baseline",
+             "Completes an image from some of its quadrants, and compares with a deterministic baseline",
              "Sohn, Lee & Yan, NeurIPS 2015, section 5.1")

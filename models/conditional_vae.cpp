@@ -1,6 +1,6 @@
-// The conditional VAE: everything is told a condition y, a label or real numbers.
+// The conditional VAE: all parts are conditioned on y, a label or real numbers.
 //   Sohn, Lee & Yan, "Learning Structured Output Representation using Deep Conditional Generative Models", NeurIPS 2015, eq. (4)
-//   Kingma et al., "Semi-Supervised Learning with Deep Generative Models", NeurIPS 2014 (labels beside x and z)
+//   Kingma et al., "Semi-Supervised Learning with Deep Generative Models", NeurIPS 2014 (labels concatenated to x and z)
 #include "autodiff/elementwise.hpp"
 #include "autodiff/reduce.hpp"
 #include "models/parts/latent_model.hpp"
@@ -19,7 +19,7 @@ struct ConditionalVaeConfig : LatentConfig {
   ConditionalVaeConfig() { prior.conditional = true; }
   void fields(Fields& f) {
     LatentConfig::fields(f);
-    f("condition", condition, "what the model is told, and how");
+    f("condition", condition, "what the model is conditioned on, and how");
     f("beta", beta, "weight of the KL", at_least(0));
     kl_weight.visit(f, "kl_weight", "how the weight of the KL rises to beta");
   }
@@ -31,7 +31,7 @@ class ConditionalVae final : public LatentModel {
       : LatentModel(config, data, p, &config.condition), beta_(config.beta), kl_weight_(config.kl_weight) {}
 
   Objective objective(const Context& context, const Position& progress, const Minibatch& batch) const override {
-    const Context c = told(context, batch);                                    // y
+    const Context c = conditioned(context, batch);                             // y
     const Distribution &q = q_z(c, batch.x), &p = p_z(c, batch.x.shape()[0]);  // q(z | x, y), p(z | y)
     const Draw z = q.rsample(c.key.fold("z"));
     const Var distortion = -mean(p_x().log_prob(c, z.value, batch.x));         // -E_q log p(x | z, y)

@@ -118,7 +118,7 @@ class Hvae final : public HierarchicalModel {
 
   bool bottom_up_;
   std::unique_ptr<Network> encoder_, decoder_;
-  std::unique_ptr<NormalHead> q_x_;  // q of the layer that depends on x alone
+  std::unique_ptr<NormalHead> q_x_;  // q of the layer that depends only on x
   std::vector<Conditional> q_, p_;   // of the other layers; p(z_i | z_i+1)
 };
 

@@ -74,7 +74,7 @@ class LadderVae final : public HierarchicalModel {
  private:
   using Estimates = std::array<DiagonalNormal, Pass::kMaxLayers>;
 
-  /// What x alone says of each layer: N(mean_i(d_i), variance_i(d_i)) of d_i = MLP(d_i-1), d_0 = x or a network of it.
+  /// What x says of each layer without those above: N(mean_i(d_i), variance_i(d_i)) of d_i = MLP(d_i-1), d_0 = x or a network of it.
   Estimates bottom_up(const Context& c, Var x) const {
     Estimates estimates;
     Var d = (*encoder_)(c, x);

@@ -35,9 +35,9 @@ class M2 final : public Model {
   M2(const M2Config& config, const DataSpec& data, Parameters p)
       : classes_(checked(data)), latent_dim_(config.latent_dim), alpha_(static_cast<Real>(config.alpha)),
         log_p_y_(static_cast<Real>(-std::log(double(data.classes)))),
-        q_z_(config.encoder, data, 2 * config.latent_dim, p / "encoder", {.beside = data.classes}),
+        q_z_(config.encoder, data, 2 * config.latent_dim, p / "encoder", {.concatenated = data.classes}),
         q_y_(config.classifier, data, data.classes, p / "classifier"),
-        p_x_(config.decoder, config.likelihood, config.latent_dim, data, p / "decoder", {.beside = data.classes}) {}
+        p_x_(config.decoder, config.likelihood, config.latent_dim, data, p / "decoder", {.concatenated = data.classes}) {}
 
   Objective objective(const Context& c, const Position&, const Minibatch& batch) const override {
     const Var log_q_y = log_softmax(q_y_(c, batch.x));                        // log q(y | x), [B, K]

@@ -1,5 +1,5 @@
 #pragma once
-// What every model of the zoo answers. Trainer, evaluation, pictures and tests know models through this alone.
+// What every model of the zoo answers. Trainer, evaluation, pictures and tests know models only through this.
 #include <array>
 #include <initializer_list>
 #include <span>
@@ -20,14 +20,14 @@ struct DataSpec {
   Index height = 1, width = 1, channels = 1;  ///< a vector of D numbers is 1 x D x 1; images are NHWC
   Index classes = 0;                          ///< of the labels; 0 when there are none
   bool unit_interval = true;                  ///< are all values in [0, 1]?
-  Index conditions = 0;                       ///< real numbers beside each example; 0 when there are none
+  Index conditions = 0;                       ///< real numbers that condition each example; 0 when there are none
   Index levels = 0;                           ///< the values are k / (levels - 1); 0: real numbers
   Index unlabelled = 0;                       ///< training examples whose label was not observed, where others have one
   std::string_view name = "this data set";    ///< for messages
   Index size() const { return height * width * channels; }
 };
 
-/// One batch on the tape, and what is known beside it.
+/// One batch on the tape.
 struct Minibatch {
   Var x{};                         ///< [B, D]
   std::span<const int> labels{};   ///< [B], -1 where it was not observed; empty when the data have none
@@ -55,7 +55,7 @@ struct CodeMap {
   std::vector<Index> indices;
 };
 
-/// A quantity that is reported beside the loss: its mean over the batch. The texts must live as long as the model.
+/// A quantity that is reported with the loss: its mean over the batch. The texts must live as long as the model.
 struct Term {
   const char* name = "";
   Var value;
@@ -132,10 +132,10 @@ class Model {
   virtual Index latent_dim() const = 0;
   /// The stochastic layers of the code, the one nearest to x first.
   virtual std::vector<Level> levels() const { return {{"z", 0, latent_dim()}}; }
-  /// Is the prior of this level told something: the levels above, a label, a part of x? Then the mean of q may move with what p(z | ...)
-  /// is told and say nothing more, so the level's active units are those with a KL, not those whose mean varies.
+  /// Is the prior of this level conditional: on the levels above, a label, a part of x? Then the mean of q may vary only because that of
+  /// p(z | ...) does, so the level's active units are those with a KL, not those whose mean varies.
   virtual bool conditional_prior(std::size_t /*level*/) const { return false; }
-  /// The code z [B, Z] with the levels below `level` (nearer to x) drawn anew from p(z_i | z_i+1 ...).
+  /// The code z [B, Z] with the levels below `level` (nearer to x) drawn again from p(z_i | z_i+1 ...).
   virtual Var resample_below(const Context& c, Var z, std::size_t level, const Minibatch& given) const;
   /// The discrete codes of a batch; none in a model of continuous codes.
   virtual std::vector<CodeMap> code_maps(const Context& c, const Minibatch& batch) const;
@@ -153,7 +153,7 @@ class Model {
   virtual bool has_density() const = 0;
   /// Is p(x | z) a probability of values on a grid, so that bits per dimension mean something on such data?
   virtual bool discrete() const = 0;
-  /// ... of the two values 0 and 1 alone?
+  /// ... of only the two values 0 and 1?
   virtual bool binary() const = 0;
   /// One line for the log: objective with its effective weights, likelihood with its scale.
   virtual std::string describe() const = 0;

@@ -166,7 +166,7 @@ struct TopDownBlock {
   std::optional<Block> prior;  // state -> mean and log variance of p(z | above), and a change of the state; none at the top
   Block posterior;             // features of x, state -> mean and log variance of q(z | x, above)
   Linear project;              // z -> a change of the state
-  Block refine;                // a residual block behind
+  Block refine;                // a residual block after it
 };
 
 class TopDownVae final : public HierarchicalModel {

@@ -33,8 +33,8 @@ ImageShape wider(const ImageShape& s, const ImageShape& by) {
   return s.spatial() ? ImageShape{s.height, s.width, s.channels + by.channels} : ImageShape{1, 1, s.size() + by.size()};
 }
 
-/// Two maps of equal size as one with the channels of both; two vectors one behind the other.
-Var beside(Var a, const ImageShape& shape_a, Var b, const ImageShape& shape_b) {
+/// Two maps of equal size as one with the channels of both; two vectors one after the other.
+Var concatenate(Var a, const ImageShape& shape_a, Var b, const ImageShape& shape_b) {
   if (!shape_a.spatial()) return concat({a, b});
   const Index batch = a.shape()[0], pixels = shape_a.height * shape_a.width;
   return reshape(concat({reshape(a, {batch, pixels, shape_a.channels}), reshape(b, {batch, pixels, shape_b.channels})}),
@@ -133,10 +133,10 @@ class VqVae2 final : public CodeModel {
     return q;
   }
   Var bottom_input(const Context& c, Var features, Var context) const {
-    return head_(c, beside(features, features_, context, features_));
+    return head_(c, concatenate(features, features_, context, features_));
   }
   Var decode_levels(const Context& c, Var bottom, Var context) const {            // D(e_top, e_bottom)
-    return (*decoder_)(c, beside(context, features_, bottom, head_.code()));
+    return (*decoder_)(c, concatenate(context, features_, bottom, head_.code()));
   }
   Var top_of(Var z) const { return slice(z, 1, head_.code().size(), latent_dim()); }
   static Codes codes_of(const Levels& q) { return {{q.top.codes, q.bottom.codes}}; }

@@ -7,7 +7,7 @@ namespace vaezoo {
 
 struct AxisOptions {
   bool log = false;
-  bool integers = false;  ///< ticks at whole numbers alone (epochs, dimensions)
+  bool integers = false;  ///< ticks only at whole numbers (epochs, dimensions)
   int ticks = 6;          ///< about so many
 };
 

@@ -1,5 +1,5 @@
 #pragma once
-// Numbers out of JSON that others may have written: the library alone turns 2.5 into 2, and 1e50 into undefined behaviour.
+// Numbers out of JSON that others may have written: the library by itself turns 2.5 into 2, and 1e50 into undefined behaviour.
 #include <cmath>
 #include <cstdint>
 #include <limits>

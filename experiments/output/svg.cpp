@@ -229,7 +229,7 @@ std::string label_name(const ScatterPlot& plot, int label) {
   return named ? plot.label_names[static_cast<std::size_t>(label)] : std::to_string(label);
 }
 
-/// The names beside the plot, as many as fit, and at the median of each class.
+/// The names next to the plot, as many as fit, and at the median of each class.
 void draw_classes(Canvas& canvas, const ScatterPlot& plot, const std::map<int, std::vector<std::size_t>>& classes, const Axis& x,
                   const Axis& y, const Frame& frame) {
   const std::size_t room = 20;

@@ -20,7 +20,7 @@ constexpr auto kCrcTable = [] {
   return table;
 }();
 
-/// A checksum stored beside the data that it covers is masked (rotated and shifted), as a crc of a crc is degenerate.
+/// A checksum stored with the data that it covers is masked (rotated and shifted), as a crc of a crc is degenerate.
 std::uint32_t masked_crc(std::string_view bytes) { return std::rotr(crc32c(bytes), 15) + 0xA282EAD8u; }
 
 template <std::unsigned_integral T>

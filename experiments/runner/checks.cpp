@@ -32,7 +32,7 @@ void check_splits(const Session& s) {
          cat("train.early_stopping.metric: ", s.config.model_name, " has no elbo; use \"loss\""));
 }
 
-/// Batch normalisation needs two rows, and an epoch's last batch can have one alone: the model is asked whether it takes one.
+/// Batch normalisation needs two rows, and an epoch's last batch can have only one: the model is asked whether it takes one.
 void check_batch_of_one(Session& s) {
   const TrainConfig& train = s.config.train;
   const Index examples = s.data.train.size();
@@ -62,9 +62,9 @@ void check_evaluation(const Session& s) {
   refuse(std::ranges::find(s.data.train.labels(), -1) != s.data.train.labels().end(),
          "evaluate.classifier_epochs: the classifier needs the labels of all training examples; set it to 0, or leave dataset.labels out");
   refuse(s.data.test.size() == 0,
-         "evaluate.classifier_epochs: samples are judged beside the test split, which is empty; set it to 0, or set dataset.test");
+         "evaluate.classifier_epochs: samples are judged together with the test split, which is empty; set it to 0, or set dataset.test");
   refuse(std::ranges::find(splits, "test") == splits.end(),
-         "evaluate.classifier_epochs: samples are judged beside the test split, which evaluate.splits leaves out; set it to 0, or add \"test\"");
+         "evaluate.classifier_epochs: samples are judged together with the test split, which evaluate.splits leaves out; set it to 0, or add \"test\"");
 }
 
 void check_before_training(Session& session) {

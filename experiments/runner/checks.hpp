@@ -4,7 +4,7 @@
 
 namespace vaezoo {
 
-/// Throws ConfigError, naming the setting, for what training or the evaluation behind it would refuse later: no batch in an epoch, a
+/// Throws ConfigError, naming the setting, for what training or the evaluation after it would refuse later: no batch in an epoch, a
 /// validation split that is watched and empty, a last batch of one that the model cannot take. Changes nothing.
 void check_before_training(Session& session);
 

@@ -57,7 +57,7 @@ std::vector<Metric> Judgement::metrics() const {
 }
 
 Judgement judge_samples(const Session& s, Index epochs, Index count) {
-  AD_CHECK(s.model->conditioning() == Conditioning::labels && s.data.classes > 0, "judge_samples", "needs a model that is told labels");
+  AD_CHECK(s.model->conditioning() == Conditioning::labels && s.data.classes > 0, "judge_samples", "needs a model that is conditioned on labels");
   const Key key = s.keys.root.fold("classifier");
   Classifier classifier(s.data.shape.size(), s.data.classes, key.fold("initial"));
   Feed train(s.data, Split::train, {.batch_size = kBatch, .shuffle = true}, key.fold("order"));
@@ -83,13 +83,13 @@ Judgement judge_samples(const Session& s, Index epochs, Index count) {
   }
   judgement.classifier_accuracy /= double(test.batches().examples());
 
-  std::vector<int> told(static_cast<std::size_t>(count));
-  for (std::size_t i = 0; i < told.size(); ++i) told[i] = static_cast<int>(i) % s.data.classes;
+  std::vector<int> wanted(static_cast<std::size_t>(count));
+  for (std::size_t i = 0; i < wanted.size(); ++i) wanted[i] = static_cast<int>(i) % s.data.classes;
   for (Index done = 0; done < count; done += kBatch) {
     const Index now = std::min(kBatch, count - done);
     plain.reset();
     const Context c{plain, false, key.fold("samples").fold(static_cast<std::uint64_t>(done))};
-    Minibatch given{.labels = std::span<const int>(told).subspan(static_cast<std::size_t>(done), static_cast<std::size_t>(now))};
+    Minibatch given{.labels = std::span<const int>(wanted).subspan(static_cast<std::size_t>(done), static_cast<std::size_t>(now))};
     given.x = s.model->decode(c, s.model->sample_prior(c, now, given), given);
     judgement.sample_accuracy += double(classifier.right(c, given));
   }

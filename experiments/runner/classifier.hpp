@@ -7,13 +7,13 @@ namespace vaezoo {
 
 struct Judgement {
   double classifier_accuracy = 0;  ///< of the classifier on the test split (validation, training, where there is none)
-  double sample_accuracy = 0;      ///< share of samples that the classifier puts into the class that the model was told
+  double sample_accuracy = 0;      ///< share of samples that the classifier puts into the class that was asked for
 
   std::vector<Metric> metrics() const;  ///< both by name, with their meaning
 };
 
 /// Trains a perceptron of two hidden layers for `epochs` on the training split and asks it about `count` samples E[x | z, y], the classes
-/// in turn. Throws ConfigError unless the model is told labels.
+/// in turn. Throws ConfigError unless the model is conditioned on labels.
 Judgement judge_samples(const Session& session, Index epochs, Index count);
 
 }  // namespace vaezoo

@@ -29,7 +29,7 @@ struct SampleRequest {
 };
 // `out` says the format by its ending; empty: a file in the run's folder.
 
-/// `out` may be a folder too, an existing one or one with a "/" behind it, for a PNG of each sample: see write_picture_folder. Throws
+/// `out` may be a folder too, an existing one or one that ends in "/", for a PNG of each sample: see write_picture_folder. Throws
 /// UsageError for classes of a model that is not conditioned on labels, and for classes that the data do not have.
 int sample_command(const LoadedRun& run, const SampleRequest& request);
 int reconstruct_command(const LoadedRun& run, Index count, const std::string& out);
@@ -42,7 +42,7 @@ struct EncodeRequest {
   bool vectors = false;        ///< of discrete codes the vectors, not the indices
   std::string out = "";
 };
-/// A .csv with a line for each example, or the codes alone as .npy. Throws UsageError for what does not fit the model.
+/// A .csv with a line for each example, or only the codes as .npy. Throws UsageError for what does not fit the model.
 int encode_command(const LoadedRun& run, const EncodeRequest& request);
 
 /// Writes E[x | z] of the codes in a file: a table as encode writes it (columns mean_... or index_..., and class and condition_... for a

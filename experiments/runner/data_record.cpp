@@ -96,7 +96,7 @@ std::string source_of(const DataRecord& r) {
 
 std::string shape_text(const ItemShape& s) { return cat(s.height, " x ", s.width, " x ", s.channels); }
 
-/// "2: a, b", or the number alone where the classes have no names.
+/// "2: a, b", or only the number where the classes have no names.
 std::string names_text(const std::vector<std::string>& names, int count) {
   return names.empty() ? std::to_string(count) : cat(count, ": ", listed(names, 10));
 }

@@ -25,7 +25,7 @@ void check(const EncodeRequest& request, const Model& model, const std::string& 
   const char* option = request.elbo ? "--elbo" : "--nll";
   if (scores && !model.has_density()) throw UsageError(cat(option, ": ", name, " has no density, so nothing is more or less likely"));
   if (scores && path.extension() == ".npy")
-    throw UsageError(cat(option, ": an array holds codes alone; choose a .csv file for --out"));
+    throw UsageError(cat(option, ": an array holds only codes; choose a .csv file for --out"));
   if (request.vectors && model.code_shapes().empty())
     throw UsageError(cat("--vectors: ", name, " has no discrete codes; its codes are vectors as it is"));
 }

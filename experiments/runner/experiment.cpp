@@ -61,9 +61,9 @@ void ExperimentConfig::fields(Fields& f) {
   f.one_of("model", model_name, models(), "what is trained");
   f("train", train, "how it is trained");
   f("evaluate", evaluate, "what is measured after training");
-  f("output", output, "what is written beside checkpoints and metrics");
+  f("output", output, "what is written besides checkpoints and metrics");
   f.require("evaluate.classifier_epochs", evaluate.classifier_epochs == 0 || model == nullptr || is_conditioned_on_labels(*model),
-            model_name + " is not told labels, so there are no class-conditional samples to judge; set it to 0");
+            model_name + " is not conditioned on labels, so there are no class-conditional samples to judge; set it to 0");
 }
 
 ExperimentConfig read_experiment(const Document& document) { return read_config<ExperimentConfig>(document); }

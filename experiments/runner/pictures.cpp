@@ -176,7 +176,7 @@ std::optional<SavedPicture> draw_styles(const Session& s, const fs::path& folder
       events);
 }
 
-/// Reconstructions in which the lower levels are drawn anew: what each level knows.
+/// Reconstructions in which the lower levels are drawn again: what each level knows.
 std::optional<SavedPicture> draw_levels(const Session& s, const fs::path& folder, std::int64_t step, EventWriter* events) {
   const std::vector<Level> levels = s.model->levels();
   if (levels.size() < 2 || !shows_pixels(s.data)) return std::nullopt;
@@ -192,7 +192,7 @@ std::optional<SavedPicture> draw_levels(const Session& s, const fs::path& folder
   });
   return save_picture(
       folder, "levels", pixel_grid(s.data, std::move(rows), std::ssize(levels) + 1),
-      fmt::format("Examples, their reconstructions, and these with the levels below {} to {} drawn anew from the prior.",
+      fmt::format("Examples, their reconstructions, and these with the levels below {} to {} drawn again from the prior.",
                   levels[1].name, levels.back().name),
       step, events);
 }

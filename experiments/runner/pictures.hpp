@@ -18,13 +18,13 @@ struct SavedPicture {
 };
 
 /// Writes into `folder` what data and model allow and the configuration asks for, and sends PNGs to TensorBoard too:
-///   samples.png          E[x | z], z ~ p(z), a column per class when the model is told the class; for data of two dimensions
+///   samples.png          E[x | z], z ~ p(z), a column per class when the model is conditioned on the class; for data of two dimensions
 ///                        samples.svg, a scatter of x ~ p(x | z) over the data
 ///   reconstructions.png  test examples above their reconstructions from the mean code
 ///   latent_map.svg       mean codes of test examples, coloured by label; the two principal components when Z > 2
 /// and of some families
 ///   styles.png           examples' codes decoded with every label
-///   levels.png           reconstructions with the lower stochastic layers drawn anew from the prior
+///   levels.png           reconstructions with the lower stochastic layers drawn again from the prior
 ///   codes.png            the discrete codes of test examples as coloured maps
 std::vector<SavedPicture> draw_pictures(const Session& session, const std::filesystem::path& folder, std::int64_t step,
                                    EventWriter* events);

@@ -108,7 +108,7 @@ int dispatch(int argc, char** argv) {
   encode->add_flag("--vectors", a.encode.vectors, "of discrete codes their vectors, not their indices");
   encode->add_option("--out", a.encode.out,
                      "a .csv file: index, split, class, means and standard deviations (or indices) of the codes; or a .npy file: means "
-                     "(or indices) alone (default: codes.csv in the run's folder)");
+                     "(or indices) only (default: codes.csv in the run's folder)");
   CLI::App* decode = add_run_command(app, "decode", "decode codes from a file", a);
   decode->add_option("codes", a.codes, "a .csv file as encode writes it, or a .npy file [N, Z]")->required();
   decode->add_option("--out", a.out, "a .png, .npy or .csv file (default: decoded.png in the run's folder; .csv for data that are no images)");

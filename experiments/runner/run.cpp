@@ -218,7 +218,7 @@ int resume_run(const fs::path& path, const std::vector<std::string>& overrides, 
   const bool saved = fs::exists(folder.state());
   if (!saved && (fs::exists(folder.last()) || fs::exists(folder.best()) || fs::exists(folder.summary())))
     throw UsageError(cat(path.string(), ": was trained, but the state of its training (checkpoints/state.safetensors) is gone, so that it ",
-                         "cannot go on; what is there still serves, and vaezoo run --force begins anew"));
+                         "cannot go on; what is there still serves, and vaezoo run --force starts over"));
   std::optional<DataRecord> before;
   if (saved) {
     const Origin origin = origin_of_training(folder.state());
@@ -227,7 +227,7 @@ int resume_run(const fs::path& path, const std::vector<std::string>& overrides, 
   }
   Dataset data = load_data(config, common, before ? &*before : nullptr);
   if (const auto sentence = before ? difference(*before, record_of(data)) : std::nullopt)
-    throw DataError(cat(path.string(), ": ", *sentence, "; training goes on with the same data alone: put them back, or train a run of its "
+    throw DataError(cat(path.string(), ": ", *sentence, "; training goes on only with the same data: put them back, or train a run of its "
                         "own with vaezoo run"));
   const std::string text = experiment_text(config);
   const auto session = std::make_unique<Session>(std::move(config), std::move(data));

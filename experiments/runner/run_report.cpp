@@ -62,7 +62,7 @@ Figure curve_figure(const std::vector<MetricRecord>& records, const Metric& metr
   return {.caption = metric.meaning, .svg = to_svg(chart), .png = {}};
 }
 
-/// The loss and what the objective reports beside it, over training.
+/// The loss and what the objective reports with it, over training.
 ReportSection curves(const std::vector<MetricRecord>& records, const Session& s, const RunFolder& folder) {
   ReportSection section{.heading = "Training", .text = "", .figures = {}};
   const std::optional<double> best = best_epoch(folder);

@@ -173,7 +173,7 @@ void EvaluateConfig::fields(Fields& f) {
 
 void OutputConfig::fields(Fields& f) {
   f("samples", samples, "images drawn from the prior; 0 for none", between(0, 100'000));
-  f("reconstructions", reconstructions, "test images shown beside their reconstructions; 0 for none", between(0, 100'000));
+  f("reconstructions", reconstructions, "test images shown with their reconstructions; 0 for none", between(0, 100'000));
   f("latent_map", latent_map, "a map of the latent space, coloured by label");
   f("tensorboard", tensorboard, "write TensorBoard event files");
   f("report", report, "write report.html");

@@ -33,7 +33,7 @@ struct TrainingState {
   // The current epoch's means so far: sums over examples of the loss and the objective's terms.
   double examples = 0;
   std::vector<Metric> sums;
-  std::int64_t log_bytes = 0;  ///< of metrics.jsonl when this was saved: what lies behind is computed again
+  std::int64_t log_bytes = 0;  ///< of metrics.jsonl when this was saved: what lies after it is computed again
 };
 
 enum class Outcome { finished, stopped_early, interrupted };

@@ -110,7 +110,7 @@ void check_format(const ad::Metadata& metadata, const std::filesystem::path& pat
   const std::string& format = entry(metadata, "format", path);
   if (format == kFirstFormat)
     throw FileError(cat(path.string(), ": is of an earlier version, whose states do not tell which data and settings they are of, so that ",
-                        "training cannot go on with it; the weights beside it still serve evaluate, sample and encode"));
+                        "training cannot go on with it; the weights next to it still serve evaluate, sample and encode"));
   if (format != kFormat) throw damaged(path, "is not a training state of this version");
 }
 

@@ -43,7 +43,7 @@ std::string short_text(double value) {
 }
 
 /// What Gaussian and Laplace share: a location from the decoder and one scale for all dimensions. With e the error of
-/// one example (sum of squares, or of absolute values) the density needs e alone:
+/// one example (sum of squares, or of absolute values) the density needs only e:
 ///   Gaussian  log p = -e / (2 s^2) - D (log s + log(2 pi) / 2)        Laplace  log p = -e / s - D (log s + log 2)
 /// The scale is fixed, learned (one trained number) or optimal: the maximum-likelihood value given the error, s^2 = E[e] / D
 /// or s = E[e] / D (Rybkin, Daniilidis, Levine, "Simple and effective VAE training with calibrated decoders", ICML 2021).

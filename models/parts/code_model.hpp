@@ -1,6 +1,6 @@
 #pragma once
 // What autoencoders with discrete codes share. The encoder chooses codes (q(z | x) is one point), the decoder gives p(x | codes)
-// and a prior p(codes) is trained beside them, so
+// and a prior p(codes) is trained together with them, so
 //   log p(x) >= log p(x | codes(x)) + log p(codes(x)),
 // which is the ELBO: the reconstruction, and -log p(codes) in the place of the KL. What a variant adds is how codes are chosen.
 #include <memory>

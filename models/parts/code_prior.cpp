@@ -56,7 +56,7 @@ Index draw(std::span<const Real> logits, double uniform) {
 
 void CodePriorConfig::visit(Fields& f, const char* key) {
   f.one_of(key, name,
-           {{"pixelcnn", "a gated PixelCNN, trained beside the autoencoder without a gradient to it",
+           {{"pixelcnn", "a gated PixelCNN, trained together with the autoencoder, without a gradient to it",
              [this](Fields& g) {
                g("layers", layers, "gated layers", between(1, 1000));
                g("channels", channels, "channels of each", between(1, 65536));
@@ -116,11 +116,11 @@ Var PixelCnn::logits(const Context& c, std::span<const Index> codes, std::span<c
                      std::span<const int> labels) const {
   const Index batch = std::ssize(codes) / (rows * grid_.width);
   const Var x = reshape(embedding_(c, codes), {batch, rows, grid_.width, -1});
-  const Var whole = condition(c, given, labels, batch), told = whole ? slice(whole, 1, 0, rows) : Var();
+  const Var whole = condition(c, given, labels, batch), rows_of_it = whole ? slice(whole, 1, 0, rows) : Var();
   Var v = x, h = x;  // the two stacks
   for (std::size_t i = 0; i < layers_.size(); ++i) {
     const Layer& layer = layers_[i];
-    const Var conditions = layer.condition ? (*layer.condition)(c, told) : Var();
+    const Var conditions = layer.condition ? (*layer.condition)(c, rows_of_it) : Var();
     Var to_h = layer.horizontal(c, h);
     if (layer.vertical) {
       const Var above = (*layer.vertical)(c, v);

@@ -9,10 +9,10 @@ namespace vaezoo {
 using namespace ad;
 
 void ConditionConfig::fields(Fields& f) {
-  f.choice("on", on, {"labels", "conditions"}, "what the model is told: the class, or the real numbers beside each example");
+  f.choice("on", on, {"labels", "conditions"}, "what the model is conditioned on: the class, or the real numbers that each example has");
   f.choice(
       "by", by, {"concat", "embedding", "film"},
-      "concat: beside the inputs of both networks; embedding: the same through a learned vector; film: the learned vector modulates every hidden layer");
+      "concat: concatenated to the inputs of both networks; embedding: the same through a learned vector; film: the learned vector modulates every hidden layer");
   f("embedding_dim", embedding_dim, "width of the learned vector (embedding, film)", between(1, 4096));
 }
 
@@ -34,7 +34,7 @@ Var Condition::raw(const Context& c, const Minibatch& given) const {
   Var raw = given.conditions;
   if (config_.on == "labels") {
     const Index count = std::ssize(given.labels);
-    AD_CHECK(count > 0, "condition", "the batch has no labels, and this model is told the class");
+    AD_CHECK(count > 0, "condition", "the batch has no labels, and this model is conditioned on the class");
     raw = c.tape.node("one_hot", {count, classes_}, {});
     std::ranges::fill(raw.value(), Real(0));
     for (Index i = 0; i < count; ++i) {
@@ -48,17 +48,17 @@ Var Condition::raw(const Context& c, const Minibatch& given) const {
   return raw;
 }
 
-std::string Condition::describe() const { return cat("told the ", config_.on, " by ", config_.by); }
+std::string Condition::describe() const { return cat("conditioned on the ", config_.on, " by ", config_.by); }
 
-Var beside(Var x, Var condition, const ImageShape& shape, bool every_pixel) {
+Var concatenate_condition(Var x, Var condition, const ImageShape& shape, bool every_pixel) {
   if (!every_pixel) return concat({x, condition}, 1);
   const Index batch = x.shape()[0], pixels = shape.height * shape.width, n = condition.shape()[1];
   const Var image = reshape(x, {batch, pixels, shape.channels}),
-            told = reshape(repeat_rows(condition, pixels), {batch, pixels, n});
-  return reshape(concat({image, told}, 2), {batch, -1});
+            repeated = reshape(repeat_rows(condition, pixels), {batch, pixels, n});
+  return reshape(concat({image, repeated}, 2), {batch, -1});
 }
 
-ImageShape shape_beside(const ImageShape& shape, Index n, bool every_pixel) {
+ImageShape concatenated_shape(const ImageShape& shape, Index n, bool every_pixel) {
   return every_pixel ? ImageShape{shape.height, shape.width, shape.channels + n} : ImageShape{1, 1, shape.size() + n};
 }
 

@@ -1,5 +1,5 @@
 #pragma once
-// What a conditional model is told, as numbers on the tape.
+// What a conditional model is conditioned on, as numbers on the tape.
 #include <optional>
 
 #include "models/model.hpp"
@@ -16,27 +16,26 @@ struct ConditionConfig {
   void fields(Fields& f);
 };
 
-/// What a network is told of the context's condition [B, n], in one of two ways.
-struct Telling {
-  Index beside = 0;  ///< n numbers beside its inputs
-  Index film = 0;    ///< n numbers that modulate its hidden layers
+/// How a network receives the context's condition [B, n]: concatenated to its input, or as FiLM modulation of its hidden layers.
+struct ConditionInputs {
+  Index concatenated = 0;  ///< n more inputs
+  Index film = 0;          ///< n numbers that modulate its hidden layers
 };
 
 /// Labels as one-hot rows or learned vectors; real conditions as they are or through a linear layer.
 class Condition {
  public:
-  /// Throws ConfigError when the data do not have what the model is to be told.
+  /// Throws ConfigError when the data do not have that condition.
   Condition(const ConditionConfig& config, const DataSpec& data, ad::Parameters p);
 
   /// [B, width()]. Throws Error when the batch has no labels (conditions), or one outside of the classes.
   Var operator()(const Context& c, const Minibatch& given) const { return of_raw(c, raw(c, given)); }
-  /// The same in two steps: one-hot rows or real numbers, [B, raw_width()], and what the networks are told of them.
+  /// The same in two steps: one-hot rows or real numbers, [B, raw_width()], and what the networks receive of them.
   Var raw(const Context& c, const Minibatch& given) const;
   Var of_raw(const Context& c, Var raw) const { return embedding_ ? (*embedding_)(c, raw) : raw; }
   Index width() const { return width_; }
   Index raw_width() const { return raw_width_; }
-  /// How a network learns of it.
-  Telling telling() const { return config_.by == "film" ? Telling{.film = width_} : Telling{.beside = width_}; }
+  ConditionInputs inputs() const { return config_.by == "film" ? ConditionInputs{.film = width_} : ConditionInputs{.concatenated = width_}; }
   Conditioning kind() const { return config_.on == "labels" ? Conditioning::labels : Conditioning::conditions; }
   std::string describe() const;
 
@@ -46,9 +45,9 @@ class Condition {
   std::optional<ad::Linear> embedding_;
 };
 
-/// x [B, H W C] with the condition [B, n] beside it: n more channels of every pixel for a network of convolutions, n more
+/// x [B, H W C] concatenated with the condition [B, n]: n more channels of every pixel for a network of convolutions, n more
 /// numbers otherwise; and the shape that comes out.
-Var beside(Var x, Var condition, const ImageShape& shape, bool every_pixel);
-ImageShape shape_beside(const ImageShape& shape, Index n, bool every_pixel);
+Var concatenate_condition(Var x, Var condition, const ImageShape& shape, bool every_pixel);
+ImageShape concatenated_shape(const ImageShape& shape, Index n, bool every_pixel);
 
 }  // namespace vaezoo

@@ -93,9 +93,9 @@ Var HierarchicalModel::draw(const Context& c, const DiagonalNormal& q, std::size
   return how.code == Code::mean ? q.mean : q.rsample(c.key.fold("z").fold(i)).value;
 }
 
-/// An inference whose gradient is the estimator's. Through z alone: log q is taken of the codes that were drawn, by networks whose
-/// weights are constant, so that what q of one layer makes of the codes of another still counts. For dreg the densities look at the
-/// codes through `factors`, [N], while what a code passes on to the drawing of others is not multiplied: they count once on every way.
+/// Runs inference so that back-propagation yields the estimator that was chosen. stl and dreg: log q is evaluated again at the drawn codes
+/// with constant weights, so that its gradient flows only through z. dreg: the densities see z scaled by `factors`, [N]; the path from a
+/// code to the draws of other layers is not scaled, so that each factor counts once on every path.
 Pass HierarchicalModel::infer_for_gradient(const Context& c, Var x, Index samples, std::span<Real> factors) const {
   Pass pass = infer(c, x, samples, {});
   if (!config_.estimator.through_z_alone()) return pass;

@@ -54,7 +54,7 @@ struct Pass {
   Var h;  ///< the likelihood's numbers, [N, outputs]
 };
 
-/// How an inference comes by its codes: z_i ~ q or its mean, or those of another pass.
+/// How infer() obtains each z_i: a sample of q, its mean, or the value of another pass.
 struct Drawing {
   Code code = Code::sample;
   const Pass* given = nullptr;
@@ -84,7 +84,7 @@ class HierarchicalModel : public Model {
  public:
   /// -ELBO with the weight of the KL and free bits; with `samples` = K > 1, -log 1/K sum_k w_k (Burda et al. 2016, eq. 8).
   /// The estimators stl and dreg infer again with constant weights, which costs another pass or two. (Batch norm makes draws depend on
-  /// each other; dreg, which takes them for independent, is then unbiased in the limit of large batches alone.)
+  /// each other; dreg, which takes them for independent, is then unbiased only in the limit of large batches.)
   Objective objective(const Context& c, const Position& progress, const Minibatch& batch) const final;
   ElboTerms elbo(const Context& c, const Minibatch& batch, Code code) const final;
   Var log_weights(const Context& c, const Minibatch& batch, Index samples) const final;

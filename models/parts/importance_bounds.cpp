@@ -15,7 +15,7 @@ using namespace ad;
 void Estimator::visit(Fields& f) {
   f.choice(
       "estimator", name, {"standard", "stl", "dreg"},
-      "gradient for the encoder: standard; stl: through z alone; dreg: through z alone with squared weights (one draw: stl)");
+      "gradient for the encoder: standard; stl: only through z; dreg: only through z, with squared weights (one draw: stl)");
 }
 
 std::span<Real> unit_factors(Tape& tape, Index rows) {

@@ -28,7 +28,7 @@ struct Estimator {
 /// K draws of z ~ q for each example.
 struct Draws {
   Var z;        ///< [B K, Z], those of an example neighbours
-  Var log_q_z;  ///< log q(z_k | x), [B K] in nats; constant in q's parameters where the estimator goes through z alone
+  Var log_q_z;  ///< log q(z_k | x), [B K] in nats; constant in q's parameters where the estimator goes only through z
   Index samples;
   std::span<Real> encoder_factors;  ///< [B K]: multiply the gradient that draw k sends to the encoder; 1 at first
 };
@@ -57,7 +57,7 @@ struct ImportanceSamples {
 /// log (1/n sum_i e^x_i) over the last axis, without overflow.
 Var log_mean_exp(Var x);
 
-/// The objective -bound, with the mean log p(x | z) and log q(z | x) - log p(z) beside it.
+/// The objective -bound, reported with the means of log p(x | z) and log q(z | x) - log p(z).
 Objective importance_objective(Var bound, const ImportanceSamples& draws);
 
 }  // namespace vaezoo

@@ -27,31 +27,32 @@ void LatentConfig::fields(Fields& f) {
 
 ImageShape image_shape(const DataSpec& data) { return {data.height, data.width, data.channels}; }
 
-Encoder::Encoder(const NetworkConfig& config, const DataSpec& data, Index width, Parameters p, Telling told)
-    : shape_(image_shape(data)), beside_(told.beside > 0), every_pixel_(config.convolutional()),
-      network_(make_encoder_network(config, beside_ ? shape_beside(shape_, told.beside, every_pixel_) : shape_, p, told.film)),
+Encoder::Encoder(const NetworkConfig& config, const DataSpec& data, Index width, Parameters p, ConditionInputs condition)
+    : shape_(image_shape(data)), concatenated_(condition.concatenated > 0), every_pixel_(config.convolutional()),
+      network_(make_encoder_network(config, concatenated_ ? concatenated_shape(shape_, condition.concatenated, every_pixel_) : shape_, p,
+                                    condition.film)),
       head_(p / "head", network_->outputs().size(), width) {}
 
 Var Encoder::operator()(const Context& c, Var x) const {
-  return head_(c, (*network_)(c, beside_ ? beside(x, c.condition, shape_, every_pixel_) : x));
+  return head_(c, (*network_)(c, concatenated_ ? concatenate_condition(x, c.condition, shape_, every_pixel_) : x));
 }
 
 Decoder::Decoder(const NetworkConfig& network, const LikelihoodConfig& likelihood, Index latent_dim, const DataSpec& data,
-                 Parameters p, Telling told)
-    : beside_(told.beside > 0), likelihood_(likelihood.build({data.size(), data, p / "likelihood"})),
-      network_(make_decoder_network(network, {1, 1, latent_dim + told.beside}, image_shape(data),
-                                    likelihood_->outputs() / data.size(), p, told.film)) {}
+                 Parameters p, ConditionInputs condition)
+    : concatenated_(condition.concatenated > 0), likelihood_(likelihood.build({data.size(), data, p / "likelihood"})),
+      network_(make_decoder_network(network, {1, 1, latent_dim + condition.concatenated}, image_shape(data),
+                                    likelihood_->outputs() / data.size(), p, condition.film)) {}
 
-Var Decoder::outputs(const Context& c, Var z) const { return (*network_)(c, beside_ ? concat({z, c.condition}, 1) : z); }
+Var Decoder::outputs(const Context& c, Var z) const { return (*network_)(c, concatenated_ ? concat({z, c.condition}, 1) : z); }
 
 LatentModel::LatentModel(const LatentConfig& config, const DataSpec& data, Parameters p,
                                          const ConditionConfig* condition)
     : latent_dim_(config.latent_dim),
       posterior_(config.posterior.build({config.latent_dim, config.log_variance, p / "posterior"})),
       condition_(condition == nullptr ? std::nullopt : std::make_optional<Condition>(*condition, data, p / "condition")),
-      q_(config.encoder, data, posterior_->inputs(), p / "encoder", condition_ ? condition_->telling() : Telling{}),
+      q_(config.encoder, data, posterior_->inputs(), p / "encoder", condition_ ? condition_->inputs() : ConditionInputs{}),
       p_(config.decoder, config.likelihood, config.latent_dim, data, p / "decoder",
-         condition_ ? condition_->telling() : Telling{}),
+         condition_ ? condition_->inputs() : ConditionInputs{}),
       prior_(config.prior.build({latent_dim_, data, of_pseudo_inputs(), p / "prior", condition_ ? condition_->width() : 0,
                                  config.log_variance})),
       posterior_name_(config.posterior.name()), prior_name_(config.prior.name()), estimator_(config.estimator) {
@@ -65,17 +66,17 @@ LatentModel::LatentModel(const LatentConfig& config, const DataSpec& data, Param
 /// What a VampPrior asks: q(z | u), where it is a diagonal normal.
 PosteriorOfX LatentModel::of_pseudo_inputs() const {
   if (posterior_->distribution() != typeid(DiagonalNormal)) return nullptr;
-  return [this](const Context& c, Var u) { return static_cast<const DiagonalNormal&>(q_z(beside_pseudo_inputs(c), u)); };
+  return [this](const Context& c, Var u) { return static_cast<const DiagonalNormal&>(q_z(with_pseudo_conditions(c), u)); };
 }
 
-Context LatentModel::told(const Context& c, const Minibatch& given) const {
+Context LatentModel::conditioned(const Context& c, const Minibatch& given) const {
   Context other = c;
   if (condition_) other.condition = (*condition_)(c, given);
   return other;
 }
 
 /// A pseudo-input keeps the condition of the example that it started from.
-Context LatentModel::beside_pseudo_inputs(const Context& c) const {
+Context LatentModel::with_pseudo_conditions(const Context& c) const {
   Context other = c;
   if (condition_)
     other.condition = condition_->of_raw(c, c.tape.constant(pseudo_conditions_->shape(), pseudo_conditions_->value()));
@@ -122,7 +123,7 @@ std::string LatentModel::describe_parts() const {
 }
 
 ElboTerms LatentModel::elbo(const Context& context, const Minibatch& batch, Code code) const {
-  const Context c = told(context, batch);
+  const Context c = conditioned(context, batch);
   const Distribution &q = q_z(c, batch.x), &p = p_z(c, batch.x.shape()[0]);
   const bool closed_form = has_closed_form_kl(posterior_->distribution(), prior_->distribution());
   // An estimated KL needs a draw, even where the reconstruction is that of the mean.
@@ -131,18 +132,18 @@ ElboTerms LatentModel::elbo(const Context& context, const Minibatch& batch, Code
 }
 
 Var LatentModel::log_weights(const Context& c, const Minibatch& batch, Index samples) const {
-  return draw(told(c, batch), batch.x, samples).log_w;
+  return draw(conditioned(c, batch), batch.x, samples).log_w;
 }
 
 DiagonalNormal LatentModel::posterior(const Context& c, const Minibatch& batch) const {
-  const Distribution& q = q_z(told(c, batch), batch.x);
+  const Distribution& q = q_z(conditioned(c, batch), batch.x);
   if (posterior_->distribution() == typeid(DiagonalNormal)) return static_cast<const DiagonalNormal&>(q);
   return {q.center(), {}};
 }
-Var LatentModel::decode(const Context& c, Var z, const Minibatch& given) const { return p_.mean(told(c, given), z); }
-Var LatentModel::sample_x(const Context& c, Var z, const Minibatch& given) const { return p_.sample(told(c, given), z); }
+Var LatentModel::decode(const Context& c, Var z, const Minibatch& given) const { return p_.mean(conditioned(c, given), z); }
+Var LatentModel::sample_x(const Context& c, Var z, const Minibatch& given) const { return p_.sample(conditioned(c, given), z); }
 Var LatentModel::sample_prior(const Context& c, Index count, const Minibatch& given) const {
-  return p_z(told(c, given), count).detached().rsample(c.key.fold("z")).value;
+  return p_z(conditioned(c, given), count).detached().rsample(c.key.fold("z")).value;
 }
 
 Var with_free_bits(const Distribution& q, const Distribution& p, double free_bits) {

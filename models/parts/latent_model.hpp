@@ -38,12 +38,12 @@ ImageShape image_shape(const DataSpec& data);
 /// x -> network -> linear head of `width` numbers; of a conditional model x and the context's condition.
 class Encoder {
  public:
-  Encoder(const NetworkConfig& config, const DataSpec& data, Index width, ad::Parameters p, Telling told = {});
+  Encoder(const NetworkConfig& config, const DataSpec& data, Index width, ad::Parameters p, ConditionInputs condition = {});
   Var operator()(const Context& c, Var x) const;
 
  private:
   ImageShape shape_;
-  bool beside_, every_pixel_;
+  bool concatenated_, every_pixel_;
   std::unique_ptr<Network> network_;
   ad::Linear head_;
 };
@@ -53,7 +53,7 @@ class Decoder {
  public:
   /// Throws ConfigError when the network or the likelihood does not fit the data.
   Decoder(const NetworkConfig& network, const LikelihoodConfig& likelihood, Index latent_dim, const DataSpec& data,
-          ad::Parameters p, Telling told = {});
+          ad::Parameters p, ConditionInputs condition = {});
 
   /// log p(x | z) of each row of z, for x of as many rows or of one row for some neighbouring rows of z.
   Var log_prob(const Context& c, Var z, Var x) const { return likelihood_->log_prob(c, outputs(c, z), x); }
@@ -64,7 +64,7 @@ class Decoder {
  private:
   Var outputs(const Context& c, Var z) const;
 
-  bool beside_;
+  bool concatenated_;
   std::unique_ptr<Likelihood> likelihood_;
   std::unique_ptr<Network> network_;
 };
@@ -88,12 +88,12 @@ class LatentModel : public Model {
   bool binary() const final { return p_.likelihood().binary(); }
 
  protected:
-  /// With a condition y everything is told it: q(z | x, y), p(x | z, y), and a prior that asks. Contexts then have it, see told().
+  /// With a condition y all parts depend on it: q(z | x, y), p(x | z, y), and a conditional prior. Contexts then hold it, see conditioned().
   LatentModel(const LatentConfig& config, const DataSpec& data, ad::Parameters p,
                       const ConditionConfig* condition = nullptr);
 
-  /// The context with what the model is told of a batch; of a model without a condition the context itself.
-  Context told(const Context& c, const Minibatch& given) const;
+  /// The context with the condition of a batch; in a model without a condition, the context itself.
+  Context conditioned(const Context& c, const Minibatch& given) const;
   const Distribution& q_z(const Context& c, Var x) const { return (*posterior_)(c, q_(c, x)); }  ///< q(z | x)
   const Decoder& p_x() const { return p_; }            ///< p(x | z)
   const Distribution& p_z(const Context& c, Index rows) const { return (*prior_)(c, rows); }  ///< p(z)
@@ -112,7 +112,7 @@ class LatentModel : public Model {
   std::string describe_parts() const;
 
  private:
-  Context beside_pseudo_inputs(const Context& c) const;
+  Context with_pseudo_conditions(const Context& c) const;
   PosteriorOfX of_pseudo_inputs() const;
 
   Index latent_dim_;

@@ -7,7 +7,7 @@ namespace vaezoo {
 struct ConvSettings {
   const ConvConfig& config;
   bool gated;
-  ad::Index blocks;  ///< residual blocks beside each layer
+  ad::Index blocks;  ///< residual blocks after each layer
   ad::Index film;    ///< width of the condition that modulates each layer; 0: none
 };
 

@@ -29,13 +29,13 @@ struct MlpConfig {
   void fields(Fields& f, bool gated);
 };
 
-/// Convolutions that shrink an image and layers behind them; or, in a decoder, layers and then transposed convolutions that make it.
+/// Convolutions that shrink an image, then dense layers; or, in a decoder, layers and then transposed convolutions that make it.
 /// Listed in the order in which they are applied.
 struct ConvConfig {
   std::vector<std::int64_t> channels;           // encoder: of each layer's output; decoder: of each layer's input
   std::vector<std::int64_t> kernels{4}, strides{2};  // one for all layers, or one each
   std::vector<std::int64_t> dense{256};         // fully connected layers between the convolutions and the code
-  std::int64_t blocks = 2;                      // resnet: residual blocks beside each layer
+  std::int64_t blocks = 2;                      // resnet: residual blocks after each layer
   std::int64_t output_kernel = 0;               // decoder: of one more convolution, which keeps the size; 0: none
   std::string activation = "relu", norm = "none";
 

@@ -389,7 +389,7 @@ Tensor scattered(std::span<const Tensor> x) {
      scattered,
      {{Shape{2, 3}, Shape{2, 3}}, {Shape{1, 4}, Shape{1, 6}}, {Shape{1, 3, 2}, Shape{1, 3, 2}}},
      {},
-     {{{Shape{2, 3}, Shape{3, 2}}, "they may differ at axis 1 alone"},
+     {{{Shape{2, 3}, Shape{3, 2}}, "they may differ only at axis 1"},
       {{Shape{2, 3}, Shape{2, 4}}, "needs one index for each element"}}},
     {.declaration = "one_hot(Tape&, std::span<const Index>, Index)",
      .call = [](Tape& t, Vars) { return one_hot(t, kPicks, 4); },

@@ -102,7 +102,7 @@ TEST_CASE("checks: what watches an empty validation split, and labels that are n
   CHECK(refusal(with("train", {{"drop_last", true}, {"batch_size", 1000}}))
             .starts_with("train.batch_size: the training split of digits has 200 examples"));
   CHECK(test::error_of([] { experiment(with("evaluate", {{"classifier_epochs", 2}})); }) ==
-        "test.json: evaluate.classifier_epochs: vae is not told labels, so there are no class-conditional samples to judge; set it to 0");
+        "test.json: evaluate.classifier_epochs: vae is not conditioned on labels, so there are no class-conditional samples to judge; set it to 0");
 }
 
 TEST_CASE("checks: a classifier that has no test split to stand beside is refused, not left out") {
@@ -110,10 +110,10 @@ TEST_CASE("checks: a classifier that has no test split to stand beside is refuse
   value["model"]["name"] = "conditional_vae";
   CHECK(refusal(value) == "");
   value["dataset"]["test"] = 0;
-  CHECK(refusal(value).starts_with("evaluate.classifier_epochs: samples are judged beside the test split, which is empty"));
+  CHECK(refusal(value).starts_with("evaluate.classifier_epochs: samples are judged together with the test split, which is empty"));
   value["dataset"]["test"] = 40;
   value["evaluate"]["splits"] = {"validation"};
-  CHECK(refusal(value).starts_with("evaluate.classifier_epochs: samples are judged beside the test split, which evaluate.splits leaves out"));
+  CHECK(refusal(value).starts_with("evaluate.classifier_epochs: samples are judged together with the test split, which evaluate.splits leaves out"));
 }
 
 TEST_CASE("checks: means that cannot reach the data are refused by run and validate") {

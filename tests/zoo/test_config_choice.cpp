@@ -68,8 +68,8 @@ TEST_CASE("every tagged object keeps what both choices have, at any depth, from 
   const Loaded stack = load({{"model", {{"encoder", {{"name", "mlp"}, {"hidden", {30}}}}}}}, {"model.encoder.name=residual_stack"});
   CHECK(stack.config["model"]["encoder"]["hidden"] == 128);  // one number there, a list in mlp
   CHECK(stack.notes ==
-        std::vector<std::string>{"--set model.encoder.name=residual_stack: settings of mlp that residual_stack takes with other "
-                                 "values alone are left out: hidden"});
+        std::vector<std::string>{"--set model.encoder.name=residual_stack: settings of mlp that residual_stack takes only with "
+                                 "other values are left out: hidden"});
   const Loaded data = load({{"dataset", {{"limit", 100}, {"seed", 3}}}}, {"dataset.name=mnist"});
   CHECK(data.config["dataset"]["limit"] == 100);
   CHECK(data.config["dataset"]["seed"] == 3);

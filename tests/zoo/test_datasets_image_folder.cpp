@@ -115,7 +115,7 @@ TEST_CASE("image_folder: folders that cannot be used are refused with what to do
   write_flat(folder / "pictures/x.png", 1);
   write_flat(folder / "pictures/a/y.png", 1);
   CHECK(load_error(folder) ==
-        path + ": holds pictures beside folders with pictures (x.png); put them into a folder of their own, or keep only one "
+        path + ": holds pictures next to folders with pictures (x.png); put them into a folder of their own, or keep only one "
                "kind");
 }
 
