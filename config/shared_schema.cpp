@@ -10,6 +10,7 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
+const std::string kDefinitions = "#/$defs/";
 constexpr std::size_t kWorthSharing = 100;  ///< bytes; a reference has about 30
 
 /// The schema with f(key, part) in the place of every part: properties, alternatives, values of a map. A part's key says what it is.
@@ -75,7 +76,7 @@ class Sharing {
       Json definition = share(key, schema);
       definitions_[name] = std::move(definition);
     }
-    return {{"$ref", "#/$defs/" + name}};
+    return {{"$ref", kDefinitions + name}};
   }
 
   std::map<std::string, int> counts_;
@@ -84,16 +85,15 @@ class Sharing {
 };
 
 Json expanded(const Json& schema, const Json& definitions) {
+  const auto referred = [&](const Json& place) { return definitions.at(place.at("$ref").get<std::string>().substr(kDefinitions.size())); };
   Json out = schema;
-  if (const auto all = out.find("allOf"); all != out.end()) {
-    const Json definition = definitions.at(all->at(0).at("$ref").get<std::string>().substr(std::string("#/$defs/").size()));
-    Json merged = Json::object();
-    if (out.contains("description")) merged["description"] = out["description"];
-    for (const auto& [key, value] : definition.items()) merged[key] = value;
-    if (out.contains("default")) merged["default"] = out["default"];
-    out = std::move(merged);
-  } else if (const auto reference = out.find("$ref"); reference != out.end()) {
-    out = Json(definitions.at(reference->get<std::string>().substr(std::string("#/$defs/").size())));
+  if (schema.contains("allOf")) {
+    out = Json::object();
+    if (schema.contains("description")) out["description"] = schema["description"];
+    out.update(referred(schema["allOf"][0]));
+    if (schema.contains("default")) out["default"] = schema["default"];
+  } else if (schema.contains("$ref")) {
+    out = referred(schema);
   }
   return map_parts(out, "", [&](const std::string&, const Json& part) { return expanded(part, definitions); });
 }

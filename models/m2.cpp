@@ -41,7 +41,7 @@ class M2 final : public Model {
 
   Objective objective(const Context& c, const Position&, const Minibatch& batch) const override {
     const Var log_q_y = log_softmax(q_y_(c, batch.x));                        // log q(y | x), [B, K]
-    const Var y = one_hot_labels(c, batch.labels), known = sum(y, 1);         // [B, K], zeros without a label; [B]
+    const Var y = one_hot_labels(c.tape, batch.labels, classes_), known = sum(y, 1);  // [B, K], zeros without a label; [B]
     const EveryClass each = every_class(c, batch.x, Code::sample);
     const Var q = y + unsqueeze(1 - known, 1) * exp(log_q_y);                 // q(y | x), or the label: [B, K]
     const Var distortion = -mean(sum(q * each.log_p_x, 1));
@@ -126,18 +126,10 @@ class M2 final : public Model {
             reshape(kl(q, StandardNormal(c.tape, rows, latent_dim_)), {batch, classes_})};
   }
 
-  /// A row of zeros where there is no label, [B, K].
-  Var one_hot_labels(const Context& c, std::span<const int> labels) const {
-    const Var y = c.tape.node("one_hot", {std::ssize(labels), classes_}, {});
-    std::ranges::fill(y.value(), Real(0));
-    for (std::size_t i = 0; i < labels.size(); ++i)
-      if (labels[i] >= 0) y.data()[static_cast<Index>(i) * classes_ + labels[i]] = 1;
-    return y;
-  }
   Context of_labels(const Context& c, const Minibatch& given) const {
     AD_CHECK(std::ranges::all_of(given.labels, [&](int k) { return k >= 0 && k < classes_; }) && !given.labels.empty(), "m2",
              "needs the class of each row to decode");
-    return conditioned(c, one_hot_labels(c, given.labels));
+    return conditioned(c, one_hot_labels(c.tape, given.labels, classes_));
   }
   /// The part of the labelled examples whose likeliest class is their label; 0 without any.
   Var accuracy(Var log_q_y, std::span<const int> labels) const {

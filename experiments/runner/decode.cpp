@@ -19,7 +19,7 @@ namespace {
 namespace fs = std::filesystem;
 using ad::cat;
 
-/// CodeTable from a file, and what the decoder is conditioned on.
+/// Codes from a file, and what the decoder is conditioned on.
 struct CodeTable {
   std::vector<double> numbers;  ///< [N, width]: vectors z, or the indices of discrete codes
   Index count = 0, width = 0;
@@ -133,10 +133,7 @@ int decode_command(const LoadedRun& run, const std::string& file, const std::str
     const Var x = s.model->decode(c, code(c, *s.model, codes, begin, end, file), given);
     rows.insert(rows.end(), x.data(), x.data() + x.size());
   }
-  TextColumn classes;
-  if (!codes.labels.empty()) classes.name = "class";
-  for (const int label : codes.labels) classes.cells.push_back(class_name(s.data, label));
-  write_examples(target, s.data, rows, classes);
+  write_examples(target, s.data, rows, class_column(s.data, codes.labels));
   return wrote(target, fmt::format("{} decoded codes", codes.count));
 }
 

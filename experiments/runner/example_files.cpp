@@ -72,6 +72,13 @@ std::vector<std::string> column_headers(const Dataset& data, const std::string& 
   return names;
 }
 
+TextColumn class_column(const Dataset& data, const std::vector<int>& labels) {
+  TextColumn column;
+  if (!labels.empty()) column.name = "class";
+  for (const int label : labels) column.cells.push_back(class_name(data, label));
+  return column;
+}
+
 std::string example_table(const Dataset& data, const std::vector<std::string>& columns, const std::vector<float>& rows,
                           const TextColumn& first) {
   return data.mean.empty() ? csv_text(columns, rows, first) : csv_text(columns, in_source_units(data, rows), first);

@@ -22,6 +22,9 @@ std::vector<std::string> column_headers(const Dataset& data, const std::string& 
 /// "PREFIX0", "PREFIX1", ...
 std::vector<std::string> numbered(const std::string& prefix, Index count);
 
+/// The column "class" of these labels, [N], by name; none where there are no labels.
+TextColumn class_column(const Dataset& data, const std::vector<int>& labels);
+
 // Rows [N, D] as the model has them are written in the data's own units: in double where a standardisation is undone.
 
 /// Some examples a line: `columns` are those of each.

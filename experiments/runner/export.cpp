@@ -44,10 +44,7 @@ int sample_command(const LoadedRun& run, const SampleRequest& request) {
   if (into_folder) {
     write_picture_folder(path, s.data, made.x, made.labels);
   } else {
-    TextColumn first;
-    if (!made.labels.empty()) first.name = "class";
-    for (const int label : made.labels) first.cells.push_back(class_name(s.data, label));
-    write_examples(path, s.data, made.x, first);
+    write_examples(path, s.data, made.x, class_column(s.data, made.labels));
   }
   return wrote(path, fmt::format("{} samples", std::ssize(made.x) / s.data.shape.size()));
 }

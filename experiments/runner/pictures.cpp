@@ -282,13 +282,13 @@ Samples samples(const Session& s, Index count, Key key, Drawn drawn, std::span<c
     const Var z = s.model->sample_prior(c, now, given);
     append(made.x, drawn == Drawn::mean ? s.model->decode(c, z, given) : s.model->sample_x(c, z, given));
   };
-  const Conditioning told = s.model->conditioning();
-  if (told == Conditioning::conditions || told == Conditioning::x) {
+  const Conditioning given_kind = s.model->conditioning();
+  if (given_kind == Conditioning::conditions || given_kind == Conditioning::x) {
     for_batches(s, shown_split(s.data), count,
                 [&](const Context& c, const Minibatch& given) { draw(c, given.x.shape()[0], given); });
   } else {
     std::vector<int>& labels = made.labels;
-    labels.resize(told == Conditioning::labels ? static_cast<std::size_t>(count) : 0);
+    labels.resize(given_kind == Conditioning::labels ? static_cast<std::size_t>(count) : 0);
     for (std::size_t i = 0; i < labels.size(); ++i)
       labels[i] = classes.empty() ? static_cast<int>(i) % s.data.classes : classes[i % classes.size()];
     Tape tape(ad::Grad::off);

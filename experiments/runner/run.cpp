@@ -253,8 +253,8 @@ LoadedRun load_run(const fs::path& path, const std::string& checkpoint, const st
   const bool other_data = origin && note_changes(config, *origin, file, path);
   if (origin && need != Need::examples && !other_data) {
     run.session = std::make_unique<Session>(std::move(config), without_examples(origin->data));
-    const Conditioning told = run.session->model->conditioning();
-    if (need == Need::draws && (told == Conditioning::conditions || told == Conditioning::x)) {
+    const Conditioning given_kind = run.session->model->conditioning();
+    if (need == Need::draws && (given_kind == Conditioning::conditions || given_kind == Conditioning::x)) {
       config = std::move(run.session->config);
       run.session = nullptr;
     }

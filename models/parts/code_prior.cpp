@@ -116,11 +116,11 @@ Var PixelCnn::logits(const Context& c, std::span<const Index> codes, std::span<c
                      std::span<const int> labels) const {
   const Index batch = std::ssize(codes) / (rows * grid_.width);
   const Var x = reshape(embedding_(c, codes), {batch, rows, grid_.width, -1});
-  const Var whole = condition(c, given, labels, batch), rows_of_it = whole ? slice(whole, 1, 0, rows) : Var();
+  const Var all_rows = condition(c, given, labels, batch), first_rows = all_rows ? slice(all_rows, 1, 0, rows) : Var();
   Var v = x, h = x;  // the two stacks
   for (std::size_t i = 0; i < layers_.size(); ++i) {
     const Layer& layer = layers_[i];
-    const Var conditions = layer.condition ? (*layer.condition)(c, rows_of_it) : Var();
+    const Var conditions = layer.condition ? (*layer.condition)(c, first_rows) : Var();
     Var to_h = layer.horizontal(c, h);
     if (layer.vertical) {
       const Var above = (*layer.vertical)(c, v);

@@ -16,6 +16,14 @@ void ConditionConfig::fields(Fields& f) {
   f("embedding_dim", embedding_dim, "width of the learned vector (embedding, film)", between(1, 4096));
 }
 
+Var one_hot_labels(Tape& tape, std::span<const int> labels, Index classes) {
+  const Var rows = tape.node("one_hot", {std::ssize(labels), classes}, {});
+  std::ranges::fill(rows.value(), Real(0));
+  for (std::size_t i = 0; i < labels.size(); ++i)
+    if (labels[i] >= 0) rows.data()[static_cast<Index>(i) * classes + labels[i]] = 1;
+  return rows;
+}
+
 Condition::Condition(const ConditionConfig& config, const DataSpec& data, Parameters p)
     : config_(config), classes_(data.classes), raw_width_(config.on == "labels" ? data.classes : data.conditions),
       width_(config.by == "concat" ? raw_width_ : config.embedding_dim) {
@@ -35,14 +43,12 @@ Var Condition::raw(const Context& c, const Minibatch& given) const {
   if (config_.on == "labels") {
     const Index count = std::ssize(given.labels);
     AD_CHECK(count > 0, "condition", "the batch has no labels, and this model is conditioned on the class");
-    raw = c.tape.node("one_hot", {count, classes_}, {});
-    std::ranges::fill(raw.value(), Real(0));
     for (Index i = 0; i < count; ++i) {
       const int label = given.labels[static_cast<std::size_t>(i)];
       AD_CHECK(label >= 0 && label < classes_, "condition",
                cat("label ", label, " of example ", i, " of the batch is not one of the ", classes_, " classes"));
-      raw.data()[i * classes_ + label] = 1;
     }
+    raw = one_hot_labels(c.tape, given.labels, classes_);
   }
   AD_CHECK(bool(raw) && raw.shape()[1] == raw_width_, "condition", cat("the batch lacks its ", raw_width_, " conditions"));
   return raw;

@@ -22,6 +22,9 @@ struct ConditionInputs {
   Index film = 0;          ///< n numbers that modulate its hidden layers
 };
 
+/// [B, classes]: a 1 at each label, which must be below `classes`; a row of zeros where it is -1, not observed.
+Var one_hot_labels(ad::Tape& tape, std::span<const int> labels, Index classes);
+
 /// Labels as one-hot rows or learned vectors; real conditions as they are or through a linear layer.
 class Condition {
  public:

@@ -15,16 +15,6 @@ namespace fs = std::filesystem;
 
 namespace {
 
-template <class F>
-std::string message_of(F&& f) {
-  try {
-    f();
-  } catch (const std::exception& e) {
-    return e.what();
-  }
-  return "";
-}
-
 /// Two columns of numbers far from 0 and a class by name.
 std::string row(int i) { return std::to_string(500 + i * 37 % 100) + "," + std::to_string(i * 53 % 100) + (i % 2 == 0 ? ",cat" : ",dog"); }
 
@@ -82,16 +72,16 @@ TEST_CASE("encode --file: classes are the run's, and what the model cannot take 
   const LoadedRun tiny = model_of(temp / "run");
   const auto encode = [&](const std::string& text) {
     atomic_write(temp / "new.csv", text);
-    return message_of([&] { encode_command(tiny, {.file = (temp / "new.csv").string(), .out = (temp / "codes.csv").string()}); });
+    return message_of<std::exception>([&] { encode_command(tiny, {.file = (temp / "new.csv").string(), .out = (temp / "codes.csv").string()}); });
   };
   CHECK(encode("size,age,kind\n510,3,dog\n520,4,dog\n") == "");  // one class, which alone would be number 0
   CHECK(Table(temp / "codes.csv").columns.at("class") == std::vector<std::string>{"dog", "dog"});
   CHECK(encode("size,age,kind\n510,3,bird\n").find("has the class 'bird'") != std::string::npos);
   CHECK(encode("size,age\n510,3\n").find("has no labels, and this conditional_vae is conditioned on the class") != std::string::npos);
   CHECK(encode("size,kind\n510,cat\n").find("no column 'age'") != std::string::npos);
-  CHECK(message_of([&] { encode_command(tiny, {.file = (temp / "none.csv").string()}); }).find("there is no such file") != std::string::npos);
+  CHECK(message_of<std::exception>([&] { encode_command(tiny, {.file = (temp / "none.csv").string()}); }).find("there is no such file") != std::string::npos);
   REQUIRE(run(quick(small("vae")), temp / "digits") == kDone);
-  CHECK(message_of([&] { encode_command(model_of(temp / "digits"), {.file = (temp / "new.csv").string()}); }).find("the data set digits") !=
+  CHECK(message_of<std::exception>([&] { encode_command(model_of(temp / "digits"), {.file = (temp / "new.csv").string()}); }).find("the data set digits") !=
         std::string::npos);
 }
 
@@ -131,7 +121,7 @@ TEST_CASE("encode --file: pictures in IDX files, whose labels lie beside them by
   CHECK(codes.columns.at("class")[1] == "trouser");
   check_equal(codes.numbers("mean_1"), own.numbers("mean_1"));
   fs::remove(temp / "elsewhere" / "new-labels-idx1-ubyte");
-  CHECK(message_of([&] { encode_command(model_of(temp / "run"), {.file = images}); }).find("has no labels") != std::string::npos);
+  CHECK(message_of<std::exception>([&] { encode_command(model_of(temp / "run"), {.file = images}); }).find("has no labels") != std::string::npos);
 }
 
 TEST_CASE("decode: codes that encode wrote give the reconstructions") {
@@ -177,7 +167,7 @@ TEST_CASE("decode: what is no code of the model is said") {
   REQUIRE(run(quick({{"name", "completion_vae"}, {"latent_dim", 2}}), temp / "completion") == kDone);
   const auto decode = [&](const char* run, const std::string& text) {
     atomic_write(temp / "codes.csv", text);
-    return message_of([&] { decode_command(model_of(temp / run), (temp / "codes.csv").string(), (temp / "d.csv").string()); });
+    return message_of<std::exception>([&] { decode_command(model_of(temp / run), (temp / "codes.csv").string(), (temp / "d.csv").string()); });
   };
   CHECK(decode("vq", "index_0_0,index_0_1,index_0_2,index_0_3\n0,1,2,8\n").find("has the index 8 where whole numbers from 0 to 7") !=
         std::string::npos);

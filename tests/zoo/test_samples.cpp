@@ -22,16 +22,6 @@ json conditional() {
   return {{"name", "conditional_vae"}, {"latent_dim", 2}, {"encoder", {{"hidden", {8}}}}, {"decoder", {{"hidden", {8}}}}};
 }
 
-template <class F>
-std::string usage_error(F&& f) {
-  try {
-    f();
-  } catch (const UsageError& e) {
-    return e.what();
-  }
-  return "";
-}
-
 /// Seconds around 1.7e9 and a number that tells the rows apart, under names of which one needs quotes.
 json times(const fs::path& file) {
   std::string text = "time,\"a \"\"b\"\"\"\n";
@@ -84,9 +74,9 @@ TEST_CASE("sample: a class-conditional model draws all classes in turn, or those
   const Samples made = samples(*tiny.session, 6, tiny.session->keys.pictures().fold("samples"), Drawn::mean, std::vector<int>{3, 0});
   const std::vector<double> pixel = some.numbers("x20");
   for (std::size_t i = 0; i < 6; ++i) CHECK(pixel[i] == doctest::Approx(double(made.x[64 * i + 20])).epsilon(1e-6));
-  CHECK(usage_error([&] { sample_command(tiny, {.classes = {"ten"}}); }) == "--class ten: there is no such class; there are 0 to 9");
+  CHECK(message_of<UsageError>([&] { sample_command(tiny, {.classes = {"ten"}}); }) == "--class ten: there is no such class; there are 0 to 9");
   REQUIRE(run(quick({{"name", "vae"}, {"latent_dim", 2}}), temp / "vae") == kDone);
-  CHECK(usage_error([&] { sample_command(loaded(temp / "vae"), {.classes = {"3"}}); }).find("--class: this vae is not conditioned") == 0);
+  CHECK(message_of<UsageError>([&] { sample_command(loaded(temp / "vae"), {.classes = {"3"}}); }).find("--class: this vae is not conditioned") == 0);
 }
 
 TEST_CASE("sample: a prior by class draws the class asked for") {
@@ -117,7 +107,7 @@ TEST_CASE("sample: a folder of pictures by class is a data set again") {
     read.train.read(row, pixels);
     for (std::size_t i = 0; i < 64; ++i) CHECK(std::abs(pixels[i] - std::clamp(made.x[64 * sample + i], 0.f, 1.f)) <= 0.5f / 255 + 1e-6f);
   }
-  CHECK(usage_error([&] { sample_command(tiny, {.count = 2, .classes = {"3"}, .out = folder}); }).find("holds files already") != std::string::npos);
+  CHECK(message_of<UsageError>([&] { sample_command(tiny, {.count = 2, .classes = {"3"}, .out = folder}); }).find("holds files already") != std::string::npos);
   CHECK(sample_command(tiny, {.count = 2, .classes = {"4"}, .out = (temp / "drawn").string()}) == kDone);  // beside the others
   REQUIRE(run(quick({{"name", "vae"}, {"latent_dim", 2}}), temp / "vae") == kDone);
   CHECK(sample_command(loaded(temp / "vae"), {.count = 2, .out = (temp / "plain").string() + "/"}) == kDone);
