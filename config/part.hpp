@@ -70,16 +70,20 @@ class PartChoice {
         alternatives.push_back({kind.entry.name, kind.entry.summary, [settings = kind.settings](Fields& g) { settings->fields(g); }});
     f.one_of(key, name_, alternatives, doc);
   }
+  /// Only the settings of the kind that is chosen.
+  void visit_settings(Fields& f) { chosen().fields(f); }
   const std::string& name() const { return name_; }
-  std::unique_ptr<Part> build(const Args& args) const {
-    return std::ranges::find(kinds_, name_, [](const Kind& kind) { return std::string(kind.entry.name); })->settings->build(args);
-  }
+  std::unique_ptr<Part> build(const Args& args) const { return chosen().build(args); }
 
  private:
   struct Kind {
     Entry entry;
     std::shared_ptr<PartSettings<Part, Args>> settings;  // copies of a configuration share them: they are read once
   };
+  PartSettings<Part, Args>& chosen() const {
+    return *std::ranges::find(kinds_, name_, [](const Kind& kind) { return std::string(kind.entry.name); })->settings;
+  }
+
   std::string name_;
   std::vector<Kind> kinds_;
 };

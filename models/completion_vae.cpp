@@ -129,7 +129,7 @@ class CompletionVae final : public Model {
     const Draws draws = draw(c, *posterior_, encoder_(c, batch.x), samples, config_.estimator);
     const Var y = repeat_rows(quadrants_.missing(batch.x), samples);
     const Var log_p_y = likelihood_->log_prob(c, outputs(c, draws.z, repeat_rows(guess, samples)), y);
-    return ImportanceSamples(draws, log_p_y, repeat_rows(p_z(c, x), samples).log_prob(draws.z)).log_w;
+    return reshape(log_p_y + repeat_rows(p_z(c, x), samples).log_prob(draws.z) - draws.log_q_z, {-1, samples});
   }
 
   Var encode(const Context& c, const Minibatch& batch) const override { return posterior(c, batch).mean; }

@@ -17,8 +17,8 @@ struct LadderConfig : HierarchicalConfig {
 
   LadderConfig() {
     encoder.mlp.hidden = decoder.mlp.hidden = {};
-    kl_weight.name = "linear";  // warm-up: deep ladders lose their upper layers without
-    kl_weight.length = 200;
+    weight.kl_weight.name = "linear";  // warm-up: deep ladders lose their upper layers without
+    weight.kl_weight.length = 200;
   }
   void fields(Fields& f) {
     f("latent_dims", latent_dims, "dimension of each stochastic layer, the one nearest to x first", between(1, 65536));

@@ -27,18 +27,14 @@ Var log_ratio_per_dimension(const DiagonalNormal& q, const DiagonalNormal& p, Va
 void HierarchicalConfig::fields(Fields& f) {
   likelihood.visit(f);
   prior.visit(f);
-  kl_weight.visit(f, "kl_weight", "how the weight of the KL rises to 1");
-  f("free_bits", free_bits, "nats of KL per latent dimension (of a map: per channel) that cost nothing", at_least(0));
-  f("samples", samples, "1: the ELBO; K > 1: the importance-weighted bound of K samples", between(1, 100'000));
-  f.require("free_bits", free_bits == 0 || samples == 1,
+  weight.visit(f);
+  objective.visit(f);
+  f("samples", samples, "K > 1: short for objective iwae with K samples", between(1, 100'000));
+  f.require("samples", samples == 1 || objective.name() == "elbo",
+            cat("of more than 1 stands for objective iwae, and the objective is ", objective.name(), "; set one of the two"));
+  f.require("free_bits", weight.free_bits == 0 || samples == 1,
             "belong to the ELBO; an importance-weighted bound (samples > 1) has no KL to free. Set one of the two");
-  f.require("free_bits", free_bits == 0 || prior.name() == "standard_normal",
-            cat("count the KL of each dimension, and with prior ", prior.name(),
-                " the KL of the top layer does not fall into dimensions; set 0, or prior standard_normal"));
   estimator.visit(f);
-  f.require("free_bits", free_bits == 0 || !estimator.through_z_alone(),
-            cat("count the KL in closed form, and estimator ", estimator.name,
-                " takes log q - log p at what was drawn; set 0, or estimator standard"));
   log_variance.visit(f);
 }
 
@@ -86,6 +82,8 @@ HierarchicalModel::HierarchicalModel(const HierarchicalConfig& config, std::vect
   PosteriorOfX q;
   if (inference == Inference::top_down || layers_.size() == 1) q = [this](const Context& c, Var x) { return q_top(c, x); };
   prior_ = config.prior.build({layers_.back().size(), data, std::move(q), p / "prior"});
+  const ObjectiveArgs args{*this, config.weight};
+  objective_ = config.samples > 1 ? importance_weighted(args, config.samples) : config.objective.build(args);
 }
 
 Var HierarchicalModel::draw(const Context& c, const DiagonalNormal& q, std::size_t i, const Drawing& how) {
@@ -98,7 +96,7 @@ Var HierarchicalModel::draw(const Context& c, const DiagonalNormal& q, std::size
 /// code to the draws of other layers is not scaled, so that each factor counts once on every path.
 Pass HierarchicalModel::infer_for_gradient(const Context& c, Var x, Index samples, std::span<Real> factors) const {
   Pass pass = infer(c, x, samples, {});
-  if (!config_.estimator.through_z_alone()) return pass;
+  if (!config_.estimator.through_z_alone() || !c.tape.recording()) return pass;
   const ad::WithoutEffects again(c.tape);
   if (config_.estimator.doubly_reparameterized() && samples > 1) {
     for (std::size_t i = 0; i < layers_.size(); ++i) pass.layers[i].z = scale_gradient(pass.layers[i].z, factors);
@@ -136,60 +134,32 @@ Var HierarchicalModel::log_ratio_of(const Context& c, const Pass& pass, std::siz
   return sum(log_ratio_per_dimension(s.q, s.p, s.z), 1);
 }
 
-/// The rate that counts, one number. With free bits, the mean over the batch of each dimension, of a map of each channel, is at
-/// least those, so that the model has nothing to gain from collapsing it (Kingma et al. 2016, eq. 15).
-Var HierarchicalModel::counted(Var kl, std::size_t i, Var rate) const {
-  if (config_.free_bits == 0) return rate;
-  const Index rows = kl.shape()[0];
-  const Var group = sum(reshape(kl, {-1, layers_[i].channels}), 0) / static_cast<Real>(rows);
-  return sum(maximum(group, group.tape().constant(group.shape(), static_cast<Real>(config_.free_bits))));
+bool HierarchicalModel::has_rate_per_dimension() const {
+  return has_closed_form_kl(typeid(DiagonalNormal), prior_->distribution()) && !config_.estimator.through_z_alone();
 }
 
-void HierarchicalModel::report(Objective& o, const Context& c, std::span<const Var> rates, Real beta) const {
-  if (rates.size() > 1)
-    for (std::size_t i = 0; i < rates.size(); ++i) o.add(rate_terms_[i](rates[i]));
-  if (config_.kl_weight.name != "constant") o.add(terms::beta(c.tape.constant(Shape{}, beta)));
-}
-
-Objective HierarchicalModel::objective(const Context& c, const Position& progress, const Minibatch& batch) const {
-  const Real beta = static_cast<Real>(config_.kl_weight.at(progress));
-  if (config_.samples > 1) return importance_weighted(c, beta, batch);
-  const Pass pass = infer_for_gradient(c, batch.x, 1, {});                       // z_i ~ q(z_i | ...)
-  const Var distortion = -mean(likelihood_->log_prob(c, pass.h, batch.x));       // -E_q log p(x | z)
-  std::array<Var, Pass::kMaxLayers> rates;                                       // E_q KL(q(z_i | ...) || p(z_i | z_i+1 ...))
-  Var rate, counted_rate;
+Trace HierarchicalModel::trace(const Context& c, const Minibatch& batch, bool) const {
+  const Pass pass = infer_for_gradient(c, batch.x, 1, {});
+  LevelRate* const rates = c.tape.scratch<LevelRate>(std::ssize(layers_));
+  const Var log_p_x = likelihood_->log_prob(c, pass.h, batch.x);
   for (std::size_t i = 0; i < layers_.size(); ++i) {
     const Var kl = config_.estimator.through_z_alone() ? Var() : kl_of(c, pass, i, Code::sample);
-    rates[i] = mean(rate_of(c, pass, i, kl));
-    const Var costs = counted(kl, i, rates[i]);
-    rate = rate ? rate + rates[i] : rates[i];
-    counted_rate = counted_rate ? counted_rate + costs : costs;
+    rates[i] = {rate_of(c, pass, i, kl), kl, layers_[i].channels};
   }
-  Objective o{distortion + beta * counted_rate, {terms::reconstruction(-distortion), terms::kl(rate)}};
-  report(o, c, std::span(rates).first(layers_.size()), beta);
-  return o;
+  return {log_p_x, {rates, layers_.size()}};
 }
 
-Objective HierarchicalModel::importance_weighted(const Context& c, Real beta, const Minibatch& batch) const {
-  const Index samples = config_.samples;
+ImportanceSamples HierarchicalModel::weighted_draws(const Context& c, const Minibatch& batch, Index samples) const {
   const std::span<Real> factors = unit_factors(c.tape, batch.x.shape()[0] * samples);
   const Pass pass = infer_for_gradient(c, batch.x, samples, factors);
-  const Var log_p_x = likelihood_->log_prob(c, pass.h, ad::repeat_rows(batch.x, samples));  // log p(x | z_k)
-  std::array<Var, Pass::kMaxLayers> rates;
-  Var log_q_p;                                                                              // log q(z_k | x) - log p(z_k)
+  const Var log_p_x = likelihood_->log_prob(c, pass.h, ad::repeat_rows(batch.x, samples));
+  Var* const levels = c.tape.scratch<Var>(std::ssize(layers_));
+  Var log_ratio;
   for (std::size_t i = 0; i < layers_.size(); ++i) {
-    const Var log_ratio = log_ratio_of(c, pass, i);
-    rates[i] = mean(log_ratio);
-    log_q_p = log_q_p ? log_q_p + log_ratio : log_ratio;
+    levels[i] = reshape(log_ratio_of(c, pass, i), {-1, samples});
+    log_ratio = log_ratio ? log_ratio + levels[i] : levels[i];
   }
-  const Var log_w = reshape(log_p_x - beta * log_q_p, {-1, samples});
-  // The bound weighs draw k by w~_k. Its -beta log q costs the encoder -beta w~_k times the score, which is by the reparameterisation
-  // -beta (w~_k - w~_k^2) times the gradient through z_k: so that gradient counts w~_k (1 - beta + beta w~_k).
-  if (config_.estimator.doubly_reparameterized())
-    std::ranges::copy(((1 - beta) + beta * softmax(stop_gradient(log_w))).value(), factors.begin());
-  Objective o{-mean(log_mean_exp(log_w)), {terms::reconstruction(mean(log_p_x)), terms::kl(mean(log_q_p))}};
-  report(o, c, std::span(rates).first(layers_.size()), beta);
-  return o;
+  return {reshape(log_p_x, {-1, samples}), log_ratio, {levels, layers_.size()}, factors};
 }
 
 ElboTerms HierarchicalModel::elbo(const Context& c, const Minibatch& batch, Code code) const {
@@ -204,13 +174,6 @@ ElboTerms HierarchicalModel::elbo(const Context& c, const Minibatch& batch, Code
   const std::size_t known = kl[top()] ? layers_.size() : top();
   const Var per_dimension = known > 0 ? concat(std::span<const Var>(kl).first(known), 1) : Var();
   return {likelihood_->log_prob(c, pass.h, batch.x), rate, per_dimension};
-}
-
-Var HierarchicalModel::log_weights(const Context& c, const Minibatch& batch, Index samples) const {
-  const Pass pass = infer(c, batch.x, samples, {});
-  Var log_w = likelihood_->log_prob(c, pass.h, ad::repeat_rows(batch.x, samples));
-  for (std::size_t i = 0; i < layers_.size(); ++i) log_w = log_w - log_ratio_of(c, pass, i);
-  return reshape(log_w, {batch.x.shape()[0], samples});
 }
 
 Var HierarchicalModel::joined(const Pass& pass) const {
@@ -247,12 +210,8 @@ Var HierarchicalModel::resample_below(const Context& c, Var z, std::size_t level
 }
 
 std::string HierarchicalModel::describe() const {
-  const std::string weight = config_.kl_weight.name == "constant" ? "1" : config_.kl_weight.name;
-  const std::string free = config_.free_bits > 0 ? cat(", free bits ", config_.free_bits) : "";
-  return cat(config_.samples > 1 ? cat("-log 1/K sum_k w_k, K ", config_.samples) : std::string("-log p(x|z) + sum of KLs"),
-             ", KL weight ", weight, free,
-             config_.estimator.through_z_alone() ? cat(", gradient estimator ", config_.estimator.name) : "", "; ", structure(),
-             "; ", prior_->describe(), "; ", likelihood_->describe());
+  return cat(objective_->describe(), config_.estimator.through_z_alone() ? cat(", gradient estimator ", config_.estimator.name) : "", "; ",
+             structure(), "; ", prior_->describe(), "; ", likelihood_->describe());
 }
 
 NormalHead::NormalHead(Parameters p, Index inputs, Index dimensions, const LogVarianceBounds& bounds, Variance variance)

@@ -9,11 +9,9 @@
 #include <string>
 #include <vector>
 
-#include "models/model.hpp"
-#include "models/parts/importance_bounds.hpp"
 #include "models/likelihoods/likelihood.hpp"
+#include "models/objectives/variational_objective.hpp"
 #include "models/parts/log_variance.hpp"
-#include "models/parts/terms.hpp"
 #include "models/priors/prior.hpp"
 
 namespace vaezoo {
@@ -21,8 +19,8 @@ namespace vaezoo {
 struct HierarchicalConfig {
   LikelihoodConfig likelihood;
   PriorConfig prior;  // of z_L
-  KlSchedule kl_weight;
-  double free_bits = 0;
+  RateWeight weight;
+  ObjectiveConfig objective;
   std::int64_t samples = 1;
   Estimator estimator;
   LogVarianceBounds log_variance;
@@ -80,14 +78,21 @@ class Given final : public Source {
   const Pass& pass_;
 };
 
-class HierarchicalModel : public Model {
+class HierarchicalModel : public VariationalModel {
  public:
-  /// -ELBO with the weight of the KL and free bits; with `samples` = K > 1, -log 1/K sum_k w_k (Burda et al. 2016, eq. 8).
-  /// The estimators stl and dreg infer again with constant weights, which costs another pass or two. (Batch norm makes draws depend on
-  /// each other; dreg, which takes them for independent, is then unbiased only in the limit of large batches.)
-  Objective objective(const Context& c, const Position& progress, const Minibatch& batch) const final;
+  Objective objective(const Context& c, const Position& progress, const Minibatch& batch) const final {
+    return (*objective_)(c, progress, batch);
+  }
+  // The estimators stl and dreg infer again with constant weights, which costs another pass or two. (Batch norm makes draws depend on
+  // each other; dreg, which takes them for independent, is then unbiased only in the limit of large batches.)
+  Trace trace(const Context& c, const Minibatch& batch, bool per_dimension) const final;
+  ImportanceSamples weighted_draws(const Context& c, const Minibatch& batch, Index samples) const final;
+  std::span<const terms::Named> level_terms() const final { return rate_terms_; }
+  const Estimator& estimator() const final { return config_.estimator; }
+  bool has_rate_per_dimension() const final;
+  bool can_weigh_draws() const final { return config_.estimator.doubly_reparameterized(); }
+
   ElboTerms elbo(const Context& c, const Minibatch& batch, Code code) const final;
-  Var log_weights(const Context& c, const Minibatch& batch, Index samples) const final;
   /// The means of q, layer by layer in the order of inference, each given the means before it; all layers side by side.
   Var encode(const Context& c, const Minibatch& batch) const final;
   DiagonalNormal posterior(const Context& c, const Minibatch& batch) const final;
@@ -138,10 +143,7 @@ class HierarchicalModel : public Model {
   Var kl_of(const Context& c, const Pass& pass, std::size_t i, Code code) const;
   Var rate_of(const Context& c, const Pass& pass, std::size_t i, Var kl) const;
   Var log_ratio_of(const Context& c, const Pass& pass, std::size_t i) const;
-  Var counted(Var kl, std::size_t i, Var rate) const;
   Pass infer_for_gradient(const Context& c, Var x, Index samples, std::span<Real> factors) const;
-  Objective importance_weighted(const Context& c, Real beta, const Minibatch& batch) const;
-  void report(Objective& o, const Context& c, std::span<const Var> rates, Real beta) const;
 
   HierarchicalConfig config_;
   std::vector<LayerShape> layers_;
@@ -150,6 +152,7 @@ class HierarchicalModel : public Model {
   Inference inference_;
   std::unique_ptr<Likelihood> likelihood_;
   std::unique_ptr<Prior> prior_;
+  std::unique_ptr<VariationalObjective> objective_;
 };
 
 /// A linear layer that gives a diagonal normal: means and, as log variances, held within bounds,

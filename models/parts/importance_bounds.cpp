@@ -6,7 +6,6 @@
 #include "autodiff/elementwise.hpp"
 #include "autodiff/reduce.hpp"
 #include "autodiff/shape_ops.hpp"
-#include "models/parts/terms.hpp"
 
 namespace vaezoo {
 
@@ -31,26 +30,8 @@ Draws draw(const Context& c, const Posterior& posterior, Var head, Index samples
   return {drawn.value, estimator.through_z_alone() ? q.detached().log_prob(drawn.value) : log_prob(q, drawn), samples, factors};
 }
 
-ImportanceSamples::ImportanceSamples(const Draws& draws, Var log_p_x_given_z, Var log_p_of_z)
-    : log_p_x(reshape(log_p_x_given_z, {-1, draws.samples})),
-      log_p_z(reshape(log_p_of_z, {-1, draws.samples})),
-      log_q_z(reshape(draws.log_q_z, {-1, draws.samples})),
-      log_w(log_p_x + log_p_z - log_q_z),
-      encoder_factors(draws.encoder_factors) {}
-
-void ImportanceSamples::scale_encoder_gradient(Var factors) const {
-  AD_CHECK(factors.size() == std::ssize(encoder_factors), "scale_encoder_gradient",
-           cat("needs ", encoder_factors.size(), " factors, got ", factors.size()));
-  std::ranges::copy(factors.value(), encoder_factors.begin());
-}
-
 Var log_mean_exp(Var x) { return logsumexp(x, -1) - static_cast<Real>(std::log(double(x.shape().back()))); }
 
-Objective importance_objective(Var bound, const ImportanceSamples& draws) {
-  return {-bound,
-          {{"bound", bound, "nats", "the bound of log p(x) that training maximises"},
-           terms::reconstruction(mean(draws.log_p_x)),
-           terms::kl(mean(draws.log_q_z - draws.log_p_z))}};
-}
+Var dreg_factors(Var w, Real beta) { return beta == 1 ? w : (1 - beta) + beta * w; }
 
 }  // namespace vaezoo

@@ -1,5 +1,5 @@
 #pragma once
-// Lower bounds on log p(x) from weighted draws z_k ~ q(z | x), and how their gradient reaches the encoder.
+// Weighted draws z_k ~ q(z | x) for lower bounds on log p(x), and how a bound's gradient reaches the encoder.
 #include <span>
 #include <string>
 
@@ -39,25 +39,12 @@ std::span<Real> unit_factors(Tape& tape, Index rows);
 /// Draws with c.key from the q(z | x) of the encoder's numbers, [B, q.inputs()].
 Draws draw(const Context& c, const Posterior& q, Var head, Index samples, const Estimator& estimator);
 
-/// Draws and what their weights are made of; each [B, K] in nats.
-struct ImportanceSamples {
-  /// log p(x | z) and log p(z) of each draw, [B K].
-  ImportanceSamples(const Draws& draws, Var log_p_x_given_z, Var log_p_of_z);
-
-  Var log_p_x;  ///< log p(x | z_k)
-  Var log_p_z;  ///< log p(z_k)
-  Var log_q_z;  ///< log q(z_k | x)
-  Var log_w;    ///< log p(x, z_k) - log q(z_k | x)
-  std::span<Real> encoder_factors;  ///< the draws'
-
-  /// `factors` of any shape with B K elements in the order of the draws; their values count.
-  void scale_encoder_gradient(Var factors) const;
-};
-
 /// log (1/n sum_i e^x_i) over the last axis, without overflow.
 Var log_mean_exp(Var x);
 
-/// The objective -bound, reported with the means of log p(x | z) and log q(z | x) - log p(z).
-Objective importance_objective(Var bound, const ImportanceSamples& draws);
+/// For a bound log 1/K sum_k w_k whose weights have the rate weighed by beta, and w [.., K] its normalised weights: what dreg multiplies the
+/// gradient of each draw with. The bound weighs draw k by w_k; its -beta log q costs the encoder -beta w_k times the score, which is by the
+/// reparameterisation -beta (w_k - w_k^2) times the gradient through z_k, so that this gradient counts w_k (1 - beta + beta w_k).
+Var dreg_factors(Var w, Real beta);
 
 }  // namespace vaezoo

@@ -94,25 +94,28 @@ Var LatentModel::rate(const Distribution& q, const Distribution& p, const Draw& 
   return estimator_.through_z_alone() ? q.detached().log_prob(z.value) - p.log_prob(z.value) : kl(q, p, z);
 }
 
-ImportanceSamples LatentModel::draw(const Context& c, Var x, Index samples) const {
-  const Draws draws = vaezoo::draw(c, *posterior_, q_(c, x), samples, estimator_);
-  Context each = c;
-  if (c.condition) each.condition = repeat_rows(c.condition, samples);
-  return {draws, p_.log_prob(each, draws.z, x), p_z(each, draws.z.shape()[0]).log_prob(draws.z)};
+bool LatentModel::has_rate_per_dimension() const {
+  return has_closed_form_kl(posterior_->distribution(), prior_->distribution()) && !estimator_.through_z_alone();
 }
 
-void LatentModel::require_kl_per_dimension(double free_bits) const {
-  const bool closed_form = has_closed_form_kl(posterior_->distribution(), prior_->distribution());
-  if (free_bits > 0 && (!closed_form || estimator_.through_z_alone()))
-    throw ConfigError(cat(
-        "model.free_bits: they need the KL of each dimension in closed form, which there is only with \"posterior\": \"normal\", \"prior\": "
-        "\"standard_normal\" and \"estimator\": \"standard\"; set free_bits to 0 or change those"));
+Trace LatentModel::trace(const Context& context, const Minibatch& batch, bool per_dimension) const {
+  const Context c = conditioned(context, batch);
+  const Distribution &q = q_z(c, batch.x), &p = p_z(c, batch.x.shape()[0]);
+  const Draw z = q.rsample(c.key.fold("z"));
+  const Var log_p_x = p_.log_prob(c, z.value, batch.x);
+  LevelRate* const level = c.tape.scratch<LevelRate>(1);
+  *level = {rate(q, p, z), per_dimension ? kl_per_dimension(q, p) : Var(), latent_dim_};
+  return {log_p_x, {level, 1}};
 }
 
-void LatentModel::require_gradient_from_encoder(const char* model) const {
-  if (!posterior_->all_from_encoder())
-    throw ConfigError(cat("model.posterior: ", model, " weighs the gradient of each draw on its way to the encoder, and posterior ",
-                          posterior_name_, " has weights of its own; choose normal or planar"));
+ImportanceSamples LatentModel::weighted_draws(const Context& context, const Minibatch& batch, Index samples) const {
+  Context c = conditioned(context, batch);
+  const Draws draws = draw(c, *posterior_, q_(c, batch.x), samples, estimator_);
+  if (c.condition) c.condition = repeat_rows(c.condition, samples);
+  const Var log_p_x = p_.log_prob(c, draws.z, batch.x), log_p_z = p_z(c, draws.z.shape()[0]).log_prob(draws.z);
+  Var* const log_ratio = c.tape.scratch<Var>(1);
+  *log_ratio = reshape(draws.log_q_z - log_p_z, {-1, samples});
+  return {reshape(log_p_x, {-1, samples}), *log_ratio, {log_ratio, 1}, draws.encoder_factors};
 }
 
 std::string LatentModel::describe_parts() const {
@@ -131,10 +134,6 @@ ElboTerms LatentModel::elbo(const Context& context, const Minibatch& batch, Code
   return {p_.log_prob(c, code == Code::mean ? q.center() : drawn.value, batch.x), kl(q, p, drawn), kl_per_dimension(q, p)};
 }
 
-Var LatentModel::log_weights(const Context& c, const Minibatch& batch, Index samples) const {
-  return draw(conditioned(c, batch), batch.x, samples).log_w;
-}
-
 DiagonalNormal LatentModel::posterior(const Context& c, const Minibatch& batch) const {
   const Distribution& q = q_z(conditioned(c, batch), batch.x);
   if (posterior_->distribution() == typeid(DiagonalNormal)) return static_cast<const DiagonalNormal&>(q);
@@ -144,11 +143,6 @@ Var LatentModel::decode(const Context& c, Var z, const Minibatch& given) const {
 Var LatentModel::sample_x(const Context& c, Var z, const Minibatch& given) const { return p_.sample(conditioned(c, given), z); }
 Var LatentModel::sample_prior(const Context& c, Index count, const Minibatch& given) const {
   return p_z(conditioned(c, given), count).detached().rsample(c.key.fold("z")).value;
-}
-
-Var with_free_bits(const Distribution& q, const Distribution& p, double free_bits) {
-  const Var per_dimension = mean(kl_per_dimension(q, p), {0});  // [Z]
-  return sum(maximum(per_dimension, per_dimension.tape().constant(per_dimension.shape(), static_cast<Real>(free_bits))));
 }
 
 }  // namespace vaezoo

@@ -4,15 +4,13 @@
 #include <memory>
 #include <optional>
 
-#include "models/model.hpp"
-#include "models/parts/condition.hpp"
-#include "models/parts/importance_bounds.hpp"
 #include "models/likelihoods/likelihood.hpp"
+#include "models/parts/condition.hpp"
 #include "models/parts/log_variance.hpp"
 #include "models/parts/networks.hpp"
-#include "models/parts/terms.hpp"
-#include "models/priors/prior.hpp"
+#include "models/parts/variational_model.hpp"
 #include "models/posteriors/posterior.hpp"
+#include "models/priors/prior.hpp"
 
 namespace vaezoo {
 
@@ -69,10 +67,15 @@ class Decoder {
   std::unique_ptr<Network> network_;
 };
 
-class LatentModel : public Model {
+class LatentModel : public VariationalModel {
  public:
+  Trace trace(const Context& c, const Minibatch& batch, bool per_dimension) const final;
+  ImportanceSamples weighted_draws(const Context& c, const Minibatch& batch, Index samples) const final;
+  const Estimator& estimator() const final { return estimator_; }
+  bool has_rate_per_dimension() const final;
+  bool can_weigh_draws() const final { return posterior_->all_from_encoder(); }
+
   ElboTerms elbo(const Context& c, const Minibatch& batch, Code code) const final;
-  Var log_weights(const Context& c, const Minibatch& batch, Index samples) const final;
   Var encode(const Context& c, const Minibatch& batch) const final { return posterior(c, batch).mean; }
   DiagonalNormal posterior(const Context& c, const Minibatch& batch) const final;
   Var decode(const Context& c, Var z, const Minibatch& given) const final;
@@ -97,17 +100,10 @@ class LatentModel : public Model {
   const Distribution& q_z(const Context& c, Var x) const { return (*posterior_)(c, q_(c, x)); }  ///< q(z | x)
   const Decoder& p_x() const { return p_; }            ///< p(x | z)
   const Distribution& p_z(const Context& c, Index rows) const { return (*prior_)(c, rows); }  ///< p(z)
-  const Estimator& estimator() const { return estimator_; }
 
   /// KL(q(z | x) || p(z)), [B], for an objective that draws one z ~ q: in closed form where there is one, otherwise log q(z) - log p(z).
   /// The estimators stl and dreg need the latter, with q's parameters constant in log q.
   Var rate(const Distribution& q, const Distribution& p, const Draw& z) const;
-  /// z_k ~ q(z | x) and their weights, for bounds by importance sampling.
-  ImportanceSamples draw(const Context& c, Var x, Index samples) const;
-  /// Free bits need the KL of each dimension. Throws ConfigError when the posterior, the prior or the estimator leaves none.
-  void require_kl_per_dimension(double free_bits) const;
-  /// Throws ConfigError when the posterior has weights that a factor on the encoder's gradient does not reach.
-  void require_gradient_from_encoder(const char* model) const;
   /// "; Bernoulli on logits", and condition, posterior, prior and estimator where they are not the plain ones.
   std::string describe_parts() const;
 
@@ -125,10 +121,5 @@ class LatentModel : public Model {
   std::string posterior_name_, prior_name_;
   Estimator estimator_;
 };
-
-/// The KL with free bits, one number: each dimension's mean over the batch counts as at least `free_bits` nats, so that the model
-/// has nothing to gain from collapsing it (Kingma et al. 2016, eq. 15 with groups of one). For the objective; what is reported is
-/// the KL itself. The pair must have a closed form.
-Var with_free_bits(const Distribution& q, const Distribution& p, double free_bits);
 
 }  // namespace vaezoo

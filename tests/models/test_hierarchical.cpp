@@ -231,8 +231,6 @@ TEST_CASE("settings of several layers that do not fit each other are refused wit
   says(refusal("ladder_vae", R"({"latent_dims": [4, 2], "hidden": [8]})"), "has 1 widths for 2 stochastic layers");
   says(refusal("ladder_vae", R"({"latent_dims": [], "hidden": []})"), "needs at least one stochastic layer");
   says(refusal("hvae", R"({"free_bits": 1, "samples": 5})"), "has no KL to free");
-  says(refusal("hvae", R"({"free_bits": 1, "prior": "mixture"})"), "does not fall into dimensions");
-  says(refusal("hvae", R"({"free_bits": 1, "estimator": "stl"})"), "takes log q - log p at what was drawn");
   says(refusal("hvae", R"({"between": "conv"})"), "choose mlp or gated_mlp");
   says(refusal("top_down_vae", R"({"channels": [8, 8]})"), "has 2 entries for 3 resolutions");
   says(refusal("top_down_vae", R"({"blocks": [1, 1, 0]})"), "at least one stochastic layer at the smallest resolution");

@@ -237,6 +237,11 @@ TEST_CASE("dreg has the standard estimator's expectation in every model, stl for
   compare("iwae", R"("samples": 1)", "stl");
   compare("vae", R"("prior": {"name": "mixture", "components": 3})", "stl");
   for (const char* name : {"conditional_vae", "completion_vae"}) compare(name, "", "stl");
+  // The rate weighed by beta, in every bound.
+  for (const char* objective : {R"({"name": "iwae", "samples": 4})", R"({"name": "miwae", "bounds": 2, "samples": 3})",
+                                R"({"name": "ciwae", "samples": 4, "beta": 0.3})", R"({"name": "piwae", "bounds": 2, "samples": 3})"})
+    compare("vae", std::string(R"("beta": 0.4, "objective": )") + objective, "dreg");
+  compare("conditional_vae", R"("objective": {"name": "iwae", "samples": 4})", "dreg");
   // Several layers: log q of one layer depends on what was drawn in another, and in a ladder q and p share weights.
   for (const char* name : {"hvae", "ladder_vae", "top_down_vae"}) {
     compare(name, R"("kl_weight": "constant")", "stl", "");
@@ -244,6 +249,8 @@ TEST_CASE("dreg has the standard estimator's expectation in every model, stl for
   }
   compare("hvae", R"("kl_weight": "constant", "inference": "top_down", "samples": 3)", "dreg", "");
   compare("hvae", R"("kl_weight": {"name": "linear", "length": 10}, "samples": 3)", "dreg", "", {.step = 3, .epoch = 4});
+  compare("hvae", R"("kl_weight": "constant", "beta": 0.4, "objective": {"name": "miwae", "bounds": 2, "samples": 3})", "dreg", "");
+  compare("hvae", R"("kl_weight": "constant", "objective": {"name": "ciwae", "samples": 4, "beta": 0.3})", "dreg", "");
   compare("ladder_vae", R"("kl_weight": "constant", "batch_norm": true)", "stl", "");
 }
 

@@ -186,7 +186,7 @@ TEST_CASE("what needs the density of q everywhere, or each draw's gradient from 
   CHECK(refused("vae", R"({"posterior": "iaf", "estimator": "stl"})").starts_with("model.estimator: stl needs log q(z | x)"));
   CHECK(refused("vae", R"({"posterior": "planar", "free_bits": 0.1})").starts_with("model.free_bits: they need the KL of each dimension"));
   CHECK(refused("vae", R"({"posterior": "planar", "prior": "vampprior"})").starts_with("model.prior: vampprior needs a q(z | x)"));
-  CHECK(refused("piwae", R"({"posterior": "iaf"})").starts_with("model.posterior: piwae weighs the gradient of each draw"));
+  CHECK(refused("piwae", R"({"posterior": "iaf"})").starts_with("model.objective: piwae weighs what each draw sends to the encoder"));
   CHECK_NOTHROW(build("piwae", R"({"posterior": "planar", "prior": "standard_normal"})", data));
   CHECK_NOTHROW(build("conditional_vae", R"({"posterior": "iaf", "prior": "mixture"})", data));
 }

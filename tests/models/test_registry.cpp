@@ -179,7 +179,8 @@ TEST_CASE("every term that a model reports has a name of its own, a unit or none
     CAPTURE(std::string(entry.name));
     std::vector<std::string> settings{"{}"};  // and those that may bring terms of their own
     if (has_setting(entry, "kl_weight")) settings.push_back(R"({"kl_weight": {"name": "linear", "length": 10}})");
-    if (has_setting(entry, "objective")) settings.push_back(R"({"objective": {"name": "capacity"}})");
+    if (has_setting(entry, "objective"))
+      settings.push_back(has_setting(entry, "kl_weight") ? R"({"objective": "capacity", "kl_weight": "constant"})" : R"({"objective": "capacity"})");
     if (has_setting(entry, "codebook")) settings.push_back(R"({"codebook": {"codes": 6, "learning": "loss"}})");
     if (has_setting(entry, "samples")) settings.push_back(R"({"samples": 2})");
     std::set<std::string> plain;

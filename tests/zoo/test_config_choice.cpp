@@ -42,7 +42,7 @@ TEST_CASE("--set model.name keeps the settings that both models have and says wh
   CHECK(vae.config["model"]["encoder"]["hidden"] == json{30, 20});
   CHECK(vae.config["model"]["likelihood"]["sigma"] == 0.5);
   CHECK(vae.notes == std::vector<std::string>{
-                         "--set model.name=vae: settings of beta_vae that vae does not have are left out: objective"});
+                         "--set model.name=vae: settings of beta_vae that vae takes only with other values are left out: objective"});
   const Loaded later = load(beta, {"model.latent_dim=6", "model.name=iwae", "model.samples=3"});
   CHECK(later.config["model"]["latent_dim"] == 6);
   CHECK(later.config["model"]["samples"] == 3);

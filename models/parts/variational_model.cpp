@@ -1,0 +1,17 @@
+#include "models/parts/variational_model.hpp"
+
+#include <algorithm>
+
+#include "autodiff/elementwise.hpp"
+
+namespace vaezoo {
+
+Var ImportanceSamples::log_w(Real beta) const { return beta == 1 ? log_p_x - log_ratio : log_p_x - beta * log_ratio; }
+
+void ImportanceSamples::scale_encoder_gradient(Var factors) const {
+  AD_CHECK(factors.size() == std::ssize(encoder_factors), "scale_encoder_gradient",
+           ad::cat("needs ", encoder_factors.size(), " factors, got ", factors.size()));
+  std::ranges::copy(factors.value(), encoder_factors.begin());
+}
+
+}  // namespace vaezoo
