@@ -21,6 +21,12 @@
 
 namespace ad {
 
+/// Where training stands.
+struct Position {
+  std::int64_t step = 0;  ///< updates done before this one
+  double epoch = 0;       ///< the same in epochs, with its fraction
+};
+
 /// What a layer needs to know about the call: where to record, whether this is training (batch norm then uses the batch's
 /// statistics, dropout drops), and the key of this step's noise. A network called twice in one step needs two keys, or both
 /// calls drop the same units.
@@ -28,6 +34,7 @@ struct Context {
   Tape& tape;
   bool training = false;
   Key key{};
+  Position progress{};  ///< what schedules ask for
   Var condition{};  ///< [B, C]: what layers that are modulated by something outside of x (FiLM) read
 };
 

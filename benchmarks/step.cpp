@@ -76,7 +76,7 @@ struct Step {  // one model with its data, ready to be stepped
     tape.reset();
     store.zero_grad();
     const vaezoo::Context context{tape, true, Key(3).fold(number)};
-    const auto objective = model->objective(context, {}, {.x = tape.constant({batch, size}, x)});
+    const auto objective = model->objective(context, {.x = tape.constant({batch, size}, x)});
     tape.backward(objective.loss);
     adam->step(Real(1e-3));
     tape.commit();

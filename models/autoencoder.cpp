@@ -17,7 +17,7 @@ class Autoencoder final : public Model {
         encoder_(config.encoder, data, config.latent_dim, p / "encoder"),
         decoder_(config.decoder, config.likelihood, config.latent_dim, data, p / "decoder") {}
 
-  Objective objective(const Context& c, const Position&, const Minibatch& batch) const override {
+  Objective objective(const Context& c, const Minibatch& batch) const override {
     const Var distortion = -mean(decoder_.log_prob(c, encoder_(c, batch.x), batch.x));  // -log p(x | z = f(x))
     return {distortion, {terms::reconstruction(-distortion)}};
   }

@@ -9,6 +9,7 @@
 #include "autodiff/reduce.hpp"
 #include "autodiff/shape_ops.hpp"
 #include "models/parts/latent_model.hpp"
+#include "models/parts/schedules.hpp"
 #include "models/registry.hpp"
 
 namespace {
@@ -102,7 +103,7 @@ class CompletionVae final : public Model {
         look_(make_encoder_network(config.baseline, shape_, p / "baseline" / "look")),
         guess_(p / "baseline" / "guess", look_->outputs().size(), likelihood_->outputs()) {}
 
-  Objective objective(const Context& c, const Position& progress, const Minibatch& batch) const override {
+  Objective objective(const Context& c, const Minibatch& batch) const override {
     const Var y = quadrants_.missing(batch.x), guess = guess_outputs(c, batch.x);
     const Var baseline = -mean(baseline_likelihood_->log_prob(c, guess, y));                 // -log p_baseline(y | x)
     const Var x = prior_input(batch.x, guess);
@@ -110,7 +111,7 @@ class CompletionVae final : public Model {
     const Var z = q.rsample(c.key.fold("z")).value;
     const Var distortion = -mean(likelihood_->log_prob(c, outputs(c, z, guess), y));         // -E_q log p(y | x, z)
     const Var rate = mean(config_.estimator.through_z_alone() ? q.detached().log_prob(z) - p.log_prob(z) : kl(q, p));
-    const Real weight = static_cast<Real>(config_.kl_weight.at(progress));
+    const Real weight = static_cast<Real>(config_.kl_weight.at(c.progress));
     return {distortion + weight * rate + baseline,
             {terms::reconstruction(-distortion), terms::kl(rate),
              {"baseline_nll", baseline, "nats", "-log p(y|x) of the deterministic baseline"}}};

@@ -42,7 +42,7 @@ class FactorVae final : public LatentModel {
 
   // The discriminator gives one number D(z), log d(z) / (1 - d(z)) of the paper's d. Codes and shuffled codes are of the same batch; the
   // paper draws a second batch, so that a code and its shuffled parts are independent, which they are here but for 1 in B.
-  Objective objective(const Context& c, const Position&, const Minibatch& batch) const override {
+  Objective objective(const Context& c, const Minibatch& batch) const override {
     const Distribution &q = q_z(c, batch.x), &p = p_z(c, batch.x.shape()[0]);          // q(z | x), p(z)
     const Draw draw = q.rsample(c.key.fold("z"));
     const Var z = draw.value, distortion = -mean(p_x().log_prob(c, z, batch.x));       // -E_q log p(x | z)

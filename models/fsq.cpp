@@ -46,7 +46,7 @@ class Fsq final : public CodeModel {
     set_prior(config.prior, {{head_.code().height, head_.code().width, quantiser_.codes()}}, p);
   }
 
-  Objective objective(const Context& c, const Position&, const Minibatch& batch) const override {
+  Objective objective(const Context& c, const Minibatch& batch) const override {
     const Chosen q = choose(c, batch.x);
     const Var h = decoder_outputs(c, q.z);
     const Var distortion = -mean(likelihood().log_prob(c, h, batch.x));  // -log p(x | z_q)

@@ -39,7 +39,7 @@ class M2 final : public Model {
         q_y_(config.classifier, data, data.classes, p / "classifier"),
         p_x_(config.decoder, config.likelihood, config.latent_dim, data, p / "decoder", {.concatenated = data.classes}) {}
 
-  Objective objective(const Context& c, const Position&, const Minibatch& batch) const override {
+  Objective objective(const Context& c, const Minibatch& batch) const override {
     const Var log_q_y = log_softmax(q_y_(c, batch.x));                        // log q(y | x), [B, K]
     const Var y = one_hot_labels(c.tape, batch.labels, classes_), known = sum(y, 1);  // [B, K], zeros without a label; [B]
     const EveryClass each = every_class(c, batch.x, Code::sample);

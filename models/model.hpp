@@ -9,11 +9,11 @@
 
 #include "autodiff/layers.hpp"
 #include "models/distributions/normal.hpp"
-#include "models/parts/schedules.hpp"
 
 namespace vaezoo {
 
 using ad::Context;
+using ad::Position;
 
 /// What a model must know of its data.
 struct DataSpec {
@@ -105,7 +105,7 @@ class Model {
  public:
   virtual ~Model() = default;
 
-  virtual Objective objective(const Context& c, const Position& progress, const Minibatch& batch) const = 0;
+  virtual Objective objective(const Context& c, const Minibatch& batch) const = 0;
 
   /// The ELBO with weight 1, whatever the objective.
   virtual ElboTerms elbo(const Context& c, const Minibatch& batch, Code code) const = 0;

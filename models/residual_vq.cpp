@@ -49,7 +49,7 @@ class ResidualVq final : public CodeModel {
     set_prior(config.prior, std::vector<CodeGrid>(depth_, {head_.code().height, head_.code().width, config.codebook.codes}), p);
   }
 
-  Objective objective(const Context& c, const Position&, const Minibatch& batch) const override {
+  Objective objective(const Context& c, const Minibatch& batch) const override {
     const Residuals q = quantize(c, batch.x);
     const Var h = decoder_outputs(c, q.z);
     const Var distortion = -mean(likelihood().log_prob(c, h, batch.x));  // -log p(x | z_q)

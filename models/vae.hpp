@@ -26,8 +26,8 @@ class Vae final : public LatentModel {
   Vae(const VaeConfig& config, const DataSpec& data, ad::Parameters p)
       : LatentModel(config, data, p, config.condition ? &*config.condition : nullptr), objective_(config.build_objective(*this)) {}
 
-  Objective objective(const Context& c, const Position& progress, const Minibatch& batch) const override {
-    return (*objective_)(c, progress, batch);
+  Objective objective(const Context& c, const Minibatch& batch) const override {
+    return (*objective_)(c, batch);
   }
   std::string describe() const override { return ad::cat(objective_->describe(), describe_parts()); }
 

@@ -40,7 +40,7 @@ class VqVae final : public CodeModel {
     set_prior(config.prior, {{head_.code().height, head_.code().width, codebook_.codes()}}, p);
   }
 
-  Objective objective(const Context& c, const Position&, const Minibatch& batch) const override {
+  Objective objective(const Context& c, const Minibatch& batch) const override {
     const Quantized q = quantize(c, batch.x);
     const Var h = decoder_outputs(c, q.z);
     const Var distortion = -mean(likelihood().log_prob(c, h, batch.x));  // -log p(x | z_q)

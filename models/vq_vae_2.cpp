@@ -62,7 +62,7 @@ class VqVae2 final : public CodeModel {
               p);
   }
 
-  Objective objective(const Context& c, const Position&, const Minibatch& batch) const override {
+  Objective objective(const Context& c, const Minibatch& batch) const override {
     const Levels q = quantize(c, batch.x);
     const Var h = decode_levels(c, q.bottom.z, q.context);
     const Codes codes = codes_of(q);

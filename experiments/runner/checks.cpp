@@ -42,7 +42,7 @@ void check_batch_of_one(Session& s) {
   feed.next();
   ad::Tape tape(ad::Grad::off);  // what the step would change beyond gradients waits for a commit that does not come
   try {
-    s.model->objective({tape, true, s.keys.noise()}, {}, feed.batch(tape));
+    s.model->objective({tape, true, s.keys.noise()}, feed.batch(tape));
   } catch (const ad::Error& e) {
     const std::string why = std::string_view(e.what()).starts_with("[batch_norm]")
                                 ? "which batch normalisation cannot take"

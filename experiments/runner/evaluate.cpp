@@ -40,8 +40,8 @@ void add_columns(Var x, std::vector<Running>& columns) {
   for (Index i = 0; i < x.size(); ++i) columns[static_cast<std::size_t>(i % width)].add(double(x.data()[i]));
 }
 
-void add_objective(const Model& model, const Context& c, const Position& progress, const Minibatch& batch, Sums& sums) {
-  const Objective objective = model.objective(c, progress, batch);
+void add_objective(const Model& model, const Context& c, const Minibatch& batch, Sums& sums) {
+  const Objective objective = model.objective(c, batch);
   const Index count = batch.x.shape()[0];
   if (sums.terms.empty())
     for (const Term& term : objective.report()) sums.terms.emplace_back(metric(term, 0), Running());
@@ -181,9 +181,9 @@ Evaluation evaluate(const Model& model, const Dataset& data, Split split, const 
   while (const Index count = feed.next()) {
     tape.reset();
     const BatchKeys keys = batch_keys(key, number++);
-    const Context c{tape, false, keys.elbo};
+    const Context c{tape, false, keys.elbo, options.progress};
     const Minibatch batch = feed.batch(tape);
-    add_objective(model, c, options.progress, batch, sums);
+    add_objective(model, c, batch, sums);
     add_elbo(model, c, batch, sums);
     add_reconstruction(model, c, batch, sums);
     if (!std::isfinite(sums.loss.mean) || !std::isfinite(sums.elbo.mean))
@@ -202,7 +202,7 @@ std::vector<Metric> objective_metrics(const Model& model, const Dataset& data, K
   Feed feed(data, Split::train, {.batch_size = 1}, key);
   feed.next();
   Tape tape;  // as in training: some terms are there for their gradient
-  const Objective objective = model.objective({tape, false, key}, {}, feed.batch(tape));
+  const Objective objective = model.objective({tape, false, key}, feed.batch(tape));
   std::vector<Metric> m{metric(terms::loss(objective.loss), double(objective.loss.item()))};
   for (const Term& term : objective.report()) m.push_back(metric(term, double(term.value.item())));
   return m;

@@ -176,8 +176,8 @@ bool Trainer::save_due() const {
 void Trainer::step(Index count) {
   tape_.reset();
   session_.store.zero_grad();
-  const Context c{tape_, true, session_.keys.noise().fold(static_cast<std::uint64_t>(state_.step))};
-  const Objective objective = session_.model->objective(c, position(), feed_.batch(tape_));
+  const Context c{tape_, true, session_.keys.noise().fold(static_cast<std::uint64_t>(state_.step)), position()};
+  const Objective objective = session_.model->objective(c, feed_.batch(tape_));
   if (step_metrics_.empty()) check_terms(objective);
   set_metrics(step_metrics_, objective);
   for (const Loss& loss : objective.losses())

@@ -28,7 +28,7 @@ class Capacity final : public VariationalObjective {
  public:
   Capacity(const ObjectiveArgs& args, const CapacitySettings& settings) : VariationalObjective(args), settings_(settings) {}
 
-  Objective operator()(const Context& c, const Position& progress, const Minibatch& batch) const override {
+  Objective operator()(const Context& c, const Minibatch& batch) const override {
     const Trace trace = model().trace(c, batch, false);            // z ~ q(z | x)
     const Var distortion = -mean(trace.log_p_x);                   // -E_q log p(x | z)
     Var* const rates = c.tape.scratch<Var>(std::ssize(trace.levels));
@@ -38,7 +38,7 @@ class Capacity final : public VariationalObjective {
       kl = i > 0 ? kl + rates[i] : rates[i];
     }
     // The mean over the batch, then the distance: C bounds the average rate.
-    const Real capacity = static_cast<Real>(settings_.max_capacity * std::min(1.0, double(progress.step) / double(settings_.capacity_steps)));
+    const Real capacity = static_cast<Real>(settings_.max_capacity * std::min(1.0, double(c.progress.step) / double(settings_.capacity_steps)));
     Objective o{distortion + static_cast<Real>(settings_.gamma) * abs(kl - capacity),
                 {terms::reconstruction(-distortion), terms::kl(kl),
                  {"capacity", c.tape.constant(Shape{}, capacity), "nats", "what the KL is held to at the end of training"}}};

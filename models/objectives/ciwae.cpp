@@ -28,8 +28,8 @@ class Ciwae final : public ImportanceObjective {
   Ciwae(const ObjectiveArgs& args, const CiwaeSettings& settings)
       : ImportanceObjective(args, "ciwae"), samples_(settings.samples), part_(static_cast<Real>(settings.beta)) {}
 
-  Objective operator()(const Context& c, const Position& progress, const Minibatch& batch) const override {
-    const Real beta = weight().at(progress);
+  Objective operator()(const Context& c, const Minibatch& batch) const override {
+    const Real beta = weight().at(c.progress);
     const ImportanceSamples draws = model().weighted_draws(c, batch, samples_);
     const Var log_w = draws.log_w(beta), elbo = mean(log_w), iwae = mean(log_mean_exp(log_w));
     const Var bound = part_ * elbo + (1 - part_) * iwae;

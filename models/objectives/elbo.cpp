@@ -24,9 +24,9 @@ class Elbo final : public VariationalObjective {
  public:
   using VariationalObjective::VariationalObjective;
 
-  Objective operator()(const Context& c, const Position& progress, const Minibatch& batch) const override {
+  Objective operator()(const Context& c, const Minibatch& batch) const override {
     const double free_bits = weight().free_bits;
-    const Real beta = weight().at(progress);
+    const Real beta = weight().at(c.progress);
     const Trace trace = model().trace(c, batch, free_bits > 0);    // z ~ q(z | x)
     const Var distortion = -mean(trace.log_p_x);                   // -E_q log p(x | z)
     Var* const rates = c.tape.scratch<Var>(std::ssize(trace.levels));

@@ -14,8 +14,8 @@ class Iwae final : public ImportanceObjective {
  public:
   Iwae(const ObjectiveArgs& args, Index samples) : ImportanceObjective(args, "iwae"), samples_(samples) {}
 
-  Objective operator()(const Context& c, const Position& progress, const Minibatch& batch) const override {
-    const Real beta = weight().at(progress);
+  Objective operator()(const Context& c, const Minibatch& batch) const override {
+    const Real beta = weight().at(c.progress);
     const ImportanceSamples draws = model().weighted_draws(c, batch, samples_);    // z_k ~ q(z | x)
     const Var log_w = draws.log_w(beta), bound = mean(log_mean_exp(log_w));        // log 1/K sum_k w_k
     if (model().estimator().doubly_reparameterized()) draws.scale_encoder_gradient(dreg_factors(softmax(stop_gradient(log_w)), beta));

@@ -25,8 +25,8 @@ class Miwae final : public ImportanceObjective {
   Miwae(const ObjectiveArgs& args, const MiwaeSettings& settings)
       : ImportanceObjective(args, "miwae"), bounds_(settings.bounds), samples_(settings.samples) {}
 
-  Objective operator()(const Context& c, const Position& progress, const Minibatch& batch) const override {
-    const Real beta = weight().at(progress);
+  Objective operator()(const Context& c, const Minibatch& batch) const override {
+    const Real beta = weight().at(c.progress);
     const ImportanceSamples draws = model().weighted_draws(c, batch, bounds_ * samples_);
     const Var log_w = reshape(draws.log_w(beta), {-1, bounds_, samples_});  // [B, M, K]
     const Var bound = mean(log_mean_exp(log_w));                            // 1/M sum_m log 1/K sum_k w_mk

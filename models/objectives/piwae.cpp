@@ -30,8 +30,8 @@ class Piwae final : public ImportanceObjective {
   // trained prior), and for the encoder with b_i = w_i / (M sum of its group). So one pass serves both: the loss weighs by a_i, and what
   // draw i sends on to the encoder is multiplied by b_i / a_i. Where a_i has underflowed and b_i has not, that would be 0 * infinity;
   // a floor of 1e-20 makes it b_i again, and adds to the decoder's gradient 1e-13 of a rounding error.
-  Objective operator()(const Context& c, const Position& progress, const Minibatch& batch) const override {
-    const Real beta = weight().at(progress);
+  Objective operator()(const Context& c, const Minibatch& batch) const override {
+    const Real beta = weight().at(c.progress);
     const ImportanceSamples draws = model().weighted_draws(c, batch, bounds_ * samples_);
     const Var log_w_all = draws.log_w(beta), log_w = reshape(log_w_all, {-1, bounds_, samples_});  // [B, M, K]
     const Var iwae = mean(log_mean_exp(log_w_all));                        // of the decoder: log 1/MK sum w

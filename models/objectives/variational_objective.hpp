@@ -33,7 +33,7 @@ class VariationalObjective {
   explicit VariationalObjective(const ObjectiveArgs& args) : model_(args.model), weight_(args.weight) {}
   virtual ~VariationalObjective() = default;
 
-  virtual Objective operator()(const Context& c, const Position& progress, const Minibatch& batch) const = 0;
+  virtual Objective operator()(const Context& c, const Minibatch& batch) const = 0;
   /// The formula in one line, for Model::describe().
   virtual std::string describe() const = 0;
 

@@ -80,8 +80,8 @@ class Given final : public Source {
 
 class HierarchicalModel : public VariationalModel {
  public:
-  Objective objective(const Context& c, const Position& progress, const Minibatch& batch) const final {
-    return (*objective_)(c, progress, batch);
+  Objective objective(const Context& c, const Minibatch& batch) const final {
+    return (*objective_)(c, batch);
   }
   // The estimators stl and dreg infer again with constant weights, which costs another pass or two. (Batch norm makes draws depend on
   // each other; dreg, which takes them for independent, is then unbiased only in the limit of large batches.)

@@ -3,15 +3,12 @@
 #include <cstdint>
 #include <string>
 
+#include "autodiff/layers.hpp"
 #include "config/fields.hpp"
 
 namespace vaezoo {
 
-/// Where training stands.
-struct Position {
-  std::int64_t step = 0;  ///< updates done before this one
-  double epoch = 0;       ///< the same in epochs, with its fraction
-};
+using ad::Position;
 
 /// "kl_weight": "constant" or {"name": "linear", "length": 100, "unit": "epochs", "start": 0}. The weight is a factor in [0, 1] on
 /// the model's own weight of the KL.

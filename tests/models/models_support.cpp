@@ -147,8 +147,8 @@ std::vector<double> train(const Built& built, std::span<const Real> x, Index cou
   Tape tape;
   for (int step = 0; step < steps; ++step) {
     tape.reset();
-    const Context c{tape, true, Key(7).fold(static_cast<std::uint64_t>(step))};
-    const Objective objective = built.model->objective(c, {step, double(step)}, minibatch(tape, x, count));
+    const Context c{tape, true, Key(7).fold(static_cast<std::uint64_t>(step)), {step, double(step)}};
+    const Objective objective = built.model->objective(c, minibatch(tape, x, count));
     built.store->zero_grad();
     for (const Loss& loss : objective.losses()) tape.backward(loss.value, loss.groups);
     adam.step(0.01);

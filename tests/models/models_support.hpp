@@ -14,7 +14,6 @@
 namespace model_tests {
 
 using namespace vaezoo;
-using ad::Context;
 using ad::ParameterStore;
 using ad::Shape;
 

@@ -46,7 +46,7 @@ TEST_CASE("conditional VAE: the gradient is right for every way of being told, o
         const ad::GradcheckReport report = gradcheck_parameters(*built.store, [&](Tape& tape) {
           Minibatch batch = minibatch(tape, x, count);
           batch.conditions = tape.constant({count, 2}, y);
-          return built.model->objective({tape, true, Key(6)}, {}, batch).loss;
+          return built.model->objective({tape, true, Key(6)}, batch).loss;
         });
         CHECK_MESSAGE(report.passed, report.text());
         CHECK(report.checked == built.store->count());
@@ -121,7 +121,7 @@ TEST_CASE("conditional VAE: convolutions see the label as channels of every pixe
   CHECK(built.store->find("encoder/conv/0/weight")->shape() == Shape{4, 5, 4, 4});  // 2 channels and 3 classes
   const std::vector<Real> x = synthetic(Values::unit, 5, image.size());
   Tape tape;
-  const Objective o = built.model->objective({tape, true, Key(1)}, {}, minibatch(tape, x, 5));
+  const Objective o = built.model->objective({tape, true, Key(1)}, minibatch(tape, x, 5));
   CHECK(std::isfinite(double(o.loss.item())));
   tape.backward(o.loss);
   CHECK(built.store->first_nonfinite_gradient().empty());
@@ -152,7 +152,7 @@ TEST_CASE("completion VAE: the baseline's gradient is its own loss's alone, and 
     const auto gradient = [&](const char* term) {  // d(term) / d(baseline's first weights)
       Tape tape;
       built.store->zero_grad();
-      const Objective o = built.model->objective({tape, true, Key(6)}, {}, minibatch(tape, x, count));
+      const Objective o = built.model->objective({tape, true, Key(6)}, minibatch(tape, x, count));
       for (const Term& t : o.report())
         if (std::string(t.name) == term) tape.backward(t.value);
       if (std::string(term) == "loss") tape.backward(o.loss);

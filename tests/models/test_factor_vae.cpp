@@ -49,7 +49,7 @@ TEST_CASE("the discriminator's estimate comes to the total correlation of a code
       x[i] = static_cast<Real>(std::sqrt(0.8)) * e[i];
       x[i + 1] = static_cast<Real>(std::sqrt(0.8) * (rho * double(e[i]) + std::sqrt(1 - rho * rho) * double(e[i + 1])));
     }
-    const Objective o = built.model->objective({tape, true, Key(9).fold(step)}, {}, minibatch(tape, x, count));
+    const Objective o = built.model->objective({tape, true, Key(9).fold(step)}, minibatch(tape, x, count));
     tape.backward(o.losses()[1].value, o.losses()[1].groups);
     adam.step(step < 1000 ? 2e-3 : 2e-4);
     if (step < 1000) continue;
@@ -66,7 +66,7 @@ TEST_CASE("factor_vae with gamma 0 is the vae, and its loss has gamma times the 
   const auto parts = [&](const std::string& name, const std::string& extra) {
     const Built built = build_small(find_model(name), R"({"name": "gaussian", "sigma": 0.5})", data_spec(Values::real), extra);
     Tape tape;
-    const Objective o = built.model->objective({tape, true, Key(3)}, {}, minibatch(tape, x, 16));
+    const Objective o = built.model->objective({tape, true, Key(3)}, minibatch(tape, x, 16));
     return std::pair(double(o.loss.item()), name == "vae" ? 0 : term(o, "total_correlation"));
   };
   const auto vae = parts("vae", "{}"), none = parts("factor_vae", R"({"gamma": 0})"), some = parts("factor_vae", R"({"gamma": 7})");

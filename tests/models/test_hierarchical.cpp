@@ -72,7 +72,7 @@ TEST_CASE("the layers' rates add up to the kl, and their names outlive the step"
       const std::vector<Real> x = synthetic(Values::real, kCount);
       Tape tape;
       std::vector<std::string> names;
-      const Objective o = built.model->objective({tape, true, Key(1)}, {}, minibatch(tape, x, kCount));
+      const Objective o = built.model->objective({tape, true, Key(1)}, minibatch(tape, x, kCount));
       double total = 0, rates = 0;
       for (const Term& t : o.report()) {
         names.emplace_back(t.name);
@@ -110,7 +110,7 @@ TEST_CASE("the importance-weighted objective is the bound of its log weights") {
     const Var log_w = built.model->log_weights(c, batch, 5);
     double bound = 0;
     for (Index i = 0; i < kCount; ++i) bound += log_mean_exp(log_w.data() + 5 * i, 5) / kCount;
-    CHECK(double(built.model->objective(c, {}, batch).loss.item()) == doctest::Approx(-bound).epsilon(kTolerance));
+    CHECK(double(built.model->objective(c, batch).loss.item()) == doctest::Approx(-bound).epsilon(kTolerance));
   }
 }
 
@@ -121,7 +121,7 @@ TEST_CASE("below the free bits the KL has no gradient and costs them exactly") {
     const auto gradient = [&](const std::string& extra, double costs) {
       const Built built = build_small(find_model(name), gaussian().settings, data_spec(Values::real), extra);
       Tape tape;
-      const Objective o = built.model->objective({tape, true, Key(1)}, {}, minibatch(tape, x, kCount));
+      const Objective o = built.model->objective({tape, true, Key(1)}, minibatch(tape, x, kCount));
       built.store->zero_grad();
       tape.backward(o.loss);
       CHECK(double(o.loss.item()) == doctest::Approx(-double(o.terms[0].value.item()) + costs).epsilon(1e-5));
@@ -141,7 +141,7 @@ TEST_CASE("free bits of a map are counted by channel, over its pixels") {
                                   R"({"scales": [1, 0], "latent_channels": [2, 3], "free_bits": 1000})");
   CHECK(built.model->latent_dim() == 6 * 2 + 3);  // images of 2 x 3
   Tape tape;
-  const Objective o = built.model->objective({tape, true, Key(1)}, {}, minibatch(tape, synthetic(Values::real, kCount), kCount));
+  const Objective o = built.model->objective({tape, true, Key(1)}, minibatch(tape, synthetic(Values::real, kCount), kCount));
   CHECK(double(o.loss.item()) == doctest::Approx(-double(o.terms[0].value.item()) + 5 * free_bits).epsilon(1e-5));
 }
 
@@ -263,7 +263,7 @@ TEST_CASE("the gradients of hierarchical models match differences to 1e-6 in eac
     const Built built = build_small(find_model(name), gaussian().settings, data_spec(Values::real), extra);
     const std::vector<Real> x = synthetic(Values::real, 8);
     const ad::GradcheckReport report = gradcheck_parameters(*built.store, [&](Tape& tape) {
-      return built.model->objective({tape, true, Key(6)}, progress, minibatch(tape, x, 8)).loss;
+      return built.model->objective({tape, true, Key(6), progress}, minibatch(tape, x, 8)).loss;
     }, {.most_elements = most_elements});
     CHECK_MESSAGE(report.passed, report.text());
     CHECK(report.checked > 100);

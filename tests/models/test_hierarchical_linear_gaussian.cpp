@@ -140,7 +140,7 @@ TEST_CASE("two linear-Gaussian layers: the ELBO with the exact posterior has log
       log_p += truth / count;
     }
     CHECK(std::abs(difference.z(0)) < 5);
-    const Objective o = built.model->objective({tape, true, Key(2)}, {}, batch);
+    const Objective o = built.model->objective({tape, true, Key(2)}, batch);
     CHECK(std::abs(-double(o.loss.item()) - log_p) < 5 * difference.standard_error());
   }
 }
@@ -156,7 +156,7 @@ TEST_CASE(
         const Built built =
             linear_gaussian(bottom_up, 0, 1, std::string(R"(, "estimator": ")") + estimator + R"(", "samples": )" + samples);
         Tape tape;
-        tape.backward(built.model->objective({tape, true, Key(key)}, {}, {tape.constant({20, kSize}, x)}).loss);
+        tape.backward(built.model->objective({tape, true, Key(key)}, {tape.constant({20, kSize}, x)}).loss);
         double size = 0;
         for (ad::Parameter& p : built.store->all())
           if (p.path().starts_with("q/"))

@@ -39,7 +39,7 @@ double term(const Objective& o, const std::string& name) {
 
 double term_of(const Built& built, std::span<const Real> x, Index count, Key key, const std::string& name) {
   Tape tape;
-  const Objective o = built.model->objective({tape, true, key}, {}, minibatch(tape, x, count));
+  const Objective o = built.model->objective({tape, true, key}, minibatch(tape, x, count));
   return name == "loss" ? double(o.loss.item()) : term(o, name);
 }
 
@@ -47,7 +47,7 @@ double term_of(const Built& built, std::span<const Real> x, Index count, Key key
 std::vector<double> gradient(const Built& built, std::span<const Real> x, Index count, Key key, const std::string& below,
                              const Position& progress = {}) {
   Tape tape;
-  const Objective o = built.model->objective({tape, true, key}, progress, minibatch(tape, x, count));
+  const Objective o = built.model->objective({tape, true, key, progress}, minibatch(tape, x, count));
   built.store->zero_grad();
   tape.backward(o.loss);
   std::vector<double> g;
@@ -285,7 +285,7 @@ TEST_CASE("with more draws the standard estimator's signal drowns in noise and d
     Sample g;
     for (std::uint64_t key = 0; key < 8000; ++key) {
       Tape tape;
-      const Objective o = built.model->objective({tape, true, Key(key)}, {}, minibatch(tape, x, 1));
+      const Objective o = built.model->objective({tape, true, Key(key)}, minibatch(tape, x, 1));
       built.store->zero_grad();
       tape.backward(o.loss);
       g.add(double(built.store->find("encoder/head/bias")->gradient()[0]));

@@ -20,7 +20,7 @@ const LikelihoodCase& gaussian() { return likelihood_cases()[1]; }
 std::vector<Real> step(const Built& built, std::span<const Real> x) {
   Tape tape;
   built.store->zero_grad();
-  const Objective o = built.model->objective({tape, true, Key(4)}, {}, minibatch(tape, x, kCount));
+  const Objective o = built.model->objective({tape, true, Key(4)}, minibatch(tape, x, kCount));
   tape.backward(o.loss);
   const auto gradients = built.store->gradients();
   std::vector<Real> numbers(gradients.begin(), gradients.end());

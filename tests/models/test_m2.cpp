@@ -90,8 +90,8 @@ TEST_CASE("m2: where the posterior is exact every importance weight is p(x), and
   const std::vector<int> one{1};
   for (std::uint64_t draw = 0; draw < 4000; ++draw) {
     tape.reset();
-    elbo.add(-double(built.model->objective({tape, false, Key(3).fold(draw)}, {}, with_labels(tape, x, unknown)).loss.item()));
-    labelled.add(-double(built.model->objective({tape, false, Key(4).fold(draw)}, {}, with_labels(tape, x, one)).loss.item()));
+    elbo.add(-double(built.model->objective({tape, false, Key(3).fold(draw)}, with_labels(tape, x, unknown)).loss.item()));
+    labelled.add(-double(built.model->objective({tape, false, Key(4).fold(draw)}, with_labels(tape, x, one)).loss.item()));
   }
   CHECK(std::abs(elbo.z(log_p)) < 5);
   CHECK(std::abs(labelled.z(std::log(0.5) + log_1)) < 5);  // log p(x, y = 1)
@@ -105,7 +105,7 @@ TEST_CASE("m2: the objective of a batch is the mean of L + alpha CE with a label
   const auto objective = [&](int label) {
     tape.reset();
     const std::vector<int> labels{label};
-    const Objective o = built.model->objective({tape, true, Key(3)}, {}, with_labels(tape, x, labels));
+    const Objective o = built.model->objective({tape, true, Key(3)}, with_labels(tape, x, labels));
     std::map<std::string, double> terms{{"loss", double(o.loss.item())}};
     for (const Term& t : o.report()) terms[t.name] = double(t.value.item());
     return terms;
@@ -136,7 +136,7 @@ TEST_CASE("m2: accuracy counts the labelled examples, and a code takes the label
   const std::vector<Real> x{Real(0.5), 0, Real(-0.2), Real(-0.1), Real(0.9), Real(0.3), Real(0.5), 0, Real(-0.2)};  // b_0, b_1, b_0
   const std::vector<int> labels{0, 0, -1}, none{-1, -1, -1}, likeliest{0, 1, 0};
   Tape tape(ad::Grad::off);
-  const Objective o = built.model->objective({tape, false, Key(3)}, {}, with_labels(tape, x, labels));
+  const Objective o = built.model->objective({tape, false, Key(3)}, with_labels(tape, x, labels));
   for (const Term& t : o.report())
     if (std::string(t.name) == "accuracy") CHECK(t.value.item() == Real(0.5));
   const Var known = built.model->encode({tape, false, Key(3)}, with_labels(tape, x, labels));
@@ -153,7 +153,7 @@ TEST_CASE("m2: gradients of a batch in which labels are missing") {
   const std::vector<Real> x = synthetic(Values::binary, 4);
   const std::vector<int> labels{-1, 2, -1, 0};
   const ad::GradcheckReport report = gradcheck_parameters(
-      *built.store, [&](Tape& tape) { return built.model->objective({tape, true, Key(6)}, {}, with_labels(tape, x, labels)).loss; });
+      *built.store, [&](Tape& tape) { return built.model->objective({tape, true, Key(6)}, with_labels(tape, x, labels)).loss; });
   CHECK_MESSAGE(report.passed, report.text());
 }
 #endif

@@ -31,7 +31,7 @@ struct Numbers {
 };
 Numbers objective_of(const Built& built, std::span<const Real> x, Index count, bool training = false, Position progress = {}) {
   Tape tape;
-  const Objective o = built.model->objective({tape, training, Key(5)}, progress, minibatch(tape, x, count));
+  const Objective o = built.model->objective({tape, training, Key(5), progress}, minibatch(tape, x, count));
   Numbers n{double(o.loss.item()), {}};
   for (const Term& t : o.report()) n.terms.emplace_back(t.name, double(t.value.item()));
   return n;

@@ -202,7 +202,7 @@ TEST_CASE("the gradient of a model with every posterior is its finite difference
                                       "{\"posterior\": {\"name\": \"" + name + "\"" + (name == "normal" ? "" : ", " + more_of(name)) + "}}");
       const std::vector<Real> x = synthetic(Values::real, count);
       const ad::GradcheckReport report = gradcheck_parameters(*built.store, [&](Tape& tape) {
-        return built.model->objective({tape, true, Key(6)}, {}, minibatch(tape, x, count)).loss;
+        return built.model->objective({tape, true, Key(6)}, minibatch(tape, x, count)).loss;
       });
       CHECK_MESSAGE(report.passed, report.text());
     }

@@ -60,7 +60,7 @@ void check_gradient(const ModelEntry& entry, const LikelihoodCase& one, const st
   if (std::string(entry.name) == "piwae")
     freeze(built, "encoder/");  // has an objective of its own; see test_importance_bounds.cpp
   const std::vector<Real> x = synthetic(one.values, count);
-  const auto objective = [&](Tape& tape) { return built.model->objective({tape, training, Key(6)}, progress, minibatch(tape, x, count)); };
+  const auto objective = [&](Tape& tape) { return built.model->objective({tape, training, Key(6), progress}, minibatch(tape, x, count)); };
   Tape counting;
   const std::size_t losses = objective(counting).losses().size();
   std::vector<const ad::Parameter*> frozen;
@@ -129,7 +129,7 @@ TEST_CASE("every model answers with the shapes of its contract, and everything i
     const Minibatch batch = minibatch(tape, x, count);
     const Index z_dim = model.latent_dim();
 
-    const Objective objective = model.objective(c, {}, batch);
+    const Objective objective = model.objective(c, batch);
     CHECK(objective.loss.size() == 1);
     CHECK(all_finite(objective.loss));
     CHECK(objective.term_count > 0);
@@ -190,7 +190,7 @@ TEST_CASE("every term that a model reports has a name of its own, a unit or none
       std::vector<std::set<std::string>> reported;
       for (const bool training : {true, false}) {
         Tape tape;
-        const Objective o = built.model->objective({tape, training, Key(5)}, {}, minibatch(tape, x, count));
+        const Objective o = built.model->objective({tape, training, Key(5)}, minibatch(tape, x, count));
         std::set<std::string> names;
         for (const Term& term : o.report()) {
           CAPTURE(std::string(term.name));
@@ -214,7 +214,7 @@ TEST_CASE("of several losses each gives gradients to its own parameters, and all
     const Built built = build_small(entry, one.settings, data_spec(one.values));
     const std::vector<Real> x = synthetic(one.values, count);
     Tape tape;
-    const Objective o = built.model->objective({tape, true, Key(5)}, {}, minibatch(tape, x, count));
+    const Objective o = built.model->objective({tape, true, Key(5)}, minibatch(tape, x, count));
     ad::Groups trained;
     for (const Loss& loss : o.losses()) {
       CHECK((loss.groups & trained).empty());

@@ -77,7 +77,7 @@ TEST_CASE("every objective on every variational model is what its formula makes 
         CAPTURE(objective);
         const Built built = built_with(family, objective, of_weight);
         Tape tape;
-        const Objective o = built.model->objective({tape, false, Key(4)}, {.step = 50, .epoch = 0}, minibatch(tape, x, kCount));
+        const Objective o = built.model->objective({tape, false, Key(4), {.step = 50, .epoch = 0}}, minibatch(tape, x, kCount));
         CHECK(double(o.loss.item()) == doctest::Approx(expected(built, o)).epsilon(kTolerance));
       };
       check(R"("elbo")", weight, [&](const Built&, const Objective& o) { return -term(o, "reconstruction") + beta * term(o, "kl"); });
@@ -100,7 +100,7 @@ TEST_CASE("with several levels every objective reports the rate of each, whose s
     CAPTURE(objective);
     const Built built = built_with(kFamilies[5], objective);
     Tape tape;
-    const Objective o = built.model->objective({tape, false, Key(4)}, {}, minibatch(tape, x, kCount));
+    const Objective o = built.model->objective({tape, false, Key(4)}, minibatch(tape, x, kCount));
     CHECK(term(o, "kl") == doctest::Approx(term(o, "kl_z1") + term(o, "kl_z2")).epsilon(kTolerance));
   }
 }
@@ -132,7 +132,7 @@ TEST_CASE("the gradient of every objective on every variational model matches di
       CAPTURE(objective);
       const Built built = built_with(family, objective);
       const ad::GradcheckReport report = ad::gradcheck_parameters(*built.store, [&](Tape& tape) {
-        return built.model->objective({tape, true, Key(6)}, {.step = 50, .epoch = 0}, minibatch(tape, x, kCount)).loss;
+        return built.model->objective({tape, true, Key(6), {.step = 50, .epoch = 0}}, minibatch(tape, x, kCount)).loss;
       });
       CHECK_MESSAGE(report.passed, report.text());
     }

@@ -346,7 +346,7 @@ TEST_CASE("fsq: standardised numbers do not saturate while the decoder learns a 
                                            standardize + "}");
     train(built, x, 64, 150);
     Tape tape;
-    return term(built.model->objective({tape, false, Key(5)}, {}, minibatch(tape, x, 64)), "perplexity");
+    return term(built.model->objective({tape, false, Key(5)}, minibatch(tape, x, 64)), "perplexity");
   };
   const double with = trained("true"), without = trained("false");
   CHECK(with > 4 * without);  // about 17 codes against 2
@@ -359,7 +359,7 @@ TEST_CASE("the prior's loss reaches nothing but the prior") {
     const auto gradients = [&](const std::string& prior) {
       const Built built = small(name, R"({"prior": )" + prior + "}");
       Tape tape;
-      tape.backward(built.model->objective({tape, true, Key(5)}, {}, minibatch(tape, x, kCount)).loss);
+      tape.backward(built.model->objective({tape, true, Key(5)}, minibatch(tape, x, kCount)).loss);
       std::vector<std::vector<Real>> all;
       double of_prior = 0;
       for (ad::Parameter& p : built.store->all()) {
@@ -385,7 +385,7 @@ TEST_CASE("the loss is the bound's two parts and the penalty; evaluation changes
     const std::vector<Real> before = buffers();
     Tape tape;
     const Minibatch batch = minibatch(tape, x, kCount);
-    const Objective o = built.model->objective({tape, false, Key(5)}, {}, batch);
+    const Objective o = built.model->objective({tape, false, Key(5)}, batch);
     const ElboTerms e = built.model->elbo({tape, false, Key(5)}, batch, Code::sample);
     CHECK(buffers() == before);
     CHECK(term(o, "reconstruction") == doctest::Approx(double(ad::mean(e.reconstruction).item())).epsilon(kTolerance));
@@ -395,7 +395,7 @@ TEST_CASE("the loss is the bound's two parts and the penalty; evaluation changes
       return std::string(name) == "residual_vq" ? term(o, "penalty") : 0.25 * term(o, "commitment");
     }();
     CHECK(penalty == doctest::Approx(expected).epsilon(1e-4));
-    built.model->objective({tape, true, Key(5)}, {}, batch);
+    built.model->objective({tape, true, Key(5)}, batch);
     CHECK(buffers() == before);
     tape.commit();
     CHECK(buffers() != before);
@@ -416,7 +416,7 @@ TEST_CASE("Sonnet's loss is the Gaussian of half the data's variance and a commi
   ad::fill_uniform(Key(3), x);
   Tape tape;
   const Minibatch batch = minibatch(tape, x, 4);
-  const Objective o = built.model->objective({tape, false, Key(5)}, {}, batch);
+  const Objective o = built.model->objective({tape, false, Key(5)}, batch);
   const Var reconstruction = built.model->decode({tape}, built.model->encode({tape}, batch), batch);
   double error = 0;
   for (std::size_t i = 0; i < x.size(); ++i)
@@ -512,7 +512,7 @@ TEST_CASE("maps of codes take the size of the encoder's features, on any image s
         const CodeMap map = built.model->code_maps(c, batch).back();
         CHECK(map.height == (encoder == mlp ? 1 : 3));
         CHECK(std::ssize(map.indices) == 3 * map.height * map.width);
-        CHECK(std::isfinite(double(built.model->objective(c, {}, batch).loss.item())));
+        CHECK(std::isfinite(double(built.model->objective(c, batch).loss.item())));
         CHECK(built.model->decode(c, built.model->sample_prior(c, 2, batch), batch).shape() == Shape{2, 260});
       }
 }

@@ -31,7 +31,7 @@ class PowerVae final : public LatentModel {
   PowerVae(const PowerVaeConfig& config, const DataSpec& data, Parameters p)
       : LatentModel(config, data, p), power_(static_cast<Real>(config.power)) {}
 
-  Objective objective(const Context& c, const Position&, const Minibatch& batch) const override {
+  Objective objective(const Context& c, const Minibatch& batch) const override {
     const Distribution &q = q_z(c, batch.x), &p = p_z(c, batch.x.shape()[0]);
     const Draw z = q.rsample(c.key.fold("z"));
     const Var distortion = -mean(p_x().log_prob(c, z.value, batch.x));
