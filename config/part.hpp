@@ -73,6 +73,7 @@ class PartChoice {
   /// Only the settings of the kind that is chosen.
   void visit_settings(Fields& f) { chosen().fields(f); }
   const std::string& name() const { return name_; }
+  void choose(const char* name) { name_ = name; }
   std::unique_ptr<Part> build(const Args& args) const { return chosen().build(args); }
 
  private:

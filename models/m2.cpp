@@ -9,6 +9,7 @@
 #include "autodiff/indexing.hpp"
 #include "autodiff/reduce.hpp"
 #include "autodiff/shape_ops.hpp"
+#include "models/distributions/categorical.hpp"
 #include "models/parts/latent_model.hpp"
 #include "models/parts/terms.hpp"
 #include "models/registry.hpp"
@@ -143,10 +144,9 @@ class M2 final : public Model {
   }
   /// One draw from softmax(logits) for each row.
   std::span<const Index> draw_classes(const Context& c, Var logits) const {
-    const Index rows = logits.shape()[0];
     const Var gumbel = c.tape.node("gumbel", logits.shape(), {});  // argmax(logits + Gumbel noise) is such a draw
-    fill_uniform(c.key.fold("y"), gumbel.value(), Real(1e-7), Real(1));
-    for (Index i = 0; i < rows * classes_; ++i) gumbel.data()[i] = logits.data()[i] - std::log(-std::log(gumbel.data()[i]));
+    fill_gumbel(c.key.fold("y"), gumbel.value());
+    for (Index i = 0; i < gumbel.size(); ++i) gumbel.data()[i] += logits.data()[i];
     return argmax(gumbel);
   }
 

@@ -17,7 +17,7 @@ struct VaeConfig : LatentConfig {
 
 /// A VAE that is trained on one objective, whose settings stand among the model's.
 struct VaeWithObjectiveConfig : VaeConfig {
-  explicit VaeWithObjectiveConfig(const char* name) { objective = ObjectiveConfig(name); }
+  explicit VaeWithObjectiveConfig(const char* name) { objective.choose(name); }
   void fields(Fields& f) override;
 };
 

@@ -42,10 +42,11 @@ inline Var log_prob(const Distribution& q, const Draw& draw) { return draw.log_p
 
 /// KL(q || p), [N], in nats: in closed form where there is one, otherwise log q - log p of the draw from q, its unbiased estimate.
 Var kl(const Distribution& q, const Distribution& p, const Draw& draw);
-/// KL(q || p) of each dimension, [N, Z]; empty when there is no closed form.
+/// KL(q || p) of each dimension, [N, Z]; empty when there is no such closed form.
 Var kl_per_dimension(const Distribution& q, const Distribution& p);
-/// Does the KL of these two laws have a closed form, which sums over the dimensions of z?
+/// Does the KL of these two laws have a closed form? One that falls into the dimensions of z?
 bool has_closed_form_kl(const std::type_info& q, const std::type_info& p);
+bool has_kl_per_dimension(const std::type_info& q, const std::type_info& p);
 
 /// A distribution that lives until the tape is reset.
 template <class D>

@@ -2,7 +2,7 @@
 #include <array>
 
 #include "autodiff/elementwise.hpp"
-#include "models/distributions/distribution.hpp"
+#include "models/distributions/categorical.hpp"
 #include "models/distributions/normal.hpp"
 
 namespace vaezoo {
@@ -15,18 +15,29 @@ struct ClosedForm {
   Var (*per_dimension)(const Distribution& q, const Distribution& p);
 };
 
+/// From a function kl(Q, P).
+template <class Q, class P>
+ClosedForm total() {
+  return {typeid(Q), typeid(P),
+          [](const Distribution& q, const Distribution& p) { return kl(static_cast<const Q&>(q), static_cast<const P&>(p)); }, nullptr};
+}
+
 /// From functions kl(Q, P) and kl_per_dimension(Q, P).
 template <class Q, class P>
-ClosedForm closed_form() {
-  return {typeid(Q), typeid(P),
-          [](const Distribution& q, const Distribution& p) { return kl(static_cast<const Q&>(q), static_cast<const P&>(p)); },
-          [](const Distribution& q, const Distribution& p) { return kl_per_dimension(static_cast<const Q&>(q), static_cast<const P&>(p)); }};
+ClosedForm per_dimension() {
+  ClosedForm form = total<Q, P>();
+  form.per_dimension = [](const Distribution& q, const Distribution& p) {
+    return kl_per_dimension(static_cast<const Q&>(q), static_cast<const P&>(p));
+  };
+  return form;
 }
 
 const ClosedForm* find(const std::type_info& q, const std::type_info& p) {
   static const std::array table{
-      closed_form<DiagonalNormal, StandardNormal>(),
-      closed_form<DiagonalNormal, DiagonalNormal>(),
+      per_dimension<DiagonalNormal, StandardNormal>(),
+      per_dimension<DiagonalNormal, DiagonalNormal>(),
+      total<OneHotCategorical, OneHotCategorical>(),
+      total<RelaxedOneHot, OneHotCategorical>(),
   };
   const auto* const found = std::ranges::find_if(table, [&](const ClosedForm& form) { return form.q == q && form.p == p; });
   return found == table.end() ? nullptr : found;
@@ -41,9 +52,13 @@ Var kl(const Distribution& q, const Distribution& p, const Draw& draw) {
 
 Var kl_per_dimension(const Distribution& q, const Distribution& p) {
   const ClosedForm* const form = find(typeid(q), typeid(p));
-  return form != nullptr ? form->per_dimension(q, p) : Var();
+  return form != nullptr && form->per_dimension != nullptr ? form->per_dimension(q, p) : Var();
 }
 
 bool has_closed_form_kl(const std::type_info& q, const std::type_info& p) { return find(q, p) != nullptr; }
+bool has_kl_per_dimension(const std::type_info& q, const std::type_info& p) {
+  const ClosedForm* const form = find(q, p);
+  return form != nullptr && form->per_dimension != nullptr;
+}
 
 }  // namespace vaezoo

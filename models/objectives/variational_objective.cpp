@@ -25,6 +25,10 @@ void VariationalObjective::report(Objective& objective, const Context& c, std::s
 }
 
 ImportanceObjective::ImportanceObjective(const ObjectiveArgs& args, const char* name) : VariationalObjective(args) {
+  if (args.model.relaxed())
+    throw ConfigError(cat("model.objective: ", name,
+                          " weighs draws by their densities, and the draws of posterior categorical, relaxed in training, have none under the "
+                          "prior; choose objective elbo or capacity"));
   if (args.weight.free_bits > 0)
     throw ConfigError(cat("model.free_bits: they belong to the ELBO, and the bound of objective ", name,
                           " has no KL to free; set 0, or objective elbo"));

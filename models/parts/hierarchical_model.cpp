@@ -115,7 +115,7 @@ Pass HierarchicalModel::infer_for_gradient(const Context& c, Var x, Index sample
 Var HierarchicalModel::kl_of(const Context& c, const Pass& pass, std::size_t i, Code code) const {
   const Stochastic& s = pass.layers[i];
   if (i == top())
-    return has_closed_form_kl(typeid(DiagonalNormal), prior_->distribution())
+    return has_kl_per_dimension(typeid(DiagonalNormal), prior_->distribution())
                ? kl_per_dimension(static_cast<const Distribution&>(s.q), (*prior_)(c, s.z.shape()[0]))
                : Var();
   if (inference_ == Inference::top_down || code == Code::mean) return kl_per_dimension(s.q, s.p);
@@ -135,7 +135,7 @@ Var HierarchicalModel::log_ratio_of(const Context& c, const Pass& pass, std::siz
 }
 
 bool HierarchicalModel::has_rate_per_dimension() const {
-  return has_closed_form_kl(typeid(DiagonalNormal), prior_->distribution()) && !config_.estimator.through_z_alone();
+  return has_kl_per_dimension(typeid(DiagonalNormal), prior_->distribution()) && !config_.estimator.through_z_alone();
 }
 
 Trace HierarchicalModel::trace(const Context& c, const Minibatch& batch, bool) const {

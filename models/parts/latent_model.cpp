@@ -54,11 +54,14 @@ LatentModel::LatentModel(const LatentConfig& config, const DataSpec& data, Param
       p_(config.decoder, config.likelihood, config.latent_dim, data, p / "decoder",
          condition_ ? condition_->inputs() : ConditionInputs{}),
       prior_(config.prior.build({latent_dim_, data, of_pseudo_inputs(), p / "prior", condition_ ? condition_->width() : 0,
-                                 config.log_variance})),
+                                 config.log_variance, posterior_->classes()})),
       posterior_name_(config.posterior.name()), prior_name_(config.prior.name()), estimator_(config.estimator) {
   if (estimator_.through_z_alone() && !posterior_->density_everywhere())
     throw ConfigError(cat("model.estimator: ", estimator_.name, " needs log q(z | x) with constant parameters, and posterior ",
-                          posterior_name_, " has it only on the way to its own draws; choose estimator standard"));
+                          posterior_name_, " does not have it; choose estimator standard"));
+  if (posterior_->classes() != prior_->classes())
+    throw ConfigError(cat("model.prior: ", prior_name_, " is a density of real numbers, and the codes of posterior ", posterior_name_,
+                          " are one-hot vectors; choose prior categorical"));
   if (condition_ && prior_->initial_examples() > 0)
     pseudo_conditions_ = &p.add_buffer("prior/pseudo_conditions", {prior_->initial_examples(), condition_->raw_width()}, 0);
 }
@@ -95,7 +98,7 @@ Var LatentModel::rate(const Distribution& q, const Distribution& p, const Draw& 
 }
 
 bool LatentModel::has_rate_per_dimension() const {
-  return has_closed_form_kl(posterior_->distribution(), prior_->distribution()) && !estimator_.through_z_alone();
+  return has_kl_per_dimension(posterior_->distribution(), prior_->distribution()) && !estimator_.through_z_alone();
 }
 
 Trace LatentModel::trace(const Context& context, const Minibatch& batch, bool per_dimension) const {

@@ -29,4 +29,14 @@ double KlSchedule::at(const Position& progress) const {
   return start + (1 - start) * std::min(rise, 1.0);
 }
 
+void TemperatureSchedule::fields(Fields& f) {
+  f("start", start, "the temperature at the first step", more_than(0));
+  f("rate", rate, "how fast it falls: by e^-rate a step", at_least(0));
+  f("minimum", minimum, "where it stops falling", more_than(0));
+}
+
+double TemperatureSchedule::at(const Position& progress) const {
+  return std::max(minimum, start * std::exp(-rate * static_cast<double>(progress.step)));
+}
+
 }  // namespace vaezoo

@@ -26,4 +26,14 @@ struct KlSchedule {
   double at(const Position& progress) const;
 };
 
+/// A temperature that falls exponentially to its minimum: max(minimum, start e^(-rate step)).   Jang, Gu & Poole 2017, section 4.2
+struct TemperatureSchedule {
+  double start = 1;
+  double rate = 3e-5;
+  double minimum = 0.5;
+
+  void fields(Fields& f);
+  double at(const Position& progress) const;
+};
+
 }  // namespace vaezoo

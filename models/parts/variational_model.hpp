@@ -45,6 +45,8 @@ class VariationalModel : public Model {
   virtual const Estimator& estimator() const = 0;
   /// Does the rate have a closed form that falls into dimensions?
   virtual bool has_rate_per_dimension() const = 0;
+  /// Is z relaxed in training, where it then has no density under the prior?
+  virtual bool relaxed() const { return false; }
   /// Do the encoder_factors reach all that the draws send to the encoder?
   virtual bool can_weigh_draws() const = 0;
 

@@ -20,12 +20,14 @@ class Posterior {
   virtual Index inputs() const = 0;
   /// q(z | x) of h [N, inputs()].
   virtual const Distribution& operator()(const ad::Context& c, Var h) const = 0;
-  /// The type of what operator() gives.
+  /// The type of what operator() gives; of variables that are relaxed in training, in evaluation.
   virtual const std::type_info& distribution() const = 0;
   /// Are z's gradients scaled where the encoder's are, so that an estimator can weigh the draws? False with weights of its own.
   virtual bool all_from_encoder() const { return true; }
   /// Is log q(z | x) known at every z, not only at the draws?
   virtual bool density_everywhere() const { return true; }
+  /// Of the categorical variables whose one-hot vectors make up z; 0 where z is real. Such variables are relaxed in training.
+  virtual Index classes() const { return 0; }
   /// "diagonal normal posterior", for Model::describe().
   virtual std::string describe() const = 0;
 };

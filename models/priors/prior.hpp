@@ -23,6 +23,9 @@ class Prior {
   /// The type of what operator() gives.
   virtual const std::type_info& distribution() const = 0;
 
+  /// Of the categorical variables whose one-hot vectors make up z; 0 where z is real.
+  virtual Index classes() const { return 0; }
+
   /// What Model's functions of the same names pass on: training examples [n, D] that it starts from.
   virtual Index initial_examples() const { return 0; }
   virtual void initialize(const Context&, Var /*x*/) {}
@@ -42,6 +45,7 @@ struct PriorArgs {
   ad::Parameters p;
   Index condition = 0;          ///< numbers of a conditional model's condition
   LogVarianceBounds bounds{};   ///< of the log variances that a network gives
+  Index classes = 0;            ///< of the categorical variables that make up z; 0 where z is real
 };
 
 using PriorEntry = PartEntry<Prior, PriorArgs>;
