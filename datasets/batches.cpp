@@ -18,6 +18,7 @@ Batches::Batches(const Dataset& data, Split split, BatchOptions options, Key key
   std::iota(order_.begin(), order_.end(), Index{0});
   const Index most = std::min(options.batch_size, examples());
   conditions_.resize(static_cast<std::size_t>(most * condition_size()));
+  if (examples_->hidden() > 0) observed_.resize(static_cast<std::size_t>(most));
   if (options.prefetch && examples_->is_lazy()) ahead_ = std::make_unique<Prefetcher>(*examples_);
   start(0);
 }
@@ -79,6 +80,10 @@ Index Batches::next(std::span<Real> x, std::span<int> labels) {
   for (std::size_t i = 0; i < rows_.size(); ++i) {
     const auto row = static_cast<std::size_t>(rows_[i]);
     if (!labels.empty()) labels[i] = all.empty() ? -1 : all[row];
+    if (!observed_.empty()) {
+      observed_[i] = examples_->observed(rows_[i]);
+      if (observed_[i] == 0) std::ranges::fill(x.subspan(i * static_cast<std::size_t>(width), static_cast<std::size_t>(width)), Real(0));
+    }
     std::ranges::copy(examples_->conditions(rows_[i]), conditions_.begin() + static_cast<Index>(i) * condition_size());
   }
   return count;

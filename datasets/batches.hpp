@@ -40,7 +40,7 @@ class Batches {
   void start(Index epoch);  ///< goes to the first batch of the epoch; a new object stands at epoch 0
   void seek(Index batch);   ///< goes to a batch of the current epoch, 0 <= batch <= per_epoch()
 
-  /// Fills x (at least [batch_size, D]) and, when given, labels (at least [batch_size]; -1 when the data have none) with
+  /// Fills x (at least [batch_size, D]; zeros where it was not observed) and, when given, labels (at least [batch_size]; -1 when the data have none) with
   /// the next batch and returns its number of examples: 0 at the end of the epoch. Throws DataError when a lazy source does.
   Index next(std::span<Real> x, std::span<int> labels = {});
   /// Which examples the last batch held, counted within the split.
@@ -48,6 +48,8 @@ class Batches {
   /// The conditions of the last batch, [n, condition_size()]; empty when the data have none.
   std::span<const Real> conditions() const { return std::span(conditions_).first(rows_.size() * width_of_condition()); }
   Index condition_size() const { return examples_->condition_size(); }
+  /// [n] of the last batch: 1 where x was observed, 0 where not; empty when the split has all of it.
+  std::span<const std::uint8_t> observed() const { return std::span(observed_).first(observed_.empty() ? 0 : rows_.size()); }
 
  private:
   std::size_t width_of_condition() const { return static_cast<std::size_t>(condition_size()); }
@@ -64,6 +66,7 @@ class Batches {
   std::vector<Index> order_;
   std::span<const Index> rows_;
   std::vector<Real> conditions_;
+  std::vector<std::uint8_t> observed_;
   std::unique_ptr<Prefetcher> ahead_;
 };
 

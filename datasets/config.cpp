@@ -87,6 +87,7 @@ void common_fields(DatasetConfig& config, const Entry& entry, Fields& f) {
     at_least(0));
   f("limit", config.limit, "keep only the first so many training examples", at_least(1));
   f("labels", config.labels, "which training examples keep their label, for semi-supervised learning");
+  f("inputs", config.inputs, "which training examples keep their numbers; the others have only their label, which the model mvae can learn from");
   f("seed", config.seed, "draws splits, binarisation and synthetic data; not the seed of the run", at_least(0));
 }
 
@@ -152,6 +153,20 @@ void choose_labels(Dataset& data, const LabelsConfig& labels, Key key) {
   data.train = data.train.subset(rows);
 }
 
+void choose_inputs(Dataset& data, const InputsConfig& inputs, Key key) {
+  if (!inputs.keep || *inputs.keep >= data.train.size()) return;
+  Index wanted = data.train.size() - *inputs.keep;
+  std::vector<Index> rows;
+  for (const Index row : ad::permutation(key, data.train.size()))
+    if (wanted > 0 && !data.train.labels().empty() && data.train.labels()[static_cast<std::size_t>(row)] >= 0) {
+      rows.push_back(row);
+      --wanted;
+    }
+  refuse(wanted > 0, "inputs.keep",
+         ad::cat(wanted, " of the other examples have no label, so that nothing would be left of them; keep ", *inputs.keep + wanted, " or more"));
+  data.train.hide_inputs(rows);
+}
+
 void set_digests(Dataset& data) {
   const bool computed = data.name == "linear_gaussian" || data.name == "gaussian_mixture" || data.name == "two_moons";
   for (const Split which : {Split::train, Split::validation, Split::test}) {
@@ -176,6 +191,7 @@ void prepare(Dataset& data, const DatasetConfig& config, const Entry& entry, con
   keep_classes(data, config.classes);
   cut_splits(data, config, entry, key.fold("split"));
   choose_labels(data, config.labels, key.fold("labels"));
+  choose_inputs(data, config.inputs, key.fold("inputs"));
   const bool standardized = (config.name == "npy" && config.npy.standardize) || (config.name == "csv" && config.csv.standardize);
   set_digests(data);
   if (standardized && scale != nullptr) {
@@ -205,6 +221,10 @@ void LabelsConfig::fields(Fields& f) {
   f.choice("others", others, {"unlabelled", "dropped"}, "whether the other training examples stay, without a label");
   f("repeat", repeat, "how often each labelled example stands in the training split, so that batches have some", between(1, 1'000'000));
   f.require("repeat", keep.has_value() || repeat == 1, "repeats the examples that keep their label; set keep as well");
+}
+
+void InputsConfig::fields(Fields& f) {
+  f("keep", keep, "so many training examples keep their numbers; the others are drawn with the seed from those with a label; null: all keep them", at_least(1));
 }
 
 Registry<DatasetEntry>& dataset_registry() {

@@ -44,6 +44,12 @@ struct LabelsConfig {
   void fields(Fields& f);
 };
 
+/// "inputs": {"keep": 40000}: training examples of which some have only their label. Other splits keep all.
+struct InputsConfig {
+  std::optional<std::int64_t> keep = {};  ///< so many examples keep their numbers; the others are drawn among those with a label
+  void fields(Fields& f);
+};
+
 /// Use in the experiment's field list as f.one_of("dataset", dataset.name, dataset.alternatives(), "the data").
 struct DatasetConfig {
   std::string name = "digits";
@@ -53,6 +59,7 @@ struct DatasetConfig {
   std::vector<std::string> classes = {};         ///< names or numbers of those to keep, in their new order; empty: all
   std::optional<std::int64_t> limit = {};        ///< keep only the first so many training examples
   LabelsConfig labels = {};                      ///< of the training examples that are left
+  InputsConfig inputs = {};                      ///< of those that are in the training split then
   /// Draws splits, binarisation and synthetic data. It is not the run's seed, so that runs of any seed see the same data.
   std::int64_t seed = 0;
 

@@ -272,6 +272,7 @@ Examples Examples::subset(std::span<const Index> rows) const {
   take_rows(part.exact_, exact_, rows);
   take_rows(part.source_rows_, source_rows_, rows);
   take_rows(part.labels_, labels_, rows);
+  take_rows(part.hidden_, hidden_, rows);
   take_rows(part.conditions_, conditions_, rows);
   part.origin_.reserve(rows.size());
   for (const Index row : rows) part.origin_.push_back(source_row(row));
@@ -288,6 +289,13 @@ void Examples::keep_labels(std::span<const Index> rows) {
   for (const Index row : rows) kept[at(row)] = labels_[at(row)];
   labels_ = std::move(kept);
 }
+
+void Examples::hide_inputs(std::span<const Index> rows) {
+  hidden_.assign(at(count_), 0);
+  for (const Index row : rows) hidden_[at(row)] = 1;
+}
+
+Index Examples::hidden() const { return std::ranges::count(hidden_, 1); }
 
 Examples Examples::cut_last(Index count) {
   AD_CHECK(count >= 0 && count <= count_, "cut_last", ad::cat(count, " of ", count_, " examples"));
@@ -312,6 +320,7 @@ void Examples::keep_first(Index count) {
   shorten(exact_, count * item_size_);
   shorten(source_rows_, count);
   shorten(labels_, count);
+  shorten(hidden_, count);
   shorten(conditions_, count * condition_size_);
   shorten(origin_, count);
 }
@@ -325,6 +334,7 @@ std::uint64_t Examples::digest() const {
   digest.add(std::span(numbers_));
   digest.add(std::span(exact_));
   digest.add(std::span(labels_));
+  digest.add(std::span(hidden_));
   digest.add(std::span(conditions_));
   return digest.value();
 }

@@ -77,6 +77,8 @@ class Examples {
   const std::vector<int>& labels() const { return labels_; }  ///< empty when the source has none; -1: not observed
   Index condition_size() const { return condition_size_; }    ///< 0 when there are none
   std::span<const Real> conditions(Index row) const;          ///< [condition_size()]
+  bool observed(Index row) const { return hidden_.empty() || hidden_[static_cast<std::size_t>(row)] == 0; }  ///< its numbers, not its label
+  Index hidden() const;                                       ///< examples whose numbers were not observed
   /// Where the source had example `row`, counted from 0, before examples were reordered or left out.
   Index source_row(Index row) const { return origin_.empty() ? row : origin_[static_cast<std::size_t>(row)]; }
   std::size_t memory() const;                                 ///< bytes held here, without what a lazy source holds
@@ -91,6 +93,7 @@ class Examples {
   Examples subset(std::span<const Index> rows) const;
   void renumber(std::span<const int> becomes);  ///< label k becomes becomes[k]
   void keep_labels(std::span<const Index> rows);  ///< all others become -1: not observed
+  void hide_inputs(std::span<const Index> rows);  ///< their numbers count as not observed
   Examples cut_last(Index count);  ///< removes the last `count` examples and returns them
   void keep_first(Index count);
 
@@ -121,6 +124,7 @@ class Examples {
   std::shared_ptr<const ExampleSource> source_;
   std::vector<Index> source_rows_;  // which row of the source each example is
   std::vector<int> labels_;
+  std::vector<std::uint8_t> hidden_;  // 1: the numbers were not observed; empty: all were
   std::vector<Real> conditions_;
   std::vector<Index> origin_;  // the source's row of each example; empty: as they are
   Index count_ = 0, item_size_ = 0, condition_size_ = 0;

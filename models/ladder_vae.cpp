@@ -112,7 +112,7 @@ class LadderVae final : public HierarchicalModel {
    public:
     Merged(const Context& c, const Estimates& estimates, const Drawing& how) : c_(c), estimates_(estimates), how_(how) {}
     Stochastic layer(std::size_t i, const DiagonalNormal& p, Var) const override {
-      const DiagonalNormal q = p.mean ? precision_weighted(estimates_[i], p) : estimates_[i];
+      const DiagonalNormal q = p.mean ? product(estimates_[i], p) : estimates_[i];
       return {draw(c_, q, i, how_), q, p};
     }
 

@@ -1,6 +1,7 @@
 #pragma once
 // What every model of the zoo answers. Trainer, evaluation, pictures and tests know models only through this.
 #include <array>
+#include <cstdint>
 #include <initializer_list>
 #include <span>
 #include <string>
@@ -23,6 +24,7 @@ struct DataSpec {
   Index conditions = 0;                       ///< real numbers that condition each example; 0 when there are none
   Index levels = 0;                           ///< the values are k / (levels - 1); 0: real numbers
   Index unlabelled = 0;                       ///< training examples whose label was not observed, where others have one
+  Index hidden = 0;                           ///< training examples whose x was not observed
   std::string_view name = "this data set";    ///< for messages
   Index size() const { return height * width * channels; }
 };
@@ -32,6 +34,7 @@ struct Minibatch {
   Var x{};                         ///< [B, D]
   std::span<const int> labels{};   ///< [B], -1 where it was not observed; empty when the data have none
   Var conditions{};                ///< [B, C], empty when the data have none
+  std::span<const std::uint8_t> observed{};  ///< [B]: 1 where x was observed, 0 where not and x is zeros; empty: everywhere
 };
 
 /// What of a batch a model asks for when it generates: a conditional model is p(x | z, given).
@@ -143,6 +146,9 @@ class Model {
   virtual std::vector<CodeMap> code_shapes() const;
   /// The code z [B, Z] of such maps, each with the indices of B examples: decode() takes it. Throws Error in a model of continuous codes.
   virtual Var embed_codes(const Context& c, const std::vector<CodeMap>& maps) const;
+
+  /// Can it learn from examples whose x was not observed, but whose label was?
+  virtual bool takes_hidden_x() const { return false; }
 
   /// Called once, before the first step of training, with the first `initial_examples()` training examples (fewer when there are fewer):
   /// what starts from data (pseudo-inputs, codebooks) starts here.

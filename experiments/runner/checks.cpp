@@ -28,6 +28,9 @@ void check_splits(const Session& s) {
          "train.schedule: reduce_on_plateau watches the validation split, which is empty; set dataset.validation");
   refuse(train.early_stopping.patience && !watched,
          "train.early_stopping: watches the validation split, which is empty; set dataset.validation");
+  refuse(s.data.train.hidden() > 0 && !s.model->takes_hidden_x(),
+         cat("dataset.inputs.keep: ", s.config.model_name, " needs the numbers of every training example, and ", s.data.train.hidden(),
+             " have only their label; choose the model mvae, or leave dataset.inputs out"));
   refuse(train.early_stopping.metric == "elbo" && !s.model->has_density(),
          cat("train.early_stopping.metric: ", s.config.model_name, " has no elbo; use \"loss\""));
 }
@@ -58,9 +61,10 @@ void check_batch_of_one(Session& s) {
 void check_evaluation(const Session& s) {
   const std::vector<std::string>& splits = s.config.evaluate.splits;
   if (s.config.evaluate.classifier_epochs == 0) return;
+  refuse(s.model->conditioning() != Conditioning::labels,
+         cat("evaluate.classifier_epochs: ", s.config.model_name,
+             " is not conditioned on labels, so there are no class-conditional samples to judge; set it to 0"));
   refuse(s.data.classes == 0, cat("evaluate.classifier_epochs: ", s.data.name, " has no labels for a classifier to learn; set it to 0"));
-  refuse(std::ranges::find(s.data.train.labels(), -1) != s.data.train.labels().end(),
-         "evaluate.classifier_epochs: the classifier needs the labels of all training examples; set it to 0, or leave dataset.labels out");
   refuse(s.data.test.size() == 0,
          "evaluate.classifier_epochs: samples are judged together with the test split, which is empty; set it to 0, or set dataset.test");
   refuse(std::ranges::find(splits, "test") == splits.end(),

@@ -1,5 +1,6 @@
 #include "experiments/runner/classifier.hpp"
 
+#include <optional>
 #include <algorithm>
 
 #include "autodiff/elementwise.hpp"
@@ -47,6 +48,17 @@ class Classifier {
   std::vector<Index> labels_;
 };
 
+/// The data with only those training examples of which both x and the label were observed; none where that is all of them.
+std::optional<Dataset> with_all_observed(const Dataset& data) {
+  std::vector<Index> rows;
+  for (Index row = 0; row < data.train.size(); ++row)
+    if (data.train.labels()[static_cast<std::size_t>(row)] >= 0 && data.train.observed(row)) rows.push_back(row);
+  if (std::ssize(rows) == data.train.size()) return std::nullopt;
+  Dataset part = data;
+  part.train = data.train.subset(rows);
+  return part;
+}
+
 }  // namespace
 
 std::vector<Metric> Judgement::metrics() const {
@@ -60,7 +72,8 @@ Judgement judge_samples(const Session& s, Index epochs, Index count) {
   AD_CHECK(s.model->conditioning() == Conditioning::labels && s.data.classes > 0, "judge_samples", "needs a model that is conditioned on labels");
   const Key key = s.keys.root.fold("classifier");
   Classifier classifier(s.data.shape.size(), s.data.classes, key.fold("initial"));
-  Feed train(s.data, Split::train, {.batch_size = kBatch, .shuffle = true}, key.fold("order"));
+  const std::optional<Dataset> part = with_all_observed(s.data);
+  Feed train(part ? *part : s.data, Split::train, {.batch_size = kBatch, .shuffle = true}, key.fold("order"));
   Tape tape;
   for (Index epoch = 0; epoch < epochs; ++epoch) {
     train.batches().start(epoch);

@@ -21,14 +21,6 @@ std::string text_of_stdin() {
   return text;
 }
 
-bool is_conditioned_on_labels(ModelConfig& model) {
-  const nlohmann::ordered_json settings = write_config([&](Fields& f) { model.fields(f); });
-  const auto is_set = [&](const char* part, const char* key, const nlohmann::ordered_json& value) {
-    return settings.contains(part) && settings.at(part).is_object() && settings.at(part).value(key, nlohmann::ordered_json()) == value;
-  };
-  return is_set("condition", "on", "labels") || is_set("prior", "by_class", true);
-}
-
 /// Control characters, and bytes that are not UTF-8.
 bool disturbs_a_terminal(const std::string& name) { return printable(name) != name; }
 
@@ -62,8 +54,6 @@ void ExperimentConfig::fields(Fields& f) {
   f("train", train, "how it is trained");
   f("evaluate", evaluate, "what is measured after training");
   f("output", output, "what is written besides checkpoints and metrics");
-  f.require("evaluate.classifier_epochs", evaluate.classifier_epochs == 0 || model == nullptr || is_conditioned_on_labels(*model),
-            model_name + " is not conditioned on labels, so there are no class-conditional samples to judge; set it to 0");
 }
 
 ExperimentConfig read_experiment(const Document& document) { return read_config<ExperimentConfig>(document); }

@@ -15,6 +15,7 @@ DataSpec data_spec(const Dataset& data) {
           .conditions = data.train.condition_size(),
           .levels = data.levels,
           .unlabelled = std::ranges::count(data.train.labels(), -1),
+          .hidden = data.train.hidden(),
           .name = data.name};
 }
 

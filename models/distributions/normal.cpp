@@ -57,6 +57,14 @@ const DiagonalNormal& DiagonalNormal::detached() const {
   return on_tape(mean.tape(), DiagonalNormal(stop_gradient(mean), stop_gradient(log_variance)));
 }
 
+DiagonalNormal product(const DiagonalNormal& a, const DiagonalNormal& b) {
+  // The weight of a's mean is va^-1 / (va^-1 + vb^-1) = sigmoid(log vb - log va), the variance is va times that weight.
+  const auto mean = [](auto ma, auto la, auto mb, auto lb) { return mb + (ma - mb) * sigmoid(lb - la); };
+  const auto log_variance = [](auto la, auto lb) { return la - softplus(la - lb); };
+  return {map("product_mean", mean, a.mean, a.log_variance, b.mean, b.log_variance),
+          map("product_log_variance", log_variance, a.log_variance, b.log_variance)};
+}
+
 DiagonalNormal normal_of(Var h) { return {chunk(h, 2, 0), chunk(h, 2, 1)}; }
 
 DiagonalNormal repeat_rows(const DiagonalNormal& q, Index samples) {

@@ -35,6 +35,9 @@ class DiagonalNormal final : public Distribution {
 /// The normal whose means, then log variances, are the halves of a head's numbers h [N, 2 Z].
 DiagonalNormal normal_of(Var h);
 
+/// The normalised product of two normals: precisions add up, means are weighted by them.
+DiagonalNormal product(const DiagonalNormal& a, const DiagonalNormal& b);
+
 /// Each row `samples` times, neighbouring: [B, Z] -> [B samples, Z].
 DiagonalNormal repeat_rows(const DiagonalNormal& q, Index samples);
 

@@ -224,12 +224,4 @@ DiagonalNormal NormalHead::operator()(const Context& c, Var h) const {
       {slice(numbers, 1, 0, dimensions_), variance_ == Variance::exponential ? raw : map("log_softplus", log_softplus, raw)});
 }
 
-DiagonalNormal precision_weighted(const DiagonalNormal& a, const DiagonalNormal& b) {
-  // The weight of a's mean is va^-1 / (va^-1 + vb^-1) = sigmoid(log vb - log va), the variance is va times that weight.
-  const auto mean = [](auto ma, auto la, auto mb, auto lb) { return mb + (ma - mb) * sigmoid(lb - la); };
-  const auto log_variance = [](auto la, auto lb) { return la - softplus(la - lb); };
-  return {map("precision_weighted_mean", mean, a.mean, a.log_variance, b.mean, b.log_variance),
-          map("precision_weighted_log_variance", log_variance, a.log_variance, b.log_variance)};
-}
-
 }  // namespace vaezoo

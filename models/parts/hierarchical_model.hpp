@@ -173,7 +173,4 @@ class NormalHead {
   Variance variance_;
 };
 
-/// The normalised product of two diagonal normals: precisions add up, means are weighted by them (Sonderby et al. 2016).
-DiagonalNormal precision_weighted(const DiagonalNormal& a, const DiagonalNormal& b);
-
 }  // namespace vaezoo

@@ -145,11 +145,11 @@ TEST_CASE("free bits of a map are counted by channel, over its pixels") {
   CHECK(double(o.loss.item()) == doctest::Approx(-double(o.terms[0].value.item()) + 5 * free_bits).epsilon(1e-5));
 }
 
-TEST_CASE("precision_weighted is the normalised product of two normals, with its limits") {
+TEST_CASE("product() is the normalised product of two normals, with its limits") {
   const auto merge = [](double ma, double va, double mb, double vb) {
     Tape tape;
     const auto number = [&](double v) { return tape.constant({1, 1}, static_cast<Real>(v)); };
-    const DiagonalNormal n = precision_weighted({number(ma), number(std::log(va))}, {number(mb), number(std::log(vb))});
+    const DiagonalNormal n = product({number(ma), number(std::log(va))}, {number(mb), number(std::log(vb))});
     return std::pair(double(n.mean.item()), std::exp(double(n.log_variance.item())));
   };
   const double digits = sizeof(Real) == 4 ? 1e-5 : 1e-12;

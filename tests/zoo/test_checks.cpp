@@ -101,8 +101,8 @@ TEST_CASE("checks: what watches an empty validation split, and labels that are n
   CHECK(refusal(value) == "train.schedule: reduce_on_plateau watches the validation split, which is empty; set dataset.validation");
   CHECK(refusal(with("train", {{"drop_last", true}, {"batch_size", 1000}}))
             .starts_with("train.batch_size: the training split of digits has 200 examples"));
-  CHECK(test::error_of([] { experiment(with("evaluate", {{"classifier_epochs", 2}})); }) ==
-        "test.json: evaluate.classifier_epochs: vae is not conditioned on labels, so there are no class-conditional samples to judge; set it to 0");
+  CHECK(refusal(with("evaluate", {{"classifier_epochs", 2}})) ==
+        "evaluate.classifier_epochs: vae is not conditioned on labels, so there are no class-conditional samples to judge; set it to 0");
 }
 
 TEST_CASE("checks: a classifier that has no test split to stand beside is refused, not left out") {
@@ -167,4 +167,13 @@ TEST_CASE("divergence: when the squares of finite gradients overflow, the larges
   CAPTURE(said);
   CHECK(said.find("the squares of the gradients overflow, the largest is ") != std::string::npos);
   CHECK((said.find("in the gradient of encoder/") != std::string::npos || said.find("in the gradient of decoder/") != std::string::npos));
+}
+
+TEST_CASE("checks: a model that needs x of every example refuses data that have only the label of some") {
+  json value = with("dataset", {{"inputs", {{"keep", 150}}}});
+  CHECK(refusal(value) ==
+        "dataset.inputs.keep: vae needs the numbers of every training example, and 50 have only their label; choose the model mvae, or leave "
+        "dataset.inputs out");
+  value["model"]["name"] = "mvae";
+  CHECK(refusal(value) == "");
 }

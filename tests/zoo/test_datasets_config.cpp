@@ -257,3 +257,33 @@ TEST_CASE("labels: as many of each class keep their label, drawn with the seed, 
   CHECK(config_error([] { load(R"({"name": "linear_gaussian", "labels": {"keep": 10}})"); }) == "dataset.labels.keep: the examples have no labels");
   CHECK(config_error([] { load(R"({"name": "digits", "labels": {"repeat": 2}})"); }).find("set keep as well") != std::string::npos);
 }
+
+TEST_CASE("inputs.keep: so many training examples keep their numbers, the others have a label, and nothing else changes") {
+  const Dataset all = load(R"({"name": "digits"})"), some = load(R"({"name": "digits", "labels": {"keep": 700}, "inputs": {"keep": 1000}})");
+  CHECK(some.train.size() == all.train.size());
+  CHECK(some.train.hidden() == all.train.size() - 1000);
+  CHECK(some.validation.hidden() == 0);
+  CHECK(some.test.hidden() == 0);
+  for (Index row = 0; row < some.train.size(); ++row)
+    if (!some.train.observed(row)) CHECK(some.train.labels()[static_cast<std::size_t>(row)] >= 0);
+  CHECK(load(R"({"name": "digits", "labels": {"keep": 700}, "inputs": {"keep": 1000}})").train.digest() == some.train.digest());
+  CHECK(some.train.digest() != all.train.digest());
+  CHECK(config_error([] { load(R"({"name": "digits", "labels": {"keep": 100}, "inputs": {"keep": 1000}})"); })
+            .starts_with("dataset.inputs.keep: 337 of the other examples have no label"));
+  CHECK(load(R"({"name": "digits", "inputs": {"keep": 100000}})").train.hidden() == 0);
+
+  // In batches their numbers are zeros, and the batch says which.
+  Batches batches(some, Split::train, {.batch_size = 100, .shuffle = true}, Key(3));
+  std::vector<Real> x(static_cast<std::size_t>(100 * some.train.item_size()));
+  Index hidden = 0;
+  while (const Index n = batches.next(x)) {
+    REQUIRE(std::ssize(batches.observed()) == n);
+    for (Index i = 0; i < n; ++i) {
+      const std::span<const Real> row = std::span<const Real>(x).subspan(static_cast<std::size_t>(i * 64), 64);
+      const bool seen = std::ranges::any_of(row, [](Real v) { return v != 0; });
+      CHECK_FALSE(seen != (batches.observed()[static_cast<std::size_t>(i)] == 1));
+      hidden += !seen;
+    }
+  }
+  CHECK(hidden == some.train.hidden());
+}
