@@ -31,18 +31,13 @@ class Capacity final : public VariationalObjective {
   Objective operator()(const Context& c, const Minibatch& batch) const override {
     const Trace trace = model().trace(c, batch, false);            // z ~ q(z | x)
     const Var distortion = -mean(trace.log_p_x);                   // -E_q log p(x | z)
-    Var* const rates = c.tape.scratch<Var>(std::ssize(trace.levels));
-    Var kl;                                                        // KL(q(z | x) || p(z))
-    for (std::size_t i = 0; i < trace.levels.size(); ++i) {
-      rates[i] = mean(trace.levels[i].rate);
-      kl = i > 0 ? kl + rates[i] : rates[i];
-    }
+    const auto [kl, rates] = mean_rates(c, trace);                 // KL(q(z | x) || p(z))
     // The mean over the batch, then the distance: C bounds the average rate.
     const Real capacity = static_cast<Real>(settings_.max_capacity * std::min(1.0, double(c.progress.step) / double(settings_.capacity_steps)));
     Objective o{distortion + static_cast<Real>(settings_.gamma) * abs(kl - capacity),
                 {terms::reconstruction(-distortion), terms::kl(kl),
                  {"capacity", c.tape.constant(Shape{}, capacity), "nats", "what the KL is held to at the end of training"}}};
-    report(o, c, {rates, trace.levels.size()}, 1);
+    report(o, c, rates, 1);
     return o;
   }
   std::string describe() const override {

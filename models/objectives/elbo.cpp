@@ -12,12 +12,17 @@ namespace {
 using namespace vaezoo;
 using namespace ad;
 
-/// The mean over the batch of each dimension, of a map of each channel, counts as at least `free_bits` nats, so that the model has nothing to
-/// gain from collapsing it. One number.
-Var with_free_bits(const LevelRate& level, double free_bits) {
-  const Var kl = level.per_dimension;
-  const Var group = sum(reshape(kl, {-1, level.channels}), 0) / static_cast<Real>(kl.shape()[0]);
-  return sum(maximum(group, group.tape().constant(group.shape(), static_cast<Real>(free_bits))));
+/// The KL of all levels, of which the mean over the batch of each dimension, of a map of each channel, counts as at least `free_bits` nats, so
+/// that the model has nothing to gain from collapsing it. One number.
+Var with_free_bits(const Trace& trace, double free_bits) {
+  Var total;
+  for (const LevelRate& level : trace.levels) {
+    const Var kl = level.per_dimension;
+    const Var group = sum(reshape(kl, {-1, level.channels}), 0) / static_cast<Real>(kl.shape()[0]);
+    const Var counted = sum(maximum(group, group.tape().constant(group.shape(), static_cast<Real>(free_bits))));
+    total = total ? total + counted : counted;
+  }
+  return total;
 }
 
 class Elbo final : public VariationalObjective {
@@ -27,18 +32,12 @@ class Elbo final : public VariationalObjective {
   Objective operator()(const Context& c, const Minibatch& batch) const override {
     const double free_bits = weight().free_bits;
     const Real beta = weight().at(c.progress);
-    const Trace trace = model().trace(c, batch, free_bits > 0);    // z ~ q(z | x)
-    const Var distortion = -mean(trace.log_p_x);                   // -E_q log p(x | z)
-    Var* const rates = c.tape.scratch<Var>(std::ssize(trace.levels));
-    Var kl, counted;                                               // KL(q(z | x) || p(z))
-    for (std::size_t i = 0; i < trace.levels.size(); ++i) {
-      rates[i] = mean(trace.levels[i].rate);
-      const Var costs = free_bits > 0 ? with_free_bits(trace.levels[i], free_bits) : rates[i];
-      kl = i > 0 ? kl + rates[i] : rates[i];
-      counted = i > 0 ? counted + costs : costs;
-    }
+    const Trace trace = model().trace(c, batch, free_bits > 0);     // z ~ q(z | x)
+    const Var distortion = -mean(trace.log_p_x);                    // -E_q log p(x | z)
+    const auto [kl, rates] = mean_rates(c, trace);                  // KL(q(z | x) || p(z))
+    const Var counted = free_bits > 0 ? with_free_bits(trace, free_bits) : kl;
     Objective o{distortion + beta * counted, {terms::reconstruction(-distortion), terms::kl(kl)}};
-    report(o, c, {rates, trace.levels.size()}, beta);
+    report(o, c, rates, beta);
     return o;
   }
   std::string describe() const override { return cat("-log p(x|z) + KL, ", weight().describe()); }

@@ -3,8 +3,19 @@
 #include <algorithm>
 
 #include "autodiff/elementwise.hpp"
+#include "autodiff/reduce.hpp"
 
 namespace vaezoo {
+
+MeanRates mean_rates(const Context& c, const Trace& trace) {
+  Var* const levels = c.tape.scratch<Var>(std::ssize(trace.levels));
+  Var kl;
+  for (std::size_t i = 0; i < trace.levels.size(); ++i) {
+    levels[i] = ad::mean(trace.levels[i].rate);
+    kl = i > 0 ? kl + levels[i] : levels[i];
+  }
+  return {kl, {levels, trace.levels.size()}};
+}
 
 Var ImportanceSamples::log_w(Real beta) const { return beta == 1 ? log_p_x - log_ratio : log_p_x - beta * log_ratio; }
 

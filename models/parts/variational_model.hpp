@@ -22,6 +22,13 @@ struct Trace {
   std::span<const LevelRate> levels;  ///< the one nearest to x first
 };
 
+/// The means of a trace's rates over the batch: of each level, and their sum.
+struct MeanRates {
+  Var kl;
+  std::span<const Var> levels;
+};
+MeanRates mean_rates(const Context& c, const Trace& trace);
+
 /// Draws and what their weights are made of; each [B, K] in nats.
 struct ImportanceSamples {
   Var log_p_x;                      ///< log p(x | z_k)
