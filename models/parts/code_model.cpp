@@ -49,12 +49,15 @@ Var CodeHead::operator()(const Context& c, Var features) const {
 CodeModel::CodeModel(const CodeModelConfig& config, const DataSpec& data, const Parameters& p)
     : data_{data.height, data.width, data.channels},
       classes_(data.classes),
+      unlabelled_(data.unlabelled),
       likelihood_(config.likelihood.build({data.size(), data, p / "decoder" / "likelihood"})),
       data_variance_(&p.add_buffer("data_variance", Shape{}, static_cast<Real>(config.data_variance.value_or(1)))),
       variance_given_(config.data_variance.has_value()) {}
 
 void CodeModel::set_prior(const CodePriorConfig& config, const std::vector<CodeGrid>& grids, const Parameters& p) {
   prior_ = std::make_unique<CodePrior>(config, grids, p / "prior", classes_);
+  if (prior_->by_class() && unlabelled_ > 0)
+    throw ConfigError(cat("model.prior.by_class: ", unlabelled_, " training examples have no label; set it to false, or leave dataset.labels out"));
 }
 
 ElboTerms CodeModel::elbo(const Context& c, const Minibatch& batch, Code) const {

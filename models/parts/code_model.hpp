@@ -89,7 +89,7 @@ class CodeModel : public Model {
 
  private:
   ImageShape data_;
-  Index classes_;
+  Index classes_, unlabelled_;
   std::unique_ptr<Likelihood> likelihood_;
   std::unique_ptr<CodePrior> prior_;
   ad::Parameter* data_variance_;

@@ -298,6 +298,11 @@ TEST_CASE("of models of discrete codes the class conditions only the prior, and 
             unlabelled.classes = 0;
             with_prior(R"(, "by_class": true)", unlabelled);
           }).find("model.prior.by_class") != std::string::npos);
+    CHECK(message_of([&] {
+            DataSpec partly = data;
+            partly.unlabelled = 7;
+            with_prior(R"(, "by_class": true)", partly);
+          }).starts_with("model.prior.by_class: 7 training examples have no label"));
     // Every weight that is not of the prior is the same, and only the prior reads labels.
     for (ad::Parameter& p : plain.store->all()) {
       ad::Parameter* other = by_label.store->find(p.path());
