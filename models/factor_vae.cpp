@@ -37,7 +37,7 @@ class FactorVae final : public LatentModel {
  public:
   FactorVae(const FactorVaeConfig& config, const DataSpec& data, Parameters p)
       : LatentModel(config, data, p), gamma_(static_cast<Real>(config.gamma)),
-        discriminator_(p / "discriminator", sizes(config), Activation::leaky_relu),
+        discriminator_(p / "discriminator", layer_sizes(config.latent_dim, config.discriminator.hidden, 1), Activation::leaky_relu),
         of_discriminator_(p.store().groups({"discriminator"})) {}
 
   // The discriminator gives one number D(z), log d(z) / (1 - d(z)) of the paper's d. Codes and shuffled codes are of the same batch; the
@@ -64,12 +64,6 @@ class FactorVae final : public LatentModel {
   }
 
  private:
-  static std::vector<Index> sizes(const FactorVaeConfig& config) {
-    std::vector<Index> all{config.latent_dim};
-    all.insert(all.end(), config.discriminator.hidden.begin(), config.discriminator.hidden.end());
-    all.push_back(1);
-    return all;
-  }
   /// A constant: the numbers of each dimension of z [B, Z] in a random order of their own, so that draws from q(z) become draws from
   /// prod_j q(z_j).
   static Var shuffled(const Context& c, Var z) {

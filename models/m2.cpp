@@ -53,7 +53,7 @@ class M2 final : public Model {
             {terms::reconstruction(-distortion),
              terms::kl(rate),
              {"classifier_loss", cross_entropy, "nats", "-log q(y|x) of the labelled examples, over all examples"},
-             {"accuracy", accuracy(log_q_y, batch.labels), "", "share of the labelled examples whose likeliest class is their label"}}};
+             {"accuracy", label_accuracy(log_q_y, batch.labels), "", "share of the labelled examples whose likeliest class is their label"}}};
   }
 
   /// -U(x): labels are not looked at.
@@ -131,16 +131,6 @@ class M2 final : public Model {
     AD_CHECK(std::ranges::all_of(given.labels, [&](int k) { return k >= 0 && k < classes_; }) && !given.labels.empty(), "m2",
              "needs the class of each row to decode");
     return conditioned(c, one_hot_labels(c.tape, given.labels, classes_));
-  }
-  /// The part of the labelled examples whose likeliest class is their label; 0 without any.
-  Var accuracy(Var log_q_y, std::span<const int> labels) const {
-    const std::span<const Index> likeliest = argmax(log_q_y);
-    Index right = 0, known = 0;
-    for (std::size_t i = 0; i < labels.size(); ++i) {
-      known += labels[i] >= 0;
-      right += labels[i] == likeliest[i];
-    }
-    return log_q_y.tape().constant(Shape{}, static_cast<Real>(known == 0 ? 0.0 : double(right) / double(known)));
   }
   /// One draw from softmax(logits) for each row.
   std::span<const Index> draw_classes(const Context& c, Var logits) const {

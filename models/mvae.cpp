@@ -38,9 +38,9 @@ class Mvae final : public Model {
  public:
   Mvae(const MvaeConfig& config, const DataSpec& data, Parameters p)
       : config_(config), classes_(checked(data)), q_x_(config.encoder, data, 2 * config.latent_dim, p / "encoder"),
-        q_y_(p / "label_encoder", sizes(classes_, config.label_hidden, 2 * config.latent_dim), Activation::silu),
+        q_y_(p / "label_encoder", layer_sizes(classes_, config.label_hidden, 2 * config.latent_dim), Activation::silu),
         p_x_(config.decoder, config.likelihood, config.latent_dim, data, p / "decoder"),
-        p_y_(p / "label_decoder", sizes(config.latent_dim, config.label_hidden, classes_), Activation::silu) {}
+        p_y_(p / "label_decoder", layer_sizes(config.latent_dim, config.label_hidden, classes_), Activation::silu) {}
 
   Objective objective(const Context& c, const Minibatch& batch) const override {
     const Index rows = batch.x.shape()[0];
@@ -61,7 +61,7 @@ class Mvae final : public Model {
         of_both.log_p_y = sum(log_p_y(c, z_xy, y));
         z = concat({z, z_xy}, 0);
         data = concat({x, embedding(batch.x, seen.both)}, 0);
-        right = accuracy(c, embedding(q.mean, seen.both_in_x), y);
+        right = label_accuracy(p_y_(c, embedding(q.mean, seen.both_in_x)), y);
       }
       const Var log_p_x = p_x_.log_prob(c, z, data);                           // of both in one call: the decoder sees them together
       of_x.log_p_x = sum(slice(log_p_x, 0, 0, std::ssize(seen.x)));
@@ -137,12 +137,6 @@ class Mvae final : public Model {
     if (data.classes == 0) throw ConfigError("model: mvae needs data with labels, the second modality; these have none");
     return data.classes;
   }
-  static std::vector<Index> sizes(Index in, const std::vector<std::int64_t>& hidden, Index out) {
-    std::vector<Index> all{in};
-    all.insert(all.end(), hidden.begin(), hidden.end());
-    all.push_back(out);
-    return all;
-  }
   static Observed observed(Tape& tape, const Minibatch& batch) {
     const Index rows = batch.x.shape()[0];
     Index* const space = tape.scratch<Index>(4 * rows);
@@ -181,12 +175,6 @@ class Mvae final : public Model {
   }
   Var log_p_y(const Context& c, Var z, std::span<const int> y) const {
     return sum(log_softmax(p_y_(c, z)) * one_hot_labels(c.tape, y, classes_), 1);
-  }
-  Var accuracy(const Context& c, Var z, std::span<const int> y) const {
-    const std::span<const Index> likeliest = argmax(p_y_(c, z));
-    Index right = 0;
-    for (std::size_t i = 0; i < y.size(); ++i) right += likeliest[i] == y[i];
-    return number(c, static_cast<Real>(double(right) / double(y.size())));
   }
 
   MvaeConfig config_;

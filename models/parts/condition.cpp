@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "autodiff/reduce.hpp"
 #include "autodiff/shape_ops.hpp"
 
 namespace vaezoo {
@@ -22,6 +23,16 @@ Var one_hot_labels(Tape& tape, std::span<const int> labels, Index classes) {
   for (std::size_t i = 0; i < labels.size(); ++i)
     if (labels[i] >= 0) rows.data()[static_cast<Index>(i) * classes + labels[i]] = 1;
   return rows;
+}
+
+Var label_accuracy(Var scores, std::span<const int> labels) {
+  const std::span<const Index> likeliest = argmax(scores);
+  Index right = 0, known = 0;
+  for (std::size_t i = 0; i < labels.size(); ++i) {
+    known += labels[i] >= 0;
+    right += labels[i] == likeliest[i];
+  }
+  return scores.tape().constant(Shape{}, static_cast<Real>(known == 0 ? 0.0 : double(right) / double(known)));
 }
 
 Condition::Condition(const ConditionConfig& config, const DataSpec& data, Parameters p)

@@ -25,6 +25,9 @@ struct ConditionInputs {
 /// [B, classes]: a 1 at each label, which must be below `classes`; a row of zeros where it is -1, not observed.
 Var one_hot_labels(ad::Tape& tape, std::span<const int> labels, Index classes);
 
+/// The share of the labels that were observed, those from 0 up, that are the largest of their row of scores [B, K]; 0 without any.
+Var label_accuracy(Var scores, std::span<const int> labels);
+
 /// Labels as one-hot rows or learned vectors; real conditions as they are or through a linear layer.
 class Condition {
  public:

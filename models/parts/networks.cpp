@@ -113,4 +113,11 @@ std::unique_ptr<Network> make_decoder_network(const NetworkConfig& config, const
   return conv_decoder(conv_settings(config, film), input, data, numbers, p);
 }
 
+std::vector<ad::Index> layer_sizes(ad::Index in, const std::vector<std::int64_t>& hidden, ad::Index out) {
+  std::vector<ad::Index> all{in};
+  all.insert(all.end(), hidden.begin(), hidden.end());
+  all.push_back(out);
+  return all;
+}
+
 }  // namespace vaezoo

@@ -84,4 +84,7 @@ std::unique_ptr<Network> make_encoder_network(const NetworkConfig& config, const
 std::unique_ptr<Network> make_decoder_network(const NetworkConfig& config, const ImageShape& input, const ImageShape& data,
                                               ad::Index numbers, ad::Parameters p, ad::Index film = 0);
 
+/// in, hidden ..., out: the sizes that an ad::Mlp takes.
+std::vector<ad::Index> layer_sizes(ad::Index in, const std::vector<std::int64_t>& hidden, ad::Index out);
+
 }  // namespace vaezoo

@@ -1,5 +1,6 @@
 // N(mean(y), diag variance(y)) of the condition y of a conditional model.
 //   Sohn, Lee & Yan, "Learning Structured Output Representation using Deep Conditional Generative Models", NeurIPS 2015, eq. (4)
+#include "models/parts/networks.hpp"
 #include "models/priors/prior.hpp"
 
 namespace {
@@ -12,7 +13,7 @@ class ConditionalPrior final : public Prior {
  public:
   ConditionalPrior(const std::vector<std::int64_t>& hidden, Index latent_dim, Index condition, const LogVarianceBounds& bounds,
                    Parameters p)
-      : network_(p, sizes(hidden, latent_dim, condition), Activation::relu), bounds_(bounds) {}
+      : network_(p, layer_sizes(condition, hidden, 2 * latent_dim), Activation::relu), bounds_(bounds) {}
   const Distribution& operator()(const Context& c, Index) const override {
     return on_tape(c.tape, bounds_(normal_of(network_(c, c.condition))));
   }
@@ -20,13 +21,6 @@ class ConditionalPrior final : public Prior {
   std::string describe() const override { return "prior: a normal given y"; }
 
  private:
-  static std::vector<Index> sizes(const std::vector<std::int64_t>& hidden, Index latent_dim, Index condition) {
-    std::vector<Index> all{condition};
-    all.insert(all.end(), hidden.begin(), hidden.end());
-    all.push_back(2 * latent_dim);
-    return all;
-  }
-
   Mlp network_;
   LogVarianceBounds bounds_;
 };
