@@ -37,7 +37,7 @@ Examples examples_of(std::vector<double> numbers, Index width, std::vector<int> 
 
 /// Bytes when the values are whole numbers 0 .. top and divide_by is that top; real numbers else.
 template <class T>
-Examples make_examples(std::vector<T> numbers, Index width, double divide_by, std::vector<int> labels) {
+Examples make_complete_examples(std::vector<T> numbers, Index width, double divide_by, std::vector<int> labels) {
   const bool whole_top = divide_by >= 1 && divide_by <= 255 && divide_by == std::floor(divide_by);
   const T top = static_cast<T>(divide_by);
   const auto is_level = [=](T x) { return x >= 0 && x <= top && x == std::floor(x); };
@@ -50,6 +50,22 @@ Examples make_examples(std::vector<T> numbers, Index width, double divide_by, st
     for (T& x : numbers) x = static_cast<T>(static_cast<double>(x) / divide_by);
   }
   return examples_of(std::move(numbers), width, std::move(labels));
+}
+
+/// The same, of numbers of which some may be NaN where that is `missing`.
+template <class T>
+Examples make_examples(std::vector<T> numbers, Index width, double divide_by, std::vector<int> labels, bool missing) {
+  if (!missing) return make_complete_examples(std::move(numbers), width, divide_by, std::move(labels));
+  std::vector<Cell> cells(numbers.size(), Cell::observed);
+  for (std::size_t i = 0; i < numbers.size(); ++i)
+    if (std::isnan(numbers[i])) cells[i] = Cell::missing, numbers[i] = 0;
+  Examples examples = make_complete_examples(std::move(numbers), width, divide_by, std::move(labels));
+  examples.set_cells(std::move(cells));
+  return examples;
+}
+
+void missing_field(Fields& f, bool& missing) {
+  f("missing", missing, "true: NaN (and in a table an empty cell) is a number that was not observed, and models leave it out of the likelihood; false: an error");
 }
 
 /// Runs `make`, whose DataError says where in the data, and puts the file's name before it.
@@ -139,7 +155,7 @@ std::vector<std::string> npy_labels(const NpyArray& array, Index count) {
   std::vector<std::string> labels;
   for (double x : array.values()) {
     if (std::isnan(x)) {
-      throw DataError(array.source + ": has a label that is NaN, a missing value, and missing data are not supported");
+      throw DataError(array.source + ": has a label that is NaN, a missing value; fill it in, or leave the example out");
     }
     if (!(std::abs(x) <= kMost && x == std::floor(x))) {
       throw DataError(ad::cat(array.source, ": has label ", x, "; expected whole numbers"));
@@ -202,8 +218,8 @@ Examples load_npy_split(Dataset& data, Classes& classes, const NpyConfig& config
   Examples examples = from_file(array.source, [&] {
     if (!array.bytes.empty() && divide_by == 255) return Examples(std::move(array.bytes), shape.size(), 255, std::move(labels));
     if (!array.bytes.empty()) array.numbers.assign(array.bytes.begin(), array.bytes.end());
-    if (!array.exact.empty()) return make_examples(std::move(array.exact), shape.size(), divide_by, std::move(labels));
-    return make_examples(std::move(array.numbers), shape.size(), divide_by, std::move(labels));
+    if (!array.exact.empty()) return make_examples(std::move(array.exact), shape.size(), divide_by, std::move(labels), config.missing);
+    return make_examples(std::move(array.numbers), shape.size(), divide_by, std::move(labels), config.missing);
   });
   if (const auto found = beside(files.conditions, config.condition_key)) set_conditions(data, examples, *found);
   return examples;
@@ -243,6 +259,7 @@ void NpyConfig::fields(Fields& f) {
   shape_field(f, shape);
   f("divide_by", divide_by, "values are divided by this; null: 255 for unsigned bytes, 1 for all others", more_than(0));
   f("standardize", standardize, "give every column of the training examples mean 0 and standard deviation 1");
+  missing_field(f, missing);
   const auto belongs = [&](const char* name, const std::string& file, const std::string& examples, const char* sentence) {
     f.require(name, file.empty() || !examples.empty(), sentence);
   };
@@ -280,11 +297,12 @@ void CsvConfig::fields(Fields& f) {
   shape_field(f, shape);
   f("divide_by", divide_by, "values are divided by this", more_than(0));
   f("standardize", standardize, "give every column of the training examples mean 0 and standard deviation 1");
+  missing_field(f, missing);
   f.require("delimiter", delimiter.size() == 1 && delimiter != "\"", "expected one character, not a quote");
 }
 
 Dataset load_csv(const CsvConfig& config, const fs::path& data_dir) {
-  const CsvFormat format{config.delimiter, config.header, config.columns, config.label, config.condition_columns};
+  const CsvFormat format{config.delimiter, config.header, config.columns, config.label, config.condition_columns, config.missing};
   const auto read = [&](const std::string& name, const CsvTable* first) {
     if (name.empty()) return CsvTable();
     const fs::path path = find_data_file(name, data_dir);
@@ -304,7 +322,7 @@ Dataset load_csv(const CsvConfig& config, const fs::path& data_dir) {
     settle_shape(data, table->source, config.shape, item_shape({table->columns}));
     std::vector<int> labels = classes.numbers(table->labels, table->source);
     *pair.second = from_file(table->source, [&] {
-      Examples examples = make_examples(std::move(table->numbers), data.shape.size(), config.divide_by, std::move(labels));
+      Examples examples = make_examples(std::move(table->numbers), data.shape.size(), config.divide_by, std::move(labels), config.missing);
       if (!conditions.empty()) {
         examples.set_conditions(narrowed_conditions(data, table->conditions, conditions), std::ssize(conditions));
       }

@@ -19,6 +19,7 @@ Batches::Batches(const Dataset& data, Split split, BatchOptions options, Key key
   const Index most = std::min(options.batch_size, examples());
   conditions_.resize(static_cast<std::size_t>(most * condition_size()));
   if (examples_->hidden() > 0) observed_.resize(static_cast<std::size_t>(most));
+  if (!examples_->all_cells()) mask_.resize(static_cast<std::size_t>(most * item_size()));
   if (options.prefetch && examples_->is_lazy()) ahead_ = std::make_unique<Prefetcher>(*examples_);
   start(0);
 }
@@ -64,6 +65,16 @@ void Batches::binarize(std::span<Real> x) const {
   });
 }
 
+void Batches::apply_mask(std::span<Real> x) {
+  auto mask = mask_.begin();
+  auto value = x.begin();
+  for (const Index row : rows_)
+    for (const Cell cell : examples_->cells(row)) {
+      *mask = cell == Cell::observed ? Real(1) : Real(0);
+      *value++ *= *mask++;
+    }
+}
+
 Index Batches::next(std::span<Real> x, std::span<int> labels) {
   rows_ = rows_of(batch_);
   if (rows_.empty()) return 0;
@@ -76,6 +87,7 @@ Index Batches::next(std::span<Real> x, std::span<int> labels) {
   x = x.first(static_cast<std::size_t>(count * width));
   gather(x);
   if (dynamic_) binarize(x);
+  if (!mask_.empty()) apply_mask(x);
   const std::vector<int>& all = examples_->labels();
   for (std::size_t i = 0; i < rows_.size(); ++i) {
     const auto row = static_cast<std::size_t>(rows_[i]);

@@ -48,6 +48,8 @@ class Batches {
   /// The conditions of the last batch, [n, condition_size()]; empty when the data have none.
   std::span<const Real> conditions() const { return std::span(conditions_).first(rows_.size() * width_of_condition()); }
   Index condition_size() const { return examples_->condition_size(); }
+  /// [n, D] of the last batch: 1 where a number was observed, 0 where not and x is 0; empty when the split has all of them.
+  std::span<const Real> mask() const { return std::span(mask_).first(mask_.empty() ? 0 : rows_.size() * static_cast<std::size_t>(item_size())); }
   /// [n] of the last batch: 1 where x was observed, 0 where not; empty when the split has all of it.
   std::span<const std::uint8_t> observed() const { return std::span(observed_).first(observed_.empty() ? 0 : rows_.size()); }
 
@@ -56,6 +58,7 @@ class Batches {
   std::span<const Index> rows_of(Index batch) const;  // none after the last batch
   void gather(std::span<Real> x);
   void binarize(std::span<Real> x) const;
+  void apply_mask(std::span<Real> x);
 
   const Examples* examples_;
   BatchOptions options_;
@@ -67,6 +70,7 @@ class Batches {
   std::span<const Index> rows_;
   std::vector<Real> conditions_;
   std::vector<std::uint8_t> observed_;
+  std::vector<Real> mask_;
   std::unique_ptr<Prefetcher> ahead_;
 };
 

@@ -88,6 +88,7 @@ void common_fields(DatasetConfig& config, const Entry& entry, Fields& f) {
   f("limit", config.limit, "keep only the first so many training examples", at_least(1));
   f("labels", config.labels, "which training examples keep their label, for semi-supervised learning");
   f("inputs", config.inputs, "which training examples keep their numbers; the others have only their label, which the model mvae can learn from");
+  f("cells", config.cells, "which single numbers of the examples models get to see");
   f("seed", config.seed, "draws splits, binarisation and synthetic data; not the seed of the run", at_least(0));
 }
 
@@ -167,6 +168,13 @@ void choose_inputs(Dataset& data, const InputsConfig& inputs, Key key) {
   data.train.hide_inputs(rows);
 }
 
+void choose_cells(Dataset& data, const CellsConfig& cells, Key key) {
+  if (cells.keep == 1) return;
+  data.train.hide_cells(cells.keep, key.fold("train"));
+  data.validation.hide_cells(cells.keep, key.fold("validation"));
+  data.test.hide_cells(cells.keep, key.fold("test"));
+}
+
 void set_digests(Dataset& data) {
   const bool computed = data.name == "linear_gaussian" || data.name == "gaussian_mixture" || data.name == "two_moons";
   for (const Split which : {Split::train, Split::validation, Split::test}) {
@@ -192,6 +200,7 @@ void prepare(Dataset& data, const DatasetConfig& config, const Entry& entry, con
   cut_splits(data, config, entry, key.fold("split"));
   choose_labels(data, config.labels, key.fold("labels"));
   choose_inputs(data, config.inputs, key.fold("inputs"));
+  choose_cells(data, config.cells, key.fold("cells"));
   const bool standardized = (config.name == "npy" && config.npy.standardize) || (config.name == "csv" && config.csv.standardize);
   set_digests(data);
   if (standardized && scale != nullptr) {
@@ -225,6 +234,11 @@ void LabelsConfig::fields(Fields& f) {
 
 void InputsConfig::fields(Fields& f) {
   f("keep", keep, "so many training examples keep their numbers; the others are drawn with the seed from those with a label; null: all keep them", at_least(1));
+}
+
+void CellsConfig::fields(Fields& f) {
+  f("keep", keep, "this share of the numbers of every split is kept; the others, drawn with the seed, count as missing, and evaluation measures how well they are filled in",
+    Range{.low = 0, .high = 1, .low_open = true});
 }
 
 Registry<DatasetEntry>& dataset_registry() {

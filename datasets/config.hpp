@@ -50,6 +50,13 @@ struct InputsConfig {
   void fields(Fields& f);
 };
 
+/// "cells": {"keep": 0.5}: numbers that count as missing, in all splits, drawn with the seed; their values serve to measure how well they are
+/// filled in. They have no part in standardisation.
+struct CellsConfig {
+  double keep = 1;  ///< share of the numbers that stays
+  void fields(Fields& f);
+};
+
 /// Use in the experiment's field list as f.one_of("dataset", dataset.name, dataset.alternatives(), "the data").
 struct DatasetConfig {
   std::string name = "digits";
@@ -60,6 +67,7 @@ struct DatasetConfig {
   std::optional<std::int64_t> limit = {};        ///< keep only the first so many training examples
   LabelsConfig labels = {};                      ///< of the training examples that are left
   InputsConfig inputs = {};                      ///< of those that are in the training split then
+  CellsConfig cells = {};
   /// Draws splits, binarisation and synthetic data. It is not the run's seed, so that runs of any seed see the same data.
   std::int64_t seed = 0;
 

@@ -5,6 +5,7 @@
 #include <charconv>
 #include <cmath>
 #include <cstdlib>
+#include <limits>
 #include <set>
 
 #include "autodiff/check.hpp"
@@ -154,8 +155,8 @@ class Reader {
       file_.fail(
           ad::cat("line ", line_, " has ", cells_.size(), " columns where the first line has ", width_, about_delimiter()));
     }
-    for (std::size_t column : chosen_) table_.numbers.push_back(number(column));
-    for (std::size_t column : conditions_) table_.conditions.push_back(number(column));
+    for (std::size_t column : chosen_) table_.numbers.push_back(number(column, format_.missing));
+    for (std::size_t column : conditions_) table_.conditions.push_back(number(column, false));
     if (!format_.label.empty()) table_.labels.push_back(label());
   }
 
@@ -174,10 +175,10 @@ class Reader {
     return ad::cat("line ", line_, ", column ", name, ": ");
   }
 
-  [[noreturn]] void fail_missing(std::size_t column) const {
+  [[noreturn]] void fail_missing(std::size_t column, const char* otherwise = "") const {
     const std::string& cell = cells_[column];
     file_.fail(ad::cat(place(column), cell.empty() ? "an empty cell" : ad::cat("'", excerpt(cell), "'"),
-                       " is a missing value, and missing data are not supported; fill it in, or leave the row out"));
+                       " is a missing value; ", otherwise, "fill it in, or leave the row out"));
   }
 
   std::string label() const {
@@ -186,7 +187,8 @@ class Reader {
     return cell;
   }
 
-  double number(std::size_t column) const {
+  /// NaN where a number is missing and may be.
+  double number(std::size_t column, bool may_be_missing) const {
     std::string_view cell = cells_[column];
     if (cell.starts_with('+')) cell.remove_prefix(1);
     double x = 0;
@@ -194,7 +196,8 @@ class Reader {
     if (error == std::errc::result_out_of_range) x = std::strtod(std::string(cell).c_str(), nullptr);  // 0, or infinite
     const bool whole = error != std::errc::invalid_argument && stop == cell.data() + cell.size();
     if (whole && std::isfinite(x)) return x;
-    if (is_missing_number(cell)) fail_missing(column);
+    if (is_missing_number(cell) && may_be_missing) return std::numeric_limits<double>::quiet_NaN();
+    if (is_missing_number(cell)) fail_missing(column, std::ranges::count(chosen_, column) > 0 ? "set \"missing\": true to learn from the others, " : "");
     std::string hint = line_ == 1 && !format_.header ? "; if the first line names the columns, set header to true" : "";
     if (width_ == 1) hint += about_delimiter();
     file_.fail(ad::cat(place(column), "'", excerpt(cells_[column]), "' is not a finite number", hint));

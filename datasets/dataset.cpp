@@ -35,7 +35,7 @@ void check_finite(const std::vector<T>& numbers, Index width, const char* kind) 
   const auto bad = std::find_if(numbers.begin(), numbers.end(), [](T x) { return !std::isfinite(x); });
   if (bad == numbers.end()) return;
   const Index i = bad - numbers.begin();
-  const char* missing = "NaN, a missing value, and missing data are not supported; fill it in, or leave the example out";
+  const char* missing = "NaN, a missing value; fill it in, or leave the example out";
   const char* what = std::isnan(*bad) ? missing : "infinite";
   throw DataError(ad::cat("example ", i / width, ", ", kind, " ", i % width, " (both counted from 0) is ", what));
 }
@@ -46,33 +46,43 @@ struct Columns {
   std::vector<char> constant;
 };
 
-/// Of `count` rows; read(i, row) writes row i.
-template <class Read>
-Columns column_statistics(Index count, Index width, Read read) {
+/// Of `count` rows; read(i, row) writes row i, and observed(i, d) says which of its numbers count.
+template <class Read, class Observed>
+Columns column_statistics(Index count, Index width, Read read, Observed observed) {
   const std::size_t D = at(width);
-  const double n = static_cast<double>(count);
-  std::vector<double> x(D), first(D);
+  std::vector<double> x(D), first(D), n(D);
   Columns c{std::vector<double>(D), std::vector<double>(D), std::vector<double>(D), std::vector<char>(D, 1)};
+  for (Index i = 0; i < count; ++i)
+    for (std::size_t d = 0; d < D; ++d) n[d] += observed(i, d);
+  std::vector<char> started(D, 0);
   for (Index i = 0; i < count; ++i) {
     read(i, std::span(x));
-    if (i == 0) first = x;
     for (std::size_t d = 0; d < D; ++d) {
-      c.mean[d] += x[d] / n;
+      if (!observed(i, d)) continue;
+      if (started[d] == 0) first[d] = x[d];
+      started[d] = 1;
+      c.mean[d] += x[d] / n[d];
       c.constant[d] = c.constant[d] != 0 && x[d] == first[d];
     }
   }
   for (Index i = 0; i < count; ++i) {  // a second pass: E x^2 - (E x)^2 would cancel for a large mean
     read(i, std::span(x));
     for (std::size_t d = 0; d < D; ++d) {
+      if (!observed(i, d)) continue;
       const double centred = x[d] - c.mean[d], lost = x[d] - static_cast<double>(static_cast<Real>(x[d]));
-      c.variance[d] += centred * centred / n;
-      c.rounding[d] += lost * lost / n;
+      c.variance[d] += centred * centred / n[d];
+      c.rounding[d] += lost * lost / n[d];
     }
   }
   for (std::size_t d = 0; d < D; ++d) {
-    if (c.constant[d] != 0) c.mean[d] = first.empty() ? 0 : first[d];
+    if (c.constant[d] != 0) c.mean[d] = first[d];
   }
   return c;
+}
+
+Columns column_statistics(const Examples& examples, Index width) {
+  return column_statistics(examples.size(), width, [&](Index i, std::span<double> row) { examples.read_exact(i, row); },
+                           [&](Index i, std::size_t d) { return examples.all_cells() || examples.cells(i)[d] == Cell::observed; });
 }
 
 std::vector<Index> lost_columns(const Columns& c) {
@@ -176,7 +186,7 @@ std::span<const Real> Examples::conditions(Index row) const {
 std::size_t Examples::memory() const {
   const auto bytes = [](const auto& values) { return values.size() * sizeof(values[0]); };
   return bytes(bytes_) + bytes(numbers_) + bytes(exact_) + bytes(source_rows_) + bytes(labels_) + bytes(conditions_) +
-         bytes(origin_);
+         bytes(cells_) + bytes(origin_);
 }
 
 void Examples::read(Index row, std::span<Real> out) const {
@@ -273,6 +283,7 @@ Examples Examples::subset(std::span<const Index> rows) const {
   take_rows(part.source_rows_, source_rows_, rows);
   take_rows(part.labels_, labels_, rows);
   take_rows(part.hidden_, hidden_, rows);
+  take_rows(part.cells_, cells_, rows);
   take_rows(part.conditions_, conditions_, rows);
   part.origin_.reserve(rows.size());
   for (const Index row : rows) part.origin_.push_back(source_row(row));
@@ -296,6 +307,31 @@ void Examples::hide_inputs(std::span<const Index> rows) {
 }
 
 Index Examples::hidden() const { return std::ranges::count(hidden_, 1); }
+
+void Examples::set_cells(std::vector<Cell> cells) {
+  AD_CHECK(std::ssize(cells) == count_ * item_size_, "set_cells", ad::cat(std::ssize(cells), " cells for ", count_, " examples of ", item_size_));
+  if (std::ranges::count(cells, Cell::observed) < std::ssize(cells)) cells_ = std::move(cells);
+}
+
+void Examples::hide_cells(double keep, Key key) {
+  std::vector<Cell> cells = all_cells() ? std::vector<Cell>(at(count_ * item_size_)) : cells_;
+  std::vector<Real> u(at(item_size_));
+  for (Index i = 0; i < count_; ++i) {
+    ad::fill_uniform(key.fold(static_cast<std::uint64_t>(i)), u);
+    for (Index d = 0; d < item_size_; ++d) {
+      Cell& cell = cells[at(i * item_size_ + d)];
+      if (cell == Cell::observed && double(u[at(d)]) >= keep) cell = Cell::hidden;
+    }
+  }
+  set_cells(std::move(cells));
+}
+
+std::span<const Cell> Examples::cells(Index row) const {
+  if (cells_.empty()) return {};
+  return std::span(cells_).subspan(at(row * item_size_), at(item_size_));
+}
+
+Index Examples::missing_cells() const { return std::ssize(cells_) - std::ranges::count(cells_, Cell::observed); }
 
 Examples Examples::cut_last(Index count) {
   AD_CHECK(count >= 0 && count <= count_, "cut_last", ad::cat(count, " of ", count_, " examples"));
@@ -321,6 +357,7 @@ void Examples::keep_first(Index count) {
   shorten(source_rows_, count);
   shorten(labels_, count);
   shorten(hidden_, count);
+  shorten(cells_, count * item_size_);
   shorten(conditions_, count * condition_size_);
   shorten(origin_, count);
 }
@@ -335,6 +372,7 @@ std::uint64_t Examples::digest() const {
   digest.add(std::span(exact_));
   digest.add(std::span(labels_));
   digest.add(std::span(hidden_));
+  if (!all_cells()) digest.add(std::span(cells_));
   digest.add(std::span(conditions_));
   return digest.value();
 }
@@ -374,6 +412,7 @@ void Examples::standardize(std::span<const double> mean, std::span<const double>
   for (Index i = 0; i < count_; ++i) {
     read_exact(i, row);
     for (std::size_t d = 0; d < row.size(); ++d) {
+      if (!all_cells() && cells(i)[d] == Cell::missing) continue;
       const Real x = static_cast<Real>((row[d] - mean[d]) / stddev[d]);
       if (!std::isfinite(x)) {
         throw DataError(ad::cat("example ", source_row(i), ", value ", d, " (both counted from 0) is ", row[d],
@@ -419,8 +458,7 @@ void binarize(Dataset& data, Binarize how, Key key) {
 }
 
 void standardize(Dataset& data) {
-  const Columns c = column_statistics(data.train.size(), data.shape.size(),
-                                      [&](Index i, std::span<double> row) { data.train.read_exact(i, row); });
+  const Columns c = column_statistics(data.train, data.shape.size());
   std::vector<double> stddev(c.mean.size(), 1);
   for (std::size_t d = 0; d < stddev.size(); ++d) {
     if (!std::isfinite(c.variance[d])) {
@@ -452,8 +490,7 @@ std::vector<double> in_source_units(const Dataset& data, std::span<const Real> r
 
 void narrow(Dataset& data) {
   if (data.train.is_exact()) {
-    const Columns c = column_statistics(data.train.size(), data.shape.size(),
-                                        [&](Index i, std::span<double> row) { data.train.read_exact(i, row); });
+    const Columns c = column_statistics(data.train, data.shape.size());
     std::vector<std::string> names;
     for (Index d : lost_columns(c)) names.push_back(column_name(data, d));
     if (!names.empty()) data.warnings.push_back(rounding_warning(names) + "; set \"standardize\": true, or subtract a constant");
@@ -464,7 +501,7 @@ void narrow(Dataset& data) {
 std::vector<Index> columns_lost_to_rounding(std::span<const double> values, Index width) {
   return lost_columns(column_statistics(std::ssize(values) / width, width, [&](Index i, std::span<double> row) {
     std::copy_n(values.begin() + i * width, width, row.begin());
-  }));
+  }, [](Index, std::size_t) { return true; }));
 }
 
 std::string rounding_warning(const std::vector<std::string>& columns) {

@@ -51,6 +51,10 @@ class ExampleSource {
   virtual std::uint64_t digest() const { return static_cast<std::uint64_t>(size()); }
 };
 
+/// Is a single number of an example known to models? `missing`: the source does not have it. `hidden`: it counts as missing, but its value is
+/// kept to measure how well it is filled in.
+enum class Cell : std::uint8_t { observed, missing, hidden };
+
 /// The examples of one split, [N, D] row-major, with their labels and conditions. Sources of bytes stay bytes (MNIST costs 47 MB,
 /// not 188) and become numbers as batches are gathered: value = byte / top. Lazy examples hold no values at all: they name rows
 /// of a source, which is asked each time. Numbers of 64 bits are kept as they are until the data set is standardised or narrowed.
@@ -79,6 +83,9 @@ class Examples {
   std::span<const Real> conditions(Index row) const;          ///< [condition_size()]
   bool observed(Index row) const { return hidden_.empty() || hidden_[static_cast<std::size_t>(row)] == 0; }  ///< its numbers, not its label
   Index hidden() const;                                       ///< examples whose numbers were not observed
+  bool all_cells() const { return cells_.empty(); }           ///< was every single number observed?
+  std::span<const Cell> cells(Index row) const;               ///< [D]; empty when all_cells()
+  Index missing_cells() const;                                ///< numbers that models must do without: missing or hidden
   /// Where the source had example `row`, counted from 0, before examples were reordered or left out.
   Index source_row(Index row) const { return origin_.empty() ? row : origin_[static_cast<std::size_t>(row)]; }
   std::size_t memory() const;                                 ///< bytes held here, without what a lazy source holds
@@ -94,6 +101,10 @@ class Examples {
   void renumber(std::span<const int> becomes);  ///< label k becomes becomes[k]
   void keep_labels(std::span<const Index> rows);  ///< all others become -1: not observed
   void hide_inputs(std::span<const Index> rows);  ///< their numbers count as not observed
+  /// Which single numbers were not observed, [N, D]; what stands in their place is not looked at.
+  void set_cells(std::vector<Cell> cells);
+  /// Each observed number is hidden with probability 1 - keep; example i draws only from key.fold(i).
+  void hide_cells(double keep, Key key);
   Examples cut_last(Index count);  ///< removes the last `count` examples and returns them
   void keep_first(Index count);
 
@@ -105,7 +116,7 @@ class Examples {
   /// Replaces every number p in [0, 1] by a draw from Bernoulli(p); example i draws only from key.fold(i). Lazy examples stay
   /// lazy: the same draws are made each time that they are read.
   void binarize(Key key);
-  /// x -> (x - mean) / stddev for each of the D columns, computed in double; all become Reals in memory. Throws DataError naming
+  /// x -> (x - mean) / stddev for each of the D columns, computed in double, 0 for a missing one; all become Reals in memory. Throws DataError naming
   /// the example when one lies too far out for a Real.
   void standardize(std::span<const double> mean, std::span<const double> stddev);
   /// Numbers of 64 bits become Reals. Throws DataError naming the example when one is too large.
@@ -125,6 +136,7 @@ class Examples {
   std::vector<Index> source_rows_;  // which row of the source each example is
   std::vector<int> labels_;
   std::vector<std::uint8_t> hidden_;  // 1: the numbers were not observed; empty: all were
+  std::vector<Cell> cells_;           // of each number; empty: all were observed
   std::vector<Real> conditions_;
   std::vector<Index> origin_;  // the source's row of each example; empty: as they are
   Index count_ = 0, item_size_ = 0, condition_size_ = 0;
@@ -171,7 +183,7 @@ struct Dataset {
 void binarize(Dataset& data, Binarize how, Key key);
 
 /// Subtracts the mean and divides by the standard deviation of every column of the training split, both in double; a constant
-/// column is only centred.
+/// column is only centred. Numbers that were not observed have no part in either.
 void standardize(Dataset& data);
 /// The same by means and deviations that were found before.
 void standardize(Dataset& data, std::vector<double> mean, std::vector<double> stddev);

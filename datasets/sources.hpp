@@ -72,7 +72,7 @@ struct NpyConfig {
   std::string layout = "channels_last";
   std::vector<std::int64_t> shape = {};
   std::optional<double> divide_by = {};
-  bool standardize = false;
+  bool standardize = false, missing = false;
   void fields(Fields& f);
 };
 Dataset load_npy(const NpyConfig& config, const std::filesystem::path& data_dir);
@@ -87,7 +87,7 @@ struct CsvConfig {
   std::vector<std::string> condition_columns = {};
   std::vector<std::int64_t> shape = {};
   double divide_by = 1;
-  bool standardize = false;
+  bool standardize = false, missing = false;
   void fields(Fields& f);
 };
 Dataset load_csv(const CsvConfig& config, const std::filesystem::path& data_dir);

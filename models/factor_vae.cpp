@@ -45,7 +45,7 @@ class FactorVae final : public LatentModel {
   Objective objective(const Context& c, const Minibatch& batch) const override {
     const Distribution &q = q_z(c, batch.x), &p = p_z(c, batch.x.shape()[0]);          // q(z | x), p(z)
     const Draw draw = q.rsample(c.key.fold("z"));
-    const Var z = draw.value, distortion = -mean(p_x().log_prob(c, z, batch.x));       // -E_q log p(x | z)
+    const Var z = draw.value, distortion = -mean(p_x().log_prob(c, z, batch.x, batch.mask));       // -E_q log p(x | z)
     const Var kl = mean(rate(q, p, draw));                                             // KL(q(z | x) || p(z))
     const Var of_codes = discriminator_(c, z), of_shuffled = discriminator_(c, shuffled(c, z));
     const Var total_correlation = mean(of_codes);                                      // E_q(z) log d(z) / (1 - d(z))

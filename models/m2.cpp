@@ -43,7 +43,7 @@ class M2 final : public Model {
   Objective objective(const Context& c, const Minibatch& batch) const override {
     const Var log_q_y = log_softmax(q_y_(c, batch.x));                        // log q(y | x), [B, K]
     const Var y = one_hot_labels(c.tape, batch.labels, classes_), known = sum(y, 1);  // [B, K], zeros without a label; [B]
-    const EveryClass each = every_class(c, batch.x, Code::sample);
+    const EveryClass each = every_class(c, batch, Code::sample);
     const Var q = y + unsqueeze(1 - known, 1) * exp(log_q_y);                 // q(y | x), or the label: [B, K]
     const Var distortion = -mean(sum(q * each.log_p_x, 1));
     // KL(q(y, z | x) || p(y) p(z)); of a label, -log p(y) and the KL of z.
@@ -59,7 +59,7 @@ class M2 final : public Model {
   /// -U(x): labels are not looked at.
   ElboTerms elbo(const Context& c, const Minibatch& batch, Code code) const override {
     const Var log_q_y = log_softmax(q_y_(c, batch.x)), q_y = exp(log_q_y);
-    const EveryClass each = every_class(c, batch.x, code);
+    const EveryClass each = every_class(c, batch, code);
     return {sum(q_y * each.log_p_x, 1), sum(q_y * (each.kl_z + log_q_y - log_p_y_), 1), {}};  // the KL of y is in no dimension of z
   }
 
@@ -70,7 +70,7 @@ class M2 final : public Model {
     const Context given = conditioned(c, one_hot(c.tape, y, classes_));
     const DiagonalNormal q = q_z(given, x);
     const Var z = q.rsample(c.key.fold("z")).value, log_q_y = squeeze(gather(log_softmax(logits), 1, y), 1);
-    const Var log_p = p_x_.log_prob(given, z, batch.x) + StandardNormal(c.tape, z.shape()[0], latent_dim_).log_prob(z) + log_p_y_;
+    const Var log_p = p_x_.log_prob(given, z, batch.x, batch.mask) + StandardNormal(c.tape, z.shape()[0], latent_dim_).log_prob(z) + log_p_y_;
     return reshape(log_p - q.log_prob(z) - log_q_y, {-1, samples});
   }
 
@@ -92,6 +92,7 @@ class M2 final : public Model {
     return StandardNormal(c.tape, count, latent_dim_).rsample(c.key.fold("z")).value;
   }
   Conditioning conditioning() const override { return Conditioning::labels; }
+  bool takes_mask() const override { return true; }
   Index latent_dim() const override { return latent_dim_; }
   bool has_density() const override { return true; }
   bool discrete() const override { return p_x_.likelihood().discrete(); }
@@ -116,14 +117,14 @@ class M2 final : public Model {
   struct EveryClass {
     Var log_p_x, kl_z;  ///< [B, K]
   };
-  EveryClass every_class(const Context& c, Var x, Code code) const {
-    const Index batch = x.shape()[0], rows = batch * classes_;
+  EveryClass every_class(const Context& c, const Minibatch& examples, Code code) const {
+    const Index batch = examples.x.shape()[0], rows = batch * classes_;
     Index* const y = c.tape.scratch<Index>(rows);  // 0, 1, ..., K - 1 for the first example, and so on
     for (Index i = 0; i < rows; ++i) y[i] = i % classes_;
     const Context given = conditioned(c, one_hot(c.tape, {y, static_cast<std::size_t>(rows)}, classes_));
-    const DiagonalNormal q = q_z(given, repeat_rows(x, classes_));
+    const DiagonalNormal q = q_z(given, repeat_rows(examples.x, classes_));
     const Var z = code == Code::mean ? q.mean : q.rsample(c.key.fold("z")).value;
-    return {reshape(p_x_.log_prob(given, z, x), {batch, classes_}),
+    return {reshape(p_x_.log_prob(given, z, examples.x, examples.mask), {batch, classes_}),
             reshape(kl(q, StandardNormal(c.tape, rows, latent_dim_)), {batch, classes_})};
   }
 

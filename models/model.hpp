@@ -25,6 +25,7 @@ struct DataSpec {
   Index levels = 0;                           ///< the values are k / (levels - 1); 0: real numbers
   Index unlabelled = 0;                       ///< training examples whose label was not observed, where others have one
   Index hidden = 0;                           ///< training examples whose x was not observed
+  Index missing = 0;                          ///< single numbers of the training examples that were not observed
   std::string_view name = "this data set";    ///< for messages
   Index size() const { return height * width * channels; }
 };
@@ -32,6 +33,7 @@ struct DataSpec {
 /// One batch on the tape.
 struct Minibatch {
   Var x{};                         ///< [B, D]
+  Var mask{};                      ///< [B, D]: 1 where a number of x was observed, 0 where not and x is 0; empty: all were
   std::span<const int> labels{};   ///< [B], -1 where it was not observed; empty when the data have none
   Var conditions{};                ///< [B, C], empty when the data have none
   std::span<const std::uint8_t> observed{};  ///< [B]: 1 where x was observed, 0 where not and x is zeros; empty: everywhere
@@ -147,6 +149,8 @@ class Model {
   /// The code z [B, Z] of such maps, each with the indices of B examples: decode() takes it. Throws Error in a model of continuous codes.
   virtual Var embed_codes(const Context& c, const std::vector<CodeMap>& maps) const;
 
+  /// Does its likelihood count only the numbers that batch.mask names?
+  virtual bool takes_mask() const { return false; }
   /// Can it learn from examples whose x was not observed, but whose label was?
   virtual bool takes_hidden_x() const { return false; }
 

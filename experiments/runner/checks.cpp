@@ -31,6 +31,9 @@ void check_splits(const Session& s) {
   refuse(s.data.train.hidden() > 0 && !s.model->takes_hidden_x(),
          cat("dataset.inputs.keep: ", s.config.model_name, " needs the numbers of every training example, and ", s.data.train.hidden(),
              " have only their label; choose the model mvae, or leave dataset.inputs out"));
+  const Index missing = s.data.train.missing_cells() + s.data.validation.missing_cells() + s.data.test.missing_cells();
+  refuse(missing > 0 && !s.model->takes_mask(),
+         cat("dataset: ", missing, " numbers are missing, and ", s.config.model_name, " needs all of them; choose vae, a preset of it or a hierarchy"));
   refuse(train.early_stopping.metric == "elbo" && !s.model->has_density(),
          cat("train.early_stopping.metric: ", s.config.model_name, " has no elbo; use \"loss\""));
 }

@@ -26,7 +26,7 @@ struct Running {
 };
 
 struct Sums {
-  Running loss, reconstruction, kl, elbo, elbo_mean_code, nll, squared_error, exact;
+  Running loss, reconstruction, kl, elbo, elbo_mean_code, nll, squared_error, hidden_error, exact;
   std::vector<Running> code, kl_per_dimension;
   std::vector<std::pair<Metric, Running>> terms;  ///< the objective's, each with its mean
 };
@@ -63,14 +63,23 @@ void add_elbo(const Model& model, const Context& c, const Minibatch& batch, Sums
   if (sampled.kl_per_dimension) add_columns(sampled.kl_per_dimension, sums.kl_per_dimension);
 }
 
-void add_reconstruction(const Model& model, const Context& c, const Minibatch& batch, Sums& sums) {
+void add_reconstruction(const Model& model, const Context& c, const Minibatch& batch, const Examples& examples, std::span<const Index> rows,
+                        Sums& sums) {
   const Var code = model.encode(c, batch), mean = model.decode(c, code, batch);
   add_columns(code, sums.code);
-  const Index size = batch.x.shape()[1];
-  for (Index b = 0; b < batch.x.shape()[0]; ++b) {
-    double error = 0;
-    for (Index i = b * size; i < (b + 1) * size; ++i) error += std::pow(double(mean.data()[i]) - double(batch.x.data()[i]), 2);
-    sums.squared_error.add(error / static_cast<double>(size));
+  const auto size = static_cast<std::size_t>(batch.x.shape()[1]);
+  const auto row_of = [size](Var v, std::size_t b) { return std::span<const Real>(v.value()).subspan(b * size, size); };
+  std::vector<Real> truth(size);
+  for (std::size_t b = 0; b < rows.size(); ++b) {
+    const std::span<const Cell> cells = examples.cells(rows[b]);
+    if (!cells.empty()) examples.read(rows[b], truth);
+    const std::span<const Real> x = row_of(batch.x, b), r = row_of(mean, b);
+    double error = 0, count = 0;
+    for (std::size_t i = 0; i < size; ++i) {
+      if (cells.empty() || cells[i] == Cell::observed) error += std::pow(double(r[i]) - double(x[i]), 2), ++count;
+      else if (cells[i] == Cell::hidden) sums.hidden_error.add(std::pow(double(r[i]) - double(truth[i]), 2));
+    }
+    if (count > 0) sums.squared_error.add(error / count);
   }
 }
 
@@ -110,6 +119,7 @@ Evaluation summarise(const Model& model, const Sums& s, const Dataset& data, con
   e.loss = s.loss.mean;
   e.reconstruction = s.reconstruction.mean;
   e.mse = s.squared_error.mean;
+  if (s.hidden_error.count > 0) e.hidden_mse = s.hidden_error.mean;
   for (const auto& [term, value] : s.terms) {
     e.terms.push_back(term);
     e.terms.back().value = value.mean;
@@ -185,7 +195,7 @@ Evaluation evaluate(const Model& model, const Dataset& data, Split split, const 
     const Minibatch batch = feed.batch(tape);
     add_objective(model, c, batch, sums);
     add_elbo(model, c, batch, sums);
-    add_reconstruction(model, c, batch, sums);
+    add_reconstruction(model, c, batch, data.split(split), feed.batches().rows(), sums);
     if (!std::isfinite(sums.loss.mean) || !std::isfinite(sums.elbo.mean))
       throw DivergedError(ad::cat("evaluation on the ", to_text(split), " split gives a number that is not finite, first in ",
                                   tape.first_nonfinite()));
@@ -224,6 +234,7 @@ std::vector<Metric> Evaluation::metrics() const {
   add("exact_nll", exact_nll, "nats", "-log p(x) under the true distribution: no model does better on average");
   add("bits_per_dim", bits_per_dim, "bits/dim", "nll (or -elbo) per data dimension; lower is better");
   m.push_back({"mse", mse, "", "squared error per data dimension of the reconstruction from the mean code"});
+  add("hidden_mse", hidden_mse, "", "squared error of the reconstruction from the mean code, per number that dataset.cells hid");
   add("active_units", active_units, "units", "latent dimensions that say something of x");
   for (const Metric& t : terms)  // the family's own, unless the evaluation has its own estimate of the same name
     if (std::ranges::none_of(m, [&](const Metric& known) { return known.name == t.name; })) m.push_back(t);

@@ -31,6 +31,7 @@ struct Evaluation {
   std::optional<double> nll, nll_stderr;        ///< -log p(x), by importance sampling: an upper bound that falls as K grows
   std::optional<double> bits_per_dim;           ///< nll (or -elbo) / (D log 2); for discrete data
   double mse = 0;                               ///< squared error per data dimension of the reconstruction from the mean code
+  std::optional<double> hidden_mse;             ///< the same of the numbers that dataset.cells hid; their values in the data set are the truth
   std::optional<std::int64_t> active_units;     ///< Burda et al. 2016, section 5; under a conditional prior by the KL
   std::vector<bool> active;                     ///< which they are, [Z]
   std::vector<double> kl_per_dimension;         ///< [Z], or as ElboTerms has it

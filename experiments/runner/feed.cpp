@@ -15,6 +15,7 @@ Minibatch Feed::batch(Tape& tape, Index count) const {
   const Index n = count < 0 ? count_ : count, size = batches_.item_size(), width = batches_.condition_size();
   const auto first = [](auto span, Index k) { return span.first(static_cast<std::size_t>(k)); };
   return {.x = tape.constant({n, size}, first(std::span<const Real>(x_), n * size)),
+          .mask = batches_.mask().empty() ? Var{} : tape.constant({n, size}, first(batches_.mask(), n * size)),
           .labels = first(std::span<const int>(labels_), labels_.empty() ? 0 : n),
           .conditions = width == 0 ? Var{} : tape.constant({n, width}, first(batches_.conditions(), n * width)),
           .observed = first(batches_.observed(), batches_.observed().empty() ? 0 : n)};

@@ -268,6 +268,7 @@ Image pixel_grid(const Dataset& data, std::vector<float> rows, Index columns) {
 }
 
 Image pixel_pairs(const Dataset& data, std::vector<float> originals, std::vector<float> reconstructions) {
+  std::ranges::replace_if(originals, [](float x) { return std::isnan(x); }, 0.f);  // not observed: as the model was given it
   originals = to_pixels(data, std::move(originals));
   return pairs_grid(originals, to_pixels(data, std::move(reconstructions)), tiles(data, originals));
 }
@@ -310,6 +311,8 @@ Reconstructions reconstruct(const Session& s, Index count) {
   Reconstructions r{.split = shown_split(s.data), .count = 0, .originals = {}, .reconstructions = {}};
   r.count = for_batches(s, r.split, count, [&](const Context& c, const Minibatch& batch) {
     append(r.originals, batch.x);
+    for (Index i = 0; batch.mask && i < batch.mask.size(); ++i)
+      if (batch.mask.data()[i] == 0) r.originals[r.originals.size() - static_cast<std::size_t>(batch.mask.size() - i)] = std::nanf("");
     append(r.reconstructions, s.model->decode(c, s.model->encode(c, batch), batch));
   });
   return r;

@@ -56,7 +56,7 @@ Samples samples(const Session& session, Index count, Key key, Drawn drawn = Draw
 struct Reconstructions {
   Split split = Split::test;
   Index count = 0;
-  std::vector<float> originals, reconstructions;
+  std::vector<float> originals, reconstructions;  ///< originals that were not observed are NaN
 };
 Reconstructions reconstruct(const Session& session, Index count);
 /// Mean codes of at most `limit` examples of a split, [N, Z], and their labels (empty when there are none).

@@ -16,6 +16,7 @@ DataSpec data_spec(const Dataset& data) {
           .levels = data.levels,
           .unlabelled = std::ranges::count(data.train.labels(), -1),
           .hidden = data.train.hidden(),
+          .missing = data.train.missing_cells(),
           .name = data.name};
 }
 

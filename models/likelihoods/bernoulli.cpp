@@ -1,6 +1,6 @@
 #include "autodiff/elementwise.hpp"
-#include "autodiff/map.hpp"
 #include "models/likelihoods/likelihood.hpp"
+#include "models/likelihoods/observed.hpp"
 #include "models/model.hpp"
 
 namespace {
@@ -13,8 +13,8 @@ class Bernoulli final : public Likelihood {
  public:
   explicit Bernoulli(Index size) : size_(size) {}
   Index outputs() const override { return size_; }
-  Var log_prob(const Context&, Var h, Var x) const override {  // x h - log(1 + e^h)
-    return map_sum_shared("bernoulli_log_prob", [](auto a, auto v) { return a * v - softplus(a); }, h, x);
+  Var log_prob(const Context&, Var h, Var x, Var mask) const override {  // x h - log(1 + e^h)
+    return sum_over_observed("bernoulli_log_prob", [](auto a, auto v) { return a * v - softplus(a); }, x, mask, h);
   }
   Var mean(Var h) const override { return sigmoid(h); }
   Var sample(const Context& c, Var h) const override {

@@ -2,9 +2,9 @@
 #include <optional>
 
 #include "autodiff/elementwise.hpp"
-#include "autodiff/map.hpp"
 #include "autodiff/shape_ops.hpp"
 #include "models/likelihoods/likelihood.hpp"
+#include "models/likelihoods/observed.hpp"
 #include "models/model.hpp"
 
 namespace {
@@ -20,17 +20,17 @@ class DiscretizedLogistic final : public Likelihood {
   DiscretizedLogistic(Index bins, Index size) : bins_(bins), size_(size) {}
   Index outputs() const override { return 2 * size_; }
 
-  Var log_prob(const Context&, Var h, Var x) const override {
+  Var log_prob(const Context&, Var h, Var x, Var mask) const override {
     const Real half = half_bin(), edge = half / 2;
     // With a and b the standardised upper and lower border: log(S(a) - S(b)) = -softplus(-a) - softplus(b) + log(1 - e^{b-a}).
-    return map_sum_shared("discretized_logistic_log_prob",
+    return sum_over_observed("discretized_logistic_log_prob",
                    [half, edge](auto raw, auto raw_scale, auto v) {
                      const auto r = exp(-log_scale(raw_scale)), d = v - sigmoid(raw);
                      const auto a = (d + half) * r, b = (d - half) * r;
                      const auto inside = -softplus(-a) - softplus(b) + log(-expm1(Real(-2) * half * r));
                      return select(v < decltype(v)(edge), -softplus(-a), select(v > decltype(v)(1 - edge), -softplus(b), inside));
                    },
-                   location(h), raw_scale(h), x);
+                   x, mask, location(h), raw_scale(h));
   }
   Var mean(Var h) const override { return sigmoid(location(h)); }
   Var sample(const Context& c, Var h) const override {

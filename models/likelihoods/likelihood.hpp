@@ -15,13 +15,15 @@ using ad::Var;
 
 struct DataSpec;
 
-/// The decoder gives h [B, outputs]; x is [B, D]. In log_prob x may have fewer rows, each for some neighbouring rows of h.
+/// The decoder gives h [B, outputs]; x is [B, D]. In log_prob x may have fewer rows, each for some neighbouring rows of h. A mask of the shape of
+/// x is 1 where a number was observed and 0 where not: only the observed ones count.
 class Likelihood {
  public:
   virtual ~Likelihood() = default;
 
   virtual Index outputs() const = 0;                                  ///< numbers that the decoder gives for D data dimensions
-  virtual Var log_prob(const ad::Context& c, Var h, Var x) const = 0; ///< [B], nats. In training, may update its scale at Tape::commit()
+  /// [B], nats. In training, may update its scale at Tape::commit().
+  virtual Var log_prob(const ad::Context& c, Var h, Var x, Var mask = {}) const = 0;
   virtual Var mean(Var h) const = 0;  ///< E[x | z], [B, D]; of the discretised logistic, its location
   virtual Var sample(const ad::Context& c, Var h) const = 0;          ///< x ~ p(x | z), [B, D]
   virtual std::string describe() const = 0;                           ///< "Gaussian, sigma 0.21 (optimal)"

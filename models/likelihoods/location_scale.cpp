@@ -10,6 +10,7 @@
 #include "autodiff/reduce.hpp"
 #include "autodiff/shape_ops.hpp"
 #include "models/likelihoods/likelihood.hpp"
+#include "models/likelihoods/observed.hpp"
 #include "models/model.hpp"
 
 namespace {
@@ -62,20 +63,19 @@ class LocationScale final : public Likelihood {
   }
   Index outputs() const override { return size_; }
 
-  Var log_prob(const Context& c, Var h, Var x) const override {
+  Var log_prob(const Context& c, Var h, Var x, Var mask) const override {
     const Var m = mean(h);
-    const Var error = laplace_ ? map_sum_shared("absolute_error", [](auto a, auto v) { return abs(v - a); }, m, x)
-                               : map_sum_shared("squared_error", [](auto a, auto v) { return square(v - a); }, m, x);  // [B]
-    const Var log_s = broadcast_to(log_scale(c, error), error.shape());
-    const Real d = static_cast<Real>(size_);
+    const Var error = laplace_ ? sum_over_observed("absolute_error", [](auto a, auto v) { return abs(v - a); }, x, mask, m)
+                               : sum_over_observed("squared_error", [](auto a, auto v) { return square(v - a); }, x, mask, m);  // [B]
+    const Index rows = error.shape()[0];
+    const Var numbers = mask ? repeat_rows(sum(mask, 1), rows / mask.shape()[0]) : c.tape.constant({rows}, static_cast<Real>(size_));
+    const Var log_s = broadcast_to(log_scale(c, mask ? sum(error) / sum(numbers) : ad::mean(error) / static_cast<Real>(size_)), {rows});
     if (laplace_)
-      return map(
-          "laplace_log_prob", [d](auto e, auto l) { return -e * exp(-l) - d * (l + Real(0.69314718055994530942)); }, error,
-          log_s);
-    return map(
-        "gaussian_log_prob",
-        [d](auto e, auto l) { return Real(-0.5) * e * exp(Real(-2) * l) - d * (l + Real(0.91893853320467274178)); }, error,
-        log_s);
+      return map("laplace_log_prob", [](auto e, auto l, auto d) { return -e * exp(-l) - d * (l + Real(0.69314718055994530942)); }, error,
+                 log_s, numbers);
+    return map("gaussian_log_prob",
+               [](auto e, auto l, auto d) { return Real(-0.5) * e * exp(Real(-2) * l) - d * (l + Real(0.91893853320467274178)); }, error,
+               log_s, numbers);
   }
   Var mean(Var h) const override { return activate(h, activation_); }
   Var sample(const Context& c, Var h) const override {
@@ -106,17 +106,17 @@ class LocationScale final : public Likelihood {
     if (scale_ == "optimal") return scale_of(running_error_->value()[0]);
     return fixed_real();
   }
+  /// Of the error per number of the batch, a scalar.
   Var log_scale(const Context& c, Var error) const {
     if (scale_ == "learned") return c.tape.parameter(*log_scale_);
     if (scale_ == "fixed" || !c.training) return c.tape.constant(Shape{}, std::log(std::max(scale(), kSmallest)));
-    const Var per_dimension = ad::mean(error) / static_cast<Real>(size_);
-    c.tape.after_step([this, error = per_dimension.item()] {
+    c.tape.after_step([this, error = error.item()] {
       Real &seen = updates_->value()[0], &average = running_error_->value()[0];
       average += std::max(Real(0.01), 1 / (seen + 1)) * (error - average);  // the plain average of the first hundred
       seen += 1;
     });
     const Real power = laplace_ ? Real(1) : Real(0.5);
-    return power * ad::log(maximum(per_dimension, c.tape.constant(Shape{}, laplace_ ? kSmallest : kSmallest * kSmallest)));
+    return power * ad::log(maximum(error, c.tape.constant(Shape{}, laplace_ ? kSmallest : kSmallest * kSmallest)));
   }
 
   static constexpr Real kSmallest = static_cast<Real>(kSmallestScale);

@@ -141,7 +141,7 @@ bool HierarchicalModel::has_rate_per_dimension() const {
 Trace HierarchicalModel::trace(const Context& c, const Minibatch& batch, bool) const {
   const Pass pass = infer_for_gradient(c, batch.x, 1, {});
   LevelRate* const rates = c.tape.scratch<LevelRate>(std::ssize(layers_));
-  const Var log_p_x = likelihood_->log_prob(c, pass.h, batch.x);
+  const Var log_p_x = likelihood_->log_prob(c, pass.h, batch.x, batch.mask);
   for (std::size_t i = 0; i < layers_.size(); ++i) {
     const Var kl = config_.estimator.through_z_alone() ? Var() : kl_of(c, pass, i, Code::sample);
     rates[i] = {rate_of(c, pass, i, kl), kl, layers_[i].channels};
@@ -152,7 +152,7 @@ Trace HierarchicalModel::trace(const Context& c, const Minibatch& batch, bool) c
 ImportanceSamples HierarchicalModel::weighted_draws(const Context& c, const Minibatch& batch, Index samples) const {
   const std::span<Real> factors = unit_factors(c.tape, batch.x.shape()[0] * samples);
   const Pass pass = infer_for_gradient(c, batch.x, samples, factors);
-  const Var log_p_x = likelihood_->log_prob(c, pass.h, ad::repeat_rows(batch.x, samples));
+  const Var log_p_x = likelihood_->log_prob(c, pass.h, batch.x, batch.mask);
   Var* const levels = c.tape.scratch<Var>(std::ssize(layers_));
   Var log_ratio;
   for (std::size_t i = 0; i < layers_.size(); ++i) {
@@ -173,7 +173,7 @@ ElboTerms HierarchicalModel::elbo(const Context& c, const Minibatch& batch, Code
   }
   const std::size_t known = kl[top()] ? layers_.size() : top();
   const Var per_dimension = known > 0 ? concat(std::span<const Var>(kl).first(known), 1) : Var();
-  return {likelihood_->log_prob(c, pass.h, batch.x), rate, per_dimension};
+  return {likelihood_->log_prob(c, pass.h, batch.x, batch.mask), rate, per_dimension};
 }
 
 Var HierarchicalModel::joined(const Pass& pass) const {

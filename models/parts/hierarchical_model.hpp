@@ -100,6 +100,7 @@ class HierarchicalModel : public VariationalModel {
   Var sample_x(const Context& c, Var z, const Minibatch& given) const final;
   Var sample_prior(const Context& c, Index count, const Minibatch& given) const final;
   Var resample_below(const Context& c, Var z, std::size_t level, const Minibatch& given) const final;
+  bool takes_mask() const final { return true; }
   Index latent_dim() const final { return levels_.back().end; }
   std::vector<Level> levels() const final { return levels_; }
   bool conditional_prior(std::size_t level) const final { return level < top(); }

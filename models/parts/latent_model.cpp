@@ -105,7 +105,7 @@ Trace LatentModel::trace(const Context& context, const Minibatch& batch, bool pe
   const Context c = conditioned(context, batch);
   const Distribution &q = q_z(c, batch.x), &p = p_z(c, batch.x.shape()[0]);
   const Draw z = q.rsample(c.key.fold("z"));
-  const Var log_p_x = p_.log_prob(c, z.value, batch.x);
+  const Var log_p_x = p_.log_prob(c, z.value, batch.x, batch.mask);
   LevelRate* const level = c.tape.scratch<LevelRate>(1);
   *level = {rate(q, p, z), per_dimension ? kl_per_dimension(q, p) : Var(), latent_dim_};
   return {log_p_x, {level, 1}};
@@ -115,7 +115,7 @@ ImportanceSamples LatentModel::weighted_draws(const Context& context, const Mini
   Context c = conditioned(context, batch);
   const Draws draws = draw(c, *posterior_, q_(c, batch.x), samples, estimator_);
   if (c.condition) c.condition = repeat_rows(c.condition, samples);
-  const Var log_p_x = p_.log_prob(c, draws.z, batch.x), log_p_z = p_z(c, draws.z.shape()[0]).log_prob(draws.z);
+  const Var log_p_x = p_.log_prob(c, draws.z, batch.x, batch.mask), log_p_z = p_z(c, draws.z.shape()[0]).log_prob(draws.z);
   Var* const log_ratio = c.tape.scratch<Var>(1);
   *log_ratio = reshape(draws.log_q_z - log_p_z, {-1, samples});
   return {reshape(log_p_x, {-1, samples}), *log_ratio, {log_ratio, 1}, draws.encoder_factors};
@@ -134,7 +134,7 @@ ElboTerms LatentModel::elbo(const Context& context, const Minibatch& batch, Code
   const bool closed_form = has_closed_form_kl(posterior_->distribution(), prior_->distribution());
   // An estimated KL needs a draw, even where the reconstruction is that of the mean.
   const Draw drawn = code == Code::mean && closed_form ? Draw{q.center(), {}} : q.rsample(c.key.fold("z"));
-  return {p_.log_prob(c, code == Code::mean ? q.center() : drawn.value, batch.x), kl(q, p, drawn), kl_per_dimension(q, p)};
+  return {p_.log_prob(c, code == Code::mean ? q.center() : drawn.value, batch.x, batch.mask), kl(q, p, drawn), kl_per_dimension(q, p)};
 }
 
 DiagonalNormal LatentModel::posterior(const Context& c, const Minibatch& batch) const {

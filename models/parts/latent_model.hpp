@@ -53,8 +53,8 @@ class Decoder {
   Decoder(const NetworkConfig& network, const LikelihoodConfig& likelihood, Index latent_dim, const DataSpec& data,
           ad::Parameters p, ConditionInputs condition = {});
 
-  /// log p(x | z) of each row of z, for x of as many rows or of one row for some neighbouring rows of z.
-  Var log_prob(const Context& c, Var z, Var x) const { return likelihood_->log_prob(c, outputs(c, z), x); }
+  /// log p(x | z) of each row of z, for x (and its mask) of as many rows or of one row for some neighbouring rows of z.
+  Var log_prob(const Context& c, Var z, Var x, Var mask = {}) const { return likelihood_->log_prob(c, outputs(c, z), x, mask); }
   Var mean(const Context& c, Var z) const { return likelihood_->mean(outputs(c, z)); }                       ///< E[x | z], [B, D]
   Var sample(const Context& c, Var z) const { return likelihood_->sample(c, outputs(c, z)); }  ///< x ~ p(x | z), [B, D]
   const Likelihood& likelihood() const { return *likelihood_; }
@@ -86,6 +86,7 @@ class LatentModel : public VariationalModel {
   void initialize(const Context& c, const Minibatch& examples) final;
   Conditioning conditioning() const final { return condition_ ? condition_->kind() : Conditioning::none; }
   bool conditional_prior(std::size_t) const final { return prior_name_ == "conditional"; }
+  bool takes_mask() const final { return true; }
   Index latent_dim() const final { return latent_dim_; }
   bool has_density() const final { return true; }
   bool discrete() const final { return p_.likelihood().discrete(); }

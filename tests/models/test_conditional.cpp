@@ -105,9 +105,9 @@ TEST_CASE("conditional VAE: a pseudo-input of the VampPrior keeps the label of t
     Tape tape(ad::Grad::off);
     const Context c{tape, false, Key(2)};
     const std::vector<int> label{2}, other{1};
-    built.model->initialize(c, {tape.constant({1, kDimension}, x), label});
+    built.model->initialize(c, {.x = tape.constant({1, kDimension}, x), .labels = label});
     const auto rate = [&](const std::vector<int>& y) {
-      return double(built.model->elbo(c, {tape.constant({1, kDimension}, x), y}, Code::sample).kl.item());
+      return double(built.model->elbo(c, {.x = tape.constant({1, kDimension}, x), .labels = y}, Code::sample).kl.item());
     };
     CHECK(std::abs(rate(label)) < (sizeof(Real) == 4 ? 1e-5 : 1e-13));
     CHECK(std::abs(rate(other)) > 1e-3);

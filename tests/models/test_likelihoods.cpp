@@ -407,3 +407,58 @@ TEST_CASE("likelihoods: what does not fit the data is refused, and bins follow t
     CHECK(sentence.starts_with("model.likelihood.bins: 4, but this data set has 16 levels"));
   }
 }
+
+TEST_CASE("with a mask log p is that of the observed numbers alone, whatever stands in the others, and so is its gradient") {
+  for (const LikelihoodCase& one : likelihood_cases()) {
+    CAPTURE(one.settings);
+    const nlohmann::json settings = nlohmann::json::parse(one.settings);
+    Subject s(one.settings), single(one.settings, 1);
+    const Index outputs = s->outputs() / kSize, rows = 3 * kRows;  // three rows of h for each of x
+    std::vector<Real> h = normal_numbers(rows * s->outputs(), 3), x(kRows * kSize), mask(kRows * kSize);
+    for (std::size_t i = 0; i < x.size(); ++i) {
+      x[i] = static_cast<Real>(i % 16) / 15;
+      mask[i] = i % 3 == 1 ? 0 : 1;
+      if (mask[i] == 0) x[i] = 1e6;
+    }
+    Tape tape;
+    const Context c{tape, false, Key(1)};
+    ad::ParameterStore store{Key(1)};
+    ad::Parameter& p = ad::Parameters(store).add("h", Shape{rows, s->outputs()}, ad::init::constant(0));
+    std::ranges::copy(h, p.value().begin());
+    const Var log_p = s->log_prob(c, tape.parameter(p), tape.constant({kRows, kSize}, x), tape.constant({kRows, kSize}, mask));
+    REQUIRE(log_p.shape() == Shape{rows});
+    for (Index r = 0; r < rows; ++r) {
+      double sum = 0;
+      for (Index d = 0; d < kSize; ++d) {
+        const auto i = static_cast<std::size_t>(r / 3 * kSize + d);
+        if (mask[i] == 0) continue;
+        std::vector<Real> one_h;
+        for (Index k = 0; k < outputs; ++k) one_h.push_back(h[static_cast<std::size_t>(r * s->outputs() + k * kSize + d)]);
+        sum += double(single->log_prob(c, tape.constant({1, outputs}, one_h), tape.constant({1, 1}, std::span<const Real>(&x[i], 1))).item());
+      }
+      CHECK(std::abs(double(log_p.data()[r]) - sum) < 3 * kTolerance * std::max(10.0, std::abs(sum)));
+    }
+    tape.backward(sum(log_p));
+    for (Index i = 0; i < rows * s->outputs(); ++i) {
+      const Index r = i / s->outputs(), d = i % kSize;
+      if (mask[static_cast<std::size_t>(r / 3 * kSize + d)] == 0) CHECK(p.gradient()[static_cast<std::size_t>(i)] == 0);
+    }
+  }
+}
+
+TEST_CASE("the optimal scale of masked data is the root mean square of the observed errors") {
+  Subject s(R"({"name": "gaussian", "scale": "optimal"})");
+  std::vector<Real> h(kRows * kSize, 0), x = normal_numbers(kRows * kSize, 9, 2), mask(kRows * kSize, 1);
+  double squares = 0, count = 0;
+  for (std::size_t i = 0; i < x.size(); ++i) {
+    if (i % 4 == 0) mask[i] = 0, x[i] = 100;
+    else squares += double(x[i]) * double(x[i]), ++count;
+  }
+  Tape tape;
+  const Shape shape{kRows, kSize};
+  const Var log_p = s->log_prob(Context{tape, true, Key(1)}, tape.constant(shape, h), tape.constant(shape, x), tape.constant(shape, mask));
+  const double variance = squares / count;
+  CHECK(double(sum(log_p).item()) == doctest::Approx(-0.5 * count * (1 + std::log(2 * std::numbers::pi * variance))).epsilon(kTolerance));
+  tape.commit();
+  CHECK(double(s.value("mean_error")) == doctest::Approx(variance).epsilon(kTolerance));
+}

@@ -217,3 +217,41 @@ TEST_CASE("linear-Gaussian: training from random weights approaches the mean log
   // examples, about 14 / (2 * 256).
   CHECK(std::abs(-last.mean - (log_p + 14.0 / 512)) < 0.05);
 }
+
+TEST_CASE("linear-Gaussian: with numbers missing, the mean weight is the density of the observed ones") {  // |z| < 5
+  constexpr Index count = 50, samples = 20'000;
+  const Built built = linear_gaussian(0, 12);  // so wide that draws reach what x with zeros for missing numbers points away from
+  std::vector<Real> x = data(count), mask(x.size(), 1);
+  for (std::size_t i = 0; i < x.size(); ++i)
+    if ((i / kSize + i) % 3 == 0) mask[i] = 0, x[i] = 0;
+  Tape tape(ad::Grad::off);
+  Minibatch batch = minibatch(tape, x, count);
+  batch.mask = tape.constant(batch.x.shape(), mask);
+  const Var log_w = built.model->log_weights({tape, false, Key(1)}, batch, samples);
+  for (Index n = 0; n < count; ++n) {
+    if (n % 10 == 9) continue;  // x in which the sampler finds no support
+    // log N(x_o; b_o, W_o W_o^T + sigma^2 I) by Cholesky, of the rows that were observed.
+    std::vector<std::size_t> seen;
+    for (std::size_t i = 0; i < kSize; ++i)
+      if (mask[static_cast<std::size_t>(n) * kSize + i] != 0) seen.push_back(i);
+    const std::size_t d = seen.size();
+    std::vector<double> l(d * d), y(d);
+    double truth = -0.5 * double(d) * std::log(2 * std::numbers::pi);
+    for (std::size_t i = 0; i < d; ++i) {
+      y[i] = double(x[static_cast<std::size_t>(n) * kSize + seen[i]]) - kB[seen[i]];
+      for (std::size_t j = 0; j <= i; ++j) {
+        double v = i == j ? kSigma * kSigma : 0;
+        for (std::size_t k = 0; k < kLatent; ++k) v += kW[seen[i]][k] * kW[seen[j]][k];
+        for (std::size_t k = 0; k < j; ++k) v -= l[i * d + k] * l[j * d + k];
+        l[i * d + j] = i == j ? std::sqrt(v) : v / l[j * d + j];
+        if (j < i) y[i] -= l[i * d + j] * y[j];
+      }
+      y[i] /= l[i * d + i];
+      truth -= std::log(l[i * d + i]) + 0.5 * y[i] * y[i];
+    }
+    Sample weight;
+    for (Index k = 0; k < samples; ++k) weight.add(std::exp(double(log_w.data()[n * samples + k]) - truth));
+    CHECK(std::abs(weight.z(1)) < 5);
+    CHECK(weight.standard_error() < 0.1);  // else the check above says nothing
+  }
+}

@@ -364,3 +364,27 @@ TEST_CASE("the gradients of the KL's weights, free bits and capacity match diffe
   }
 }
 #endif
+
+TEST_CASE("a mask of ones changes nothing; numbers that it leaves out count nowhere but in the encoder, which sees zeros") {
+  constexpr Index count = 16;
+  for_all([&](const ModelEntry& entry, const LikelihoodCase& one) {
+    const Built built = build_small(entry, one.settings, data_spec(one.values));
+    if (!built.model->takes_mask()) return;
+    const std::vector<Real> x = synthetic(one.values, count);
+    const auto losses = [&](Real other, Real left_out) {
+      Tape tape(ad::Grad::off);
+      std::vector<Real> mask(x.size(), 1), seen = x;
+      for (std::size_t i = 0; i < x.size(); i += 2) mask[i] = left_out, seen[i] = left_out == 0 ? 0 : x[i];
+      Minibatch batch = minibatch(tape, seen, count);
+      if (other != 0) batch.mask = tape.constant(batch.x.shape(), mask);
+      const Context c{tape, false, Key(5)};
+      const ElboTerms e = built.model->elbo(c, batch, Code::sample);
+      return std::array{double(sum(built.model->log_weights(c, batch, 3)).item()), double(sum(e.reconstruction).item()), double(sum(e.kl).item()),
+                        double(built.model->objective(c, batch).loss.item())};
+    };
+    const auto plain = losses(0, 1), ones = losses(1, 1), zeros = losses(0, 0), masked = losses(1, 0);
+    for (std::size_t i = 0; i < plain.size(); ++i) CHECK(ones[i] == doctest::Approx(plain[i]).epsilon(1e-5));
+    CHECK(masked[2] == doctest::Approx(zeros[2]).epsilon(1e-5));  // the rate knows the mask only through x
+    for (const std::size_t i : {0, 1, 3}) CHECK(masked[i] != doctest::Approx(zeros[i]).epsilon(1e-4));
+  });
+}

@@ -177,3 +177,10 @@ TEST_CASE("checks: a model that needs x of every example refuses data that have 
   value["model"]["name"] = "mvae";
   CHECK(refusal(value) == "");
 }
+
+TEST_CASE("checks: a model whose likelihood needs every number refuses data in which some are missing") {
+  json value = with("dataset", {{"cells", {{"keep", 0.9}}}});
+  CHECK(refusal(value) == "");
+  value["model"] = {{"name", "completion_vae"}};
+  CHECK(refusal(value).find(" numbers are missing, and completion_vae needs all of them; choose vae, a preset of it or a hierarchy") != std::string::npos);
+}

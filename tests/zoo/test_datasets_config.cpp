@@ -287,3 +287,43 @@ TEST_CASE("inputs.keep: so many training examples keep their numbers, the others
   }
   CHECK(hidden == some.train.hidden());
 }
+
+TEST_CASE("missing numbers: 0 in a batch with a mask that says so, and no part in the standardisation") {
+  const TempFolder folder;
+  write(folder / "t.csv", "1,10\n,20\n3,\n5,40\n8,\n");
+  write(folder / "v.csv", "4,\n3,10\n");
+  const std::string files = R"("train_file": ")" + (folder / "t.csv").string() + R"(", "validation_file": ")" + (folder / "v.csv").string() +
+                            R"(", "test_file": ")" + (folder / "v.csv").string() + R"(")";
+  const Dataset plain = load(R"({"name": "csv", "missing": true, )" + files + "}"),
+                scaled = load(R"({"name": "csv", "missing": true, "standardize": true, )" + files + "}");
+  CHECK(plain.train.missing_cells() == 3);
+  CHECK(plain.test.missing_cells() == 1);
+  CHECK(row(plain.train, 1) == std::vector<Real>{0, 20});
+  CHECK(scaled.mean[0] == doctest::Approx(4.25));                             // of 1, 3, 5, 8
+  CHECK(scaled.stddev[1] == doctest::Approx(std::sqrt(1400.0 / 9)));          // of 10, 20, 40
+  CHECK(row(scaled.train, 2)[1] == 0);
+  CHECK(double(row(scaled.test, 0)[0]) == doctest::Approx(-0.25 / scaled.stddev[0]));
+  Batches batches(scaled, Split::train, {.batch_size = 3}, Key(1));
+  std::vector<Real> x(6);
+  CHECK(batches.next(x) == 3);
+  CHECK(std::ranges::equal(batches.mask(), std::vector<Real>{1, 1, 0, 1, 1, 0}));
+  CHECK(batches.next(x) == 2);
+  CHECK(std::ranges::equal(batches.mask(), std::vector<Real>{1, 1, 1, 0}));
+  const std::string error = data_error([&] { load(R"({"name": "csv", )" + files + "}"); });
+  CHECK(error.find("set \"missing\": true") != std::string::npos);
+}
+
+TEST_CASE("cells.keep: numbers count as missing, the same ones each time, and their values stay in the data set") {
+  const Dataset all = load(R"({"name": "digits"})"), some = load(R"({"name": "digits", "cells": {"keep": 0.7}})");
+  const double share = double(some.train.missing_cells()) / double(some.train.size() * 64);
+  CHECK(std::abs(share - 0.3) < 5 * std::sqrt(0.21 / double(some.train.size() * 64)));
+  CHECK(some.test.missing_cells() > 0);
+  CHECK(load(R"({"name": "digits", "cells": {"keep": 0.7}})").train.digest() == some.train.digest());
+  CHECK(load(R"({"name": "digits", "seed": 1, "cells": {"keep": 0.7}})").train.digest() != some.train.digest());
+  CHECK(row(some.train, 5) == row(all.train, 5));
+  Batches seen(some, Split::train, {.batch_size = 50, .shuffle = true}, Key(1)), whole(all, Split::train, {.batch_size = 50, .shuffle = true}, Key(1));
+  std::vector<Real> x(50 * 64), y(50 * 64);
+  CHECK(seen.next(x) == whole.next(y));
+  for (std::size_t i = 0; i < x.size(); ++i) CHECK(x[i] == y[i] * seen.mask()[i]);
+  CHECK(config_error([] { load(R"({"name": "digits", "cells": {"keep": 0}})"); }) != "");
+}

@@ -73,10 +73,10 @@ TEST_CASE("read_csv: each kind of damage gives a sentence with file, line and co
       {"a,b\n1,2\n", {},
        "line 1, column 0 (from 0): 'a' is not a finite number; if the first line names the columns, set header"},
       {"1,2\n3,x\n", {}, "line 2, column 1 (from 0): 'x' is not a finite number"},
-      {"1,2\n3,\n", {}, "line 2, column 1 (from 0): an empty cell is a missing value, and missing data are not supported"},
+      {"1,2\n3,\n", {}, "line 2, column 1 (from 0): an empty cell is a missing value; set \"missing\": true to learn from the others, fill it in, or leave the row out"},
       {"a,age\n1,2\n\n3, ? \n", {.header = true}, "line 4, column 'age': '?' is a missing value"},
       {"a,age\n1,NaN\n", {.header = true}, "line 2, column 'age': 'NaN' is a missing value"},
-      {"a,age\n1,N/A\n", {.header = true, .conditions = {"age"}}, "line 2, column 'age': 'N/A' is a missing value"},
+      {"a,age\n1,N/A\n", {.header = true, .conditions = {"age"}}, "line 2, column 'age': 'N/A' is a missing value; fill it in, or leave the row out"},
       {"a,kind\n1,\n", {.header = true, .label = "kind"}, "line 2, column 'kind': an empty cell is a missing value"},
       {"a,kind\n1,\"?\"\n", {.header = true, .label = "kind"}, "line 2, column 'kind': '?' is a missing value"},
       {"1,2\n3,1e999\n", {}, "'1e999' is not a finite number"},
@@ -233,4 +233,16 @@ TEST_CASE("csv: standardised by the numbers as the file has them, and a loss by 
   CHECK(contains(data_error([&] { load_dataset(config, folder.path()); }), "'time' holds numbers too large to be standardised"));
   write(folder / "time.csv", "time,x\n0.1,1\n0.1,2\n0.1,2\n");
   CHECK(row(load_dataset(config, folder.path()).train, 2)[0] == 0);  // 0.1 summed three times is not 0.3
+}
+
+TEST_CASE("read_csv: where numbers may be missing, an empty cell, ? and NaN are NaN; labels and conditions may not be") {
+  const TempFolder folder;
+  const CsvTable table = parse(folder, "a,b,kind\n1,,x\n?,2,y\nNaN,-3,x\n", {.header = true, .label = "kind", .missing = true});
+  REQUIRE(table.numbers.size() == 6);
+  CHECK(table.numbers[0] == 1);
+  CHECK(table.numbers[3] == 2);
+  CHECK(table.numbers[5] == -3);
+  for (const std::size_t i : {1, 2, 4}) CHECK(std::isnan(table.numbers[i]));
+  CHECK(contains(data_error([&] { parse(folder, "a,kind\n1,\n", {.header = true, .label = "kind", .missing = true}); }), "is a missing value; fill it in"));
+  CHECK(contains(data_error([&] { parse(folder, "1,\n", {.conditions = {"1"}, .missing = true}); }), "is a missing value; fill it in"));
 }

@@ -3,11 +3,11 @@
 #include <numbers>
 
 #include "autodiff/elementwise.hpp"
-#include "autodiff/map.hpp"
 #include "autodiff/random.hpp"
 #include "autodiff/reduce.hpp"
 #include "datasets/config.hpp"
 #include "experiments/runner/program.hpp"
+#include "models/likelihoods/observed.hpp"
 #include "models/parts/latent_model.hpp"
 #include "models/registry.hpp"
 
@@ -34,7 +34,7 @@ class PowerVae final : public LatentModel {
   Objective objective(const Context& c, const Minibatch& batch) const override {
     const Distribution &q = q_z(c, batch.x), &p = p_z(c, batch.x.shape()[0]);
     const Draw z = q.rsample(c.key.fold("z"));
-    const Var distortion = -mean(p_x().log_prob(c, z.value, batch.x));
+    const Var distortion = -mean(p_x().log_prob(c, z.value, batch.x, batch.mask));
     const Var kl = mean(rate(q, p, z));
     return {distortion + pow(kl, power_), {terms::reconstruction(-distortion), terms::kl(kl)}};
   }
@@ -49,8 +49,8 @@ class Cauchy final : public Likelihood {
  public:
   explicit Cauchy(Index size) : size_(size) {}
   Index outputs() const override { return size_; }
-  Var log_prob(const Context&, Var h, Var x) const override {  // -log pi - log(1 + (x - h)^2)
-    return map_sum_shared("cauchy_log_prob", [](auto a, auto v) { return Real(-1.1447298858494002) - log1p((v - a) * (v - a)); }, h, x);
+  Var log_prob(const Context&, Var h, Var x, Var mask) const override {  // -log pi - log(1 + (x - h)^2)
+    return sum_over_observed("cauchy_log_prob", [](auto a, auto v) { return Real(-1.1447298858494002) - log1p((v - a) * (v - a)); }, x, mask, h);
   }
   Var mean(Var h) const override { return h; }  // the location: there is no mean
   Var sample(const Context& c, Var h) const override {
