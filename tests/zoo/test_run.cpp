@@ -3,6 +3,7 @@
 
 #include "autodiff/safetensors.hpp"
 #include "experiments/runner/errors.hpp"
+#include "models/registry.hpp"
 #include "tests/zoo/runner_support.hpp"
 
 using namespace vaezoo;
@@ -214,6 +215,33 @@ TEST_CASE("run: trained weights answer evaluate, sample, reconstruct and encode"
   CHECK(read_file(temp / "codes.csv").starts_with("index,split,class,mean_0,mean_1,mean_2,std_0,std_1,std_2\n"));
   CHECK(count(read_file(temp / "codes.csv"), "\n") == 41);
   CHECK(run_program(temp, {"encode", folder, "--out", (temp / "codes.png").string()}).code == kUsage);
+}
+
+TEST_CASE("run: every model trains, resumes, evaluates, samples, reconstructs, encodes and reports") {
+  for (const ModelEntry& entry : model_registry()) {
+    CAPTURE(std::string(entry.name));
+    const TempFolder temp;
+    json whole = tiny_experiment();
+    whole["model"] = {{"name", entry.name}};
+    whole["evaluate"]["importance_samples"] = 2;
+    whole["train"]["steps"] = 8;  // an epoch has 7
+    json half = whole;
+    half["train"]["steps"] = 5;
+    const std::string folder = (temp / "half").string();
+    REQUIRE(run(whole, temp / "whole") == kDone);
+    REQUIRE(run(half, temp / "half") == kDone);
+    CHECK(run_program(temp, {"resume", folder, "--quiet", "--set", "train.steps=8"}).code == kDone);
+    check_same_run(temp / "whole", temp / "half");
+    CHECK(run_program(temp, {"evaluate", folder}).code == kDone);
+    CHECK(read_json_file(temp / "half" / "evaluation.json").at("test") == read_json_file(temp / "whole" / "summary.json").at("test"));
+    CHECK(run_program(temp, {"sample", folder, "--count", "3", "--out", (temp / "s.npy").string()}).code == kDone);
+    CHECK(fs::file_size(temp / "s.npy") == 128 + 3 * 64 * 4);
+    CHECK(run_program(temp, {"reconstruct", folder, "--count", "5", "--out", (temp / "r.csv").string()}).code == kDone);
+    CHECK(count(read_file(temp / "r.csv"), "\n") == 6);
+    CHECK(run_program(temp, {"encode", folder, "--out", (temp / "codes.csv").string()}).code == kDone);
+    CHECK(count(read_file(temp / "codes.csv"), "\n") == 41);
+    CHECK(count(read_file(temp / "half" / "report.html"), "data:image/png;base64,") >= 2);
+  }
 }
 
 TEST_CASE("run: the experiments that come with the program are valid and their schema is current") {
