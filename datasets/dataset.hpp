@@ -173,6 +173,8 @@ struct Dataset {
   /// Of training, validation and test examples as they were read: split, but not yet standardised or binarised, so that machines
   /// agree. Synthetic data, which machines compute with other last bits, have the digest of their sizes.
   std::array<std::uint64_t, 3> digests{};
+  /// Training examples of a data set whose examples were left out.
+  Index left_out = 0;
   /// What pictures show black and white, where there are no examples to tell; see pixel_range.
   std::optional<std::pair<float, float>> shown = {};
 

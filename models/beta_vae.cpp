@@ -20,8 +20,8 @@ struct BetaVaeConfig final : VaeConfig {
               {"capacity", "-log p(x|z) + gamma |KL - C|, the capacity C rising linearly", [this](Fields& g) { capacity.visit_settings(g); }}},
              "what is minimised");
   }
-  std::unique_ptr<VariationalObjective> build_objective(const VariationalModel& model) const override {
-    return form == "capacity" ? capacity.build({model}) : VaeConfig::build_objective(model);
+  std::unique_ptr<VariationalObjective> build_objective(ObjectiveArgs args) const override {
+    return form == "capacity" ? capacity.build(args) : VaeConfig::build_objective(args);
   }
 };
 

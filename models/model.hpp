@@ -26,6 +26,7 @@ struct DataSpec {
   Index unlabelled = 0;                       ///< training examples whose label was not observed, where others have one
   Index hidden = 0;                           ///< training examples whose x was not observed
   Index missing = 0;                          ///< single numbers of the training examples that were not observed
+  Index examples = 0;                         ///< training examples
   std::string_view name = "this data set";    ///< for messages
   Index size() const { return height * width * channels; }
 };

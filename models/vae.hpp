@@ -12,7 +12,11 @@ struct VaeConfig : LatentConfig {
 
   virtual ~VaeConfig() = default;
   virtual void fields(Fields& f);
-  virtual std::unique_ptr<VariationalObjective> build_objective(const VariationalModel& model) const { return objective.build({model, weight}); }
+  /// `args` with the weight of the KL not yet set.
+  virtual std::unique_ptr<VariationalObjective> build_objective(ObjectiveArgs args) const {
+    args.weight = weight;
+    return objective.build(args);
+  }
 };
 
 /// A VAE that is trained on one objective, whose settings stand among the model's.
@@ -24,7 +28,7 @@ struct VaeWithObjectiveConfig : VaeConfig {
 class Vae final : public LatentModel {
  public:
   Vae(const VaeConfig& config, const DataSpec& data, ad::Parameters p)
-      : LatentModel(config, data, p, config.condition ? &*config.condition : nullptr), objective_(config.build_objective(*this)) {}
+      : LatentModel(config, data, p, config.condition ? &*config.condition : nullptr), objective_(config.build_objective({*this, {}, data, p / "objective"})) {}
 
   Objective objective(const Context& c, const Minibatch& batch) const override {
     return (*objective_)(c, batch);

@@ -200,6 +200,7 @@ Dataset without_examples(const DataRecord& r) {
   data.mean.assign(r.mean.begin(), r.mean.end());
   data.stddev.assign(r.stddev.begin(), r.stddev.end());
   data.shown = r.shown;
+  data.left_out = r.parts[0].examples;
   data.train = Examples(std::vector<Real>(), r.shape.size());
   if (r.condition_size > 0) data.train.set_conditions({}, r.condition_size);
   return data;

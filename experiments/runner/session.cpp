@@ -17,6 +17,7 @@ DataSpec data_spec(const Dataset& data) {
           .unlabelled = std::ranges::count(data.train.labels(), -1),
           .hidden = data.train.hidden(),
           .missing = data.train.missing_cells(),
+          .examples = data.train.size() + data.left_out,
           .name = data.name};
 }
 

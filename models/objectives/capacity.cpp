@@ -50,10 +50,7 @@ class Capacity final : public VariationalObjective {
 };
 
 std::unique_ptr<VariationalObjective> CapacitySettings::build(const ObjectiveArgs& args) const {
-  if (!args.weight.always_one() || args.weight.free_bits > 0)
-    throw ConfigError(
-        "model.objective: capacity has a weight of the KL of its own, gamma; set beta to 1, kl_weight to constant and free_bits to 0, or "
-        "choose elbo");
+  require_plain_weight(args, "capacity", "gamma");
   return std::make_unique<Capacity>(args, *this);
 }
 

@@ -18,6 +18,22 @@ std::string RateWeight::describe() const {
              free_bits > 0 ? cat(", free bits ", free_bits) : "");
 }
 
+void require_normal_code(const ObjectiveArgs& args, const char* name) {
+  if (!args.model.has_normal_code())
+    throw ConfigError(cat("model.objective: ", name, " needs one code z with a diagonal normal q(z | x); choose posterior normal in a model of one level, or "
+                          "another objective"));
+}
+
+void require_plain_weight(const ObjectiveArgs& args, const char* name, const char* own) {
+  if (!args.weight.always_one() || args.weight.free_bits > 0)
+    throw ConfigError(cat("model.objective: ", name, " has a weight of the KL of its own, ", own,
+                          "; set beta to 1, kl_weight to constant and free_bits to 0, or choose elbo"));
+}
+
+void require_no_free_bits(const ObjectiveArgs& args, const char* name) {
+  if (args.weight.free_bits > 0) throw ConfigError(cat("model.free_bits: they belong to objective elbo, and the objective is ", name, "; set 0"));
+}
+
 void VariationalObjective::report(Objective& objective, const Context& c, std::span<const Var> rates, Real beta) const {
   if (rates.size() > 1)
     for (std::size_t i = 0; i < rates.size(); ++i) objective.add(model_.level_terms()[i](rates[i]));

@@ -2,6 +2,7 @@
 // What a variational model is trained on: "objective": "elbo" or {"name": "iwae", "samples": 5}. A new one is one file
 // models/objectives/<name>.cpp that ends in VAEZOO_PART, and one line in registry.def.
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "config/part.hpp"
@@ -26,7 +27,15 @@ struct RateWeight {
 struct ObjectiveArgs {
   const VariationalModel& model;
   RateWeight weight{};
+  DataSpec data{};
+  std::optional<ad::Parameters> parameters{};  ///< for what an objective learns
 };
+
+/// Throw ConfigError, in which the objective is called `name`: where z is not one vector with a diagonal normal q(z | x); where the KL has another
+/// weight than 1, and the objective's own is called `own`; with free bits.
+void require_normal_code(const ObjectiveArgs& args, const char* name);
+void require_plain_weight(const ObjectiveArgs& args, const char* name, const char* own);
+void require_no_free_bits(const ObjectiveArgs& args, const char* name);
 
 class VariationalObjective {
  public:

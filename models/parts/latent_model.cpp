@@ -107,7 +107,7 @@ Trace LatentModel::trace(const Context& context, const Minibatch& batch, bool pe
   const Draw z = q.rsample(c.key.fold("z"));
   const Var log_p_x = p_.log_prob(c, z.value, batch.x, batch.mask);
   LevelRate* const level = c.tape.scratch<LevelRate>(1);
-  *level = {rate(q, p, z), per_dimension ? kl_per_dimension(q, p) : Var(), latent_dim_};
+  *level = {rate(q, p, z), per_dimension ? kl_per_dimension(q, p) : Var(), latent_dim_, z.value, &q, &p};
   return {log_p_x, {level, 1}};
 }
 

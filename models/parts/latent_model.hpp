@@ -73,6 +73,7 @@ class LatentModel : public VariationalModel {
   ImportanceSamples weighted_draws(const Context& c, const Minibatch& batch, Index samples) const final;
   const Estimator& estimator() const final { return estimator_; }
   bool has_rate_per_dimension() const final;
+  bool has_normal_code() const final { return posterior_->distribution() == typeid(DiagonalNormal); }
   bool relaxed() const final { return posterior_->classes() > 0; }
   bool can_weigh_draws() const final { return posterior_->all_from_encoder(); }
 

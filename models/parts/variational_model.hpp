@@ -14,12 +14,25 @@ struct LevelRate {
   Var rate;           ///< KL(q || p), or where that has no closed form log q - log p at the draw; [B], nats
   Var per_dimension;  ///< [B, Z]; empty where it was not asked for or does not exist
   Index channels;     ///< numbers at each place of a map; of a vector its dimension
+  Var z{};            ///< in a model of one level, the draw from q, and the two laws
+  const Distribution* q = nullptr;
+  const Distribution* p = nullptr;
+};
+
+/// A draw z ~ q(z | x) = N(mean, diag variance), [B, Z], and p(z).
+struct NormalCode {
+  Var draw;
+  const DiagonalNormal& q;
+  const Distribution& p;
 };
 
 /// One draw of the whole code for each example.
 struct Trace {
   Var log_p_x;                        ///< log p(x | z), [B], nats
   std::span<const LevelRate> levels;  ///< the one nearest to x first
+
+  /// Of a model with has_normal_code().
+  NormalCode code() const { return {levels[0].z, static_cast<const DiagonalNormal&>(*levels[0].q), *levels[0].p}; }
 };
 
 /// The means of a trace's rates over the batch: of each level, and their sum.
@@ -52,6 +65,8 @@ class VariationalModel : public Model {
   virtual const Estimator& estimator() const = 0;
   /// Does the rate have a closed form that falls into dimensions?
   virtual bool has_rate_per_dimension() const = 0;
+  /// Is the code one vector whose q(z | x) is a diagonal normal?
+  virtual bool has_normal_code() const { return false; }
   /// Is z relaxed in training, where it then has no density under the prior?
   virtual bool relaxed() const { return false; }
   /// Do the encoder_factors reach all that the draws send to the encoder?

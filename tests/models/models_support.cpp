@@ -36,7 +36,7 @@ Built build_small(const ModelEntry& entry, const std::string& likelihood, const 
       {"top_positions", 1},     {"embedding_dim", 3},     {"codebook", {{"codes", 6}}}, {"quantizers", 2},
       {"top_encoder", network}, {"top_decoder", network}, {"levels", {4, 3}},           {"scales", {0, 1}},
       {"channels", {3}},        {"blocks", {1}},          {"latent_channels", {1, 2}},
-      {"gamma", 0.1},           {"discriminator", {{"hidden", {4}}}}, {"label_hidden", {4}}};
+      {"gamma", 0.1}, {"lambda", 2},          {"discriminator", {{"hidden", {4}}}}, {"label_hidden", {4}}};
   const auto defaults = entry.make_config();
   const json known = write_config([&](Fields& f) { defaults->fields(f); });
   // Networks that are empty unless asked for (the ladder's own layers stand behind) stay so.

@@ -2,6 +2,7 @@
 #include <doctest/doctest.h>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <string>
 
@@ -170,6 +171,9 @@ TEST_CASE("the loss is a mean over the batch: the same examples twice give the s
         const Numbers once = objective_of(built, x, kCount, training), both = objective_of(built, twice(x), 2 * kCount, training);
         // Importance weights hold log q of the noise itself, however narrow q is; test_importance_bounds.cpp has their mean.
         const bool weighted = std::ranges::any_of(once.terms, [](const auto& term) { return term.first == "bound"; });
+        // Terms of q(z) as a whole compare the examples of a batch with each other; test_aggregate_posterior.cpp has what they are.
+        constexpr std::array kOfWhole{"mmd", "penalty", "mutual_information"};
+        if (std::ranges::any_of(once.terms, [&](const auto& term) { return std::ranges::count(kOfWhole, term.first) > 0; })) continue;
         if (!weighted) CHECK(both.loss == doctest::Approx(once.loss).epsilon(kTolerance));
         for (std::size_t t = 0; t < once.terms.size(); ++t) {
           const std::string& term = once.terms[t].first;
