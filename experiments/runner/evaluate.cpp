@@ -5,6 +5,7 @@
 #include <limits>
 #include <numeric>
 
+#include "experiments/runner/aggregate_posterior.hpp"
 #include "experiments/runner/errors.hpp"
 #include "experiments/runner/feed.hpp"
 #include "models/parts/terms.hpp"
@@ -187,6 +188,8 @@ Evaluation evaluate(const Model& model, const Dataset& data, Split split, const 
   Feed feed(data, split, {.batch_size = options.batch_size}, key);
   Tape tape(ad::Grad::off);
   Sums sums;
+  AggregatePosterior aggregate;
+  const bool splits = options.kl_split > 0 && model.has_density() && model.levels().size() == 1 && model.conditioning() == Conditioning::none;
   std::uint64_t number = 0;
   while (const Index count = feed.next()) {
     tape.reset();
@@ -196,6 +199,8 @@ Evaluation evaluate(const Model& model, const Dataset& data, Split split, const 
     add_objective(model, c, batch, sums);
     add_elbo(model, c, batch, sums);
     add_reconstruction(model, c, batch, data.split(split), feed.batches().rows(), sums);
+    if (splits)
+      if (const DiagonalNormal q = model.posterior(c, batch); q.log_variance) aggregate.add(q);
     if (!std::isfinite(sums.loss.mean) || !std::isfinite(sums.elbo.mean))
       throw DivergedError(ad::cat("evaluation on the ", to_text(split), " split gives a number that is not finite, first in ",
                                   tape.first_nonfinite()));
@@ -205,7 +210,13 @@ Evaluation evaluate(const Model& model, const Dataset& data, Split split, const 
         sums.nll.add(-log_p);
     if (data.log_density) add_exact(data, feed.batch(tape).x, count, sums);
   }
-  return summarise(model, sums, data, options);
+  Evaluation e = summarise(model, sums, data, options);
+  if (const std::optional<AggregateSplit> parts = aggregate.split(options.kl_split, key.fold("aggregate"))) {
+    e.mutual_information = parts->mutual_information;
+    e.total_correlation = parts->total_correlation;
+    e.dimension_wise_kl = *e.kl - parts->mutual_information - parts->total_correlation;
+  }
+  return e;
 }
 
 std::vector<Metric> objective_metrics(const Model& model, const Dataset& data, Key key) {
@@ -227,6 +238,9 @@ std::vector<Metric> Evaluation::metrics() const {
       "-ELBO with the mean code in place of a sample: no bound, but some codes report it");
   m.push_back(metric(terms::reconstruction({}), reconstruction));
   if (kl) m.push_back(metric(terms::kl({}), *kl));
+  add("aggregate_mi", mutual_information, "nats", "part of kl: mutual information of x and z over the examples, at most the log of their number");
+  add("aggregate_tc", total_correlation, "nats", "part of kl: total correlation of q(z), what the dimensions of z say of each other");
+  add("aggregate_dwkl", dimension_wise_kl, "nats", "the rest of kl: how far each dimension's q(z_d) is from its prior");
   add("elbo", elbo, "nats", "reconstruction - kl, a lower bound of log p(x)");
   add("elbo_stderr", elbo_stderr, "nats", "standard error of elbo over the examples");
   add("nll", nll, "nats", "-log p(x) by importance sampling; lower is better");

@@ -17,6 +17,7 @@ struct EvaluationOptions {
   Index chunk = 50;                ///< of the K, how many side by side (memory)
   double active_threshold = 0.01;  ///< a unit is active when the variance of its posterior mean over the data exceeds this
   double active_kl = 0.01;         ///< ... where the prior is conditional (Model::conditional_prior): when its mean KL exceeds this, nats
+  Index kl_split = 1000;           ///< draws at which the KL is split by the aggregate posterior; 0 leaves it out
   Position progress;               ///< where training stands: the objective's weights depend on it
 };
 
@@ -27,6 +28,8 @@ struct Evaluation {
   std::optional<double> loss_mean_code;         ///< -ELBO with z = E[z | x] instead of a sample
   double reconstruction = 0;                    ///< E_q log p(x | z), one sample
   std::optional<double> kl;                     ///< KL(q(z | x) || p(z))
+  /// The KL in three, of a model of one code with a normal q(z | x) and no condition. Hoffman & Johnson 2016; Chen et al. 2018.
+  std::optional<double> mutual_information, total_correlation, dimension_wise_kl;
   std::optional<double> elbo, elbo_stderr;      ///< reconstruction - kl; its standard error over the examples
   std::optional<double> nll, nll_stderr;        ///< -log p(x), by importance sampling: an upper bound that falls as K grows
   std::optional<double> bits_per_dim;           ///< nll (or -elbo) / (D log 2); for discrete data

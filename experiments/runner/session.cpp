@@ -48,6 +48,7 @@ EvaluationOptions evaluation_options(const EvaluateConfig& config, const Positio
           .chunk = config.chunk,
           .active_threshold = config.active_threshold,
           .active_kl = config.active_kl,
+          .kl_split = config.kl_split,
           .progress = progress};
 }
 

@@ -142,6 +142,7 @@ struct TrainConfig {
 struct EvaluateConfig {
   std::vector<std::string> splits = {"validation", "test"};
   std::int64_t batch_size = 100;
+  std::int64_t kl_split = 1000;           ///< draws at which the KL is split in three; 0 leaves it out
   std::int64_t importance_samples = 100;  ///< K of the log-likelihood estimate; 0 leaves it out
   std::int64_t chunk = 50;                ///< of the K samples, how many are evaluated side by side
   std::int64_t classifier_epochs = 0;     ///< of the classifier that judges class-conditional samples; 0 leaves it out

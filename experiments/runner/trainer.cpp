@@ -253,7 +253,7 @@ void Trainer::end_epoch() {
 void Trainer::validate() {
   const double started = now();
   EvaluationOptions options = evaluation_options(session_.config.evaluate, position());
-  options.importance_samples = 0;
+  options.importance_samples = options.kl_split = 0;
   std::optional<ad::WeightAverage::Swapped> averaged;
   if (average_) averaged.emplace(*average_);
   const Evaluation e =
