@@ -185,11 +185,12 @@ void set_digests(Dataset& data) {
 
 /// Sets what the numbers are known to be.
 void describe(Dataset& data) {
-  data.unit_range = true;
+  data.unit_range = data.counts = true;
   data.levels = data.train.is_bytes() ? data.train.top() + 1 : 0;
   for (const Examples* split : {&data.train, &data.validation, &data.test}) {
     if (split->size() == 0) continue;
     data.unit_range = data.unit_range && split->in_unit_range();
+    data.counts = data.counts && split->are_counts();
     if (split->top() + 1 != data.levels) data.levels = 0;
   }
 }

@@ -384,6 +384,11 @@ bool Examples::in_unit_range() const {
   return std::all_of(numbers_.begin(), numbers_.end(), within) && std::all_of(exact_.begin(), exact_.end(), within);
 }
 
+bool Examples::are_counts() const {
+  const auto is_count = [](auto x) { return x >= 0 && x == std::floor(x); };
+  return !is_bytes() && std::ranges::all_of(numbers_, is_count) && std::ranges::all_of(exact_, is_count);
+}
+
 void Examples::binarize(Key key) {
   if (is_lazy()) {
     source_ = std::make_shared<BinarizedSource>(std::move(source_), std::move(source_rows_), top_, key);

@@ -113,6 +113,7 @@ class Examples {
 
   /// Every number lies in [0, 1]; bytes of a lazy source do without being read.
   bool in_unit_range() const;
+  bool are_counts() const;  ///< whole numbers from 0 on; bytes are shades
   /// Replaces every number p in [0, 1] by a draw from Bernoulli(p); example i draws only from key.fold(i). Lazy examples stay
   /// lazy: the same draws are made each time that they are read.
   void binarize(Key key);
@@ -157,6 +158,7 @@ struct Dataset {
   bool is_image = false;
   int levels = 0;           ///< distinct values k / (levels - 1) that a pixel takes; 2 when binarised; 0 for real numbers
   bool unit_range = false;  ///< all numbers lie in [0, 1]
+  bool counts = false;      ///< all are whole numbers from 0 on, of other things than shades
   int classes = 0;          ///< 0 when there are no labels
   std::vector<std::string> class_names;  ///< may be empty: the classes are called 0, 1, ...
   std::vector<std::string> column_names;  ///< of each number of an example, where the file names them; else empty

@@ -178,10 +178,10 @@ class CompletionVae final : public Model {
     const Var image = (*decoder_)(c, z);  // [B, numbers H W C]
     if (numbers_ == 1) return quadrants_.missing(image) + stop_gradient(guess);
     const Index size = shape_.size();
-    std::array<Var, 4> parts;
+    Var* const parts = c.tape.scratch<Var>(numbers_);
     for (Index k = 0; k < numbers_; ++k)
-      parts[static_cast<std::size_t>(k)] = quadrants_.missing(slice(image, 1, k * size, (k + 1) * size));
-    return concat(std::span<const Var>(parts.data(), static_cast<std::size_t>(numbers_)), 1) + stop_gradient(guess);
+      parts[k] = quadrants_.missing(slice(image, 1, k * size, (k + 1) * size));
+    return concat(std::span<const Var>(parts, static_cast<std::size_t>(numbers_)), 1) + stop_gradient(guess);
   }
 
   CompletionVaeConfig config_;

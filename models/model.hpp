@@ -22,6 +22,7 @@ struct DataSpec {
   Index classes = 0;                          ///< of the labels; 0 when there are none
   bool unit_interval = true;                  ///< are all values in [0, 1]?
   Index conditions = 0;                       ///< real numbers that condition each example; 0 when there are none
+  bool counts = false;                        ///< are all values whole numbers from 0 on?
   Index levels = 0;                           ///< the values are k / (levels - 1); 0: real numbers
   Index unlabelled = 0;                       ///< training examples whose label was not observed, where others have one
   Index hidden = 0;                           ///< training examples whose x was not observed

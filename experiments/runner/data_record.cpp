@@ -49,6 +49,7 @@ class RecordReader {
     if (!at(key).is_string()) fail(cat("has a \"", key, "\" that is no text"));
     return at(key).get<std::string>();
   }
+  bool has(const char* key) const { return object_.contains(key); }
   bool flag(const char* key) const {
     if (!at(key).is_boolean()) fail(cat("has a \"", key, "\" that is neither true nor false"));
     return at(key).get<bool>();
@@ -110,6 +111,7 @@ DataRecord record_of(const Dataset& data) {
                .shape = data.shape,
                .is_image = data.is_image,
                .unit_range = data.unit_range,
+               .counts = data.counts,
                .levels = data.levels,
                .classes = data.classes,
                .condition_size = data.train.condition_size(),
@@ -134,6 +136,7 @@ std::string to_json_text(const DataRecord& r) {
                   {"shape", {r.shape.height, r.shape.width, r.shape.channels}},
                   {"is_image", r.is_image},
                   {"unit_range", r.unit_range},
+                  {"counts", r.counts},
                   {"levels", r.levels},
                   {"classes", r.classes},
                   {"condition_size", r.condition_size},
@@ -160,6 +163,7 @@ DataRecord read_data_record(const std::string& text, const std::string& source) 
   r.shape = {sizes[0], sizes[1], sizes[2]};
   r.is_image = read.flag("is_image");
   r.unit_range = read.flag("unit_range");
+  r.counts = read.has("counts") && read.flag("counts");  // records of earlier versions do without
   r.levels = static_cast<int>(read.integer("levels", 0, 1 << 30));
   r.classes = static_cast<int>(read.integer("classes", 0, 1 << 30));
   r.condition_size = read.integer("condition_size", 0, 1 << 30);
@@ -191,6 +195,7 @@ Dataset without_examples(const DataRecord& r) {
   data.shape = r.shape;
   data.is_image = r.is_image;
   data.unit_range = r.unit_range;
+  data.counts = r.counts;
   data.levels = r.levels;
   data.classes = r.classes;
   data.column_names = r.column_names;

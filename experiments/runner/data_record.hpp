@@ -20,7 +20,7 @@ struct DataRecord {
   };
   std::string name, provenance, binarize;
   ItemShape shape;
-  bool is_image = false, unit_range = false;
+  bool is_image = false, unit_range = false, counts = false;
   int levels = 0, classes = 0;
   Index condition_size = 0;
   std::vector<std::string> column_names, class_names, condition_names;

@@ -13,6 +13,7 @@ DataSpec data_spec(const Dataset& data) {
           .classes = data.classes,
           .unit_interval = data.unit_range,
           .conditions = data.train.condition_size(),
+          .counts = data.counts,
           .levels = data.levels,
           .unlabelled = std::ranges::count(data.train.labels(), -1),
           .hidden = data.train.hidden(),

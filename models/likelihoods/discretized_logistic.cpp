@@ -4,6 +4,7 @@
 #include "autodiff/elementwise.hpp"
 #include "autodiff/shape_ops.hpp"
 #include "models/likelihoods/likelihood.hpp"
+#include "models/likelihoods/logistic_bins.hpp"
 #include "models/likelihoods/observed.hpp"
 #include "models/model.hpp"
 
@@ -12,32 +13,21 @@ namespace {
 using namespace vaezoo;
 using namespace ad;
 
-/// A logistic distribution cut into `bins` equal steps over [0, 1]; the outer two take the tails, so the probabilities
-/// of the values 0, 1/(bins-1), ..., 1 sum to one. Location and log scale per dimension come from the decoder.
-/// Salimans et al., "PixelCNN++", ICLR 2017, eq. (2), with one component.
+/// Location and log scale of each number from the decoder.
 class DiscretizedLogistic final : public Likelihood {
  public:
   DiscretizedLogistic(Index bins, Index size) : bins_(bins), size_(size) {}
   Index outputs() const override { return 2 * size_; }
 
   Var log_prob(const Context&, Var h, Var x, Var mask) const override {
-    const Real half = half_bin(), edge = half / 2;
-    // With a and b the standardised upper and lower border: log(S(a) - S(b)) = -softplus(-a) - softplus(b) + log(1 - e^{b-a}).
-    return sum_over_observed("discretized_logistic_log_prob",
-                   [half, edge](auto raw, auto raw_scale, auto v) {
-                     const auto r = exp(-log_scale(raw_scale)), d = v - sigmoid(raw);
-                     const auto a = (d + half) * r, b = (d - half) * r;
-                     const auto inside = -softplus(-a) - softplus(b) + log(-expm1(Real(-2) * half * r));
-                     return select(v < decltype(v)(edge), -softplus(-a), select(v > decltype(v)(1 - edge), -softplus(b), inside));
-                   },
-                   x, mask, location(h), raw_scale(h));
+    return sum_over_observed("discretized_logistic_log_prob", logistic_bin(bins_), x, mask, location(h), raw_scale(h));
   }
   Var mean(Var h) const override { return sigmoid(location(h)); }
   Var sample(const Context& c, Var h) const override {
     const Var u = c.tape.node("noise", location(h).shape(), {});
     fill_uniform(c.key.fold("x"), u.value(), Real(1e-6), Real(1 - 1e-6));
     const Var x = map("logistic_sample", [](auto m, auto s, auto v) {
-      return fmin(fmax(sigmoid(m) + exp(log_scale(s)) * (log(v) - log1p(-v)), decltype(v)(Real(0))), decltype(v)(Real(1)));
+      return fmin(fmax(sigmoid(m) + exp(logistic_log_scale(s)) * (log(v) - log1p(-v)), decltype(v)(Real(0))), decltype(v)(Real(1)));
     }, location(h), raw_scale(h), u);
     const Real steps = static_cast<Real>(bins_ - 1);
     for (Real& v : x.value()) v = std::round(v * steps) / steps;
@@ -50,9 +40,6 @@ class DiscretizedLogistic final : public Likelihood {
   bool binary() const override { return false; }
 
  private:
-  /// The decoder's raw scale, kept in (-7, 1) smoothly: from a quarter of a bin of 256 to wider than the data.
-  static constexpr auto log_scale = [](auto raw) { return Real(8) * sigmoid(raw) - Real(7); };
-  Real half_bin() const { return Real(0.5) / static_cast<Real>(bins_ - 1); }
   Var location(Var h) const { return slice(h, 1, 0, size_); }
   Var raw_scale(Var h) const { return slice(h, 1, size_, 2 * size_); }
 
@@ -67,10 +54,7 @@ struct DiscretizedLogisticSettings {
   }
   std::unique_ptr<Likelihood> build(const LikelihoodArgs& args) const {
     const DataSpec& data = args.data;
-    require_unit_interval("discretized_logistic", data);
-    if (data.levels == 0)
-      throw ConfigError(cat("model.likelihood: discretized_logistic needs values on equal steps, such as bytes / 255, but ", data.name,
-                            " has real numbers, which have no probability; choose gaussian or laplace"));
+    require_levels("discretized_logistic", data);
     if (bins && *bins != data.levels)
       throw ConfigError(cat("model.likelihood.bins: ", *bins, ", but ", data.name, " has ", data.levels,
                             " levels; leave bins out, and they follow the data"));

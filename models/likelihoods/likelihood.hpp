@@ -49,5 +49,7 @@ struct LikelihoodConfig : PartChoice<Likelihood, LikelihoodArgs> {
 
 /// Throws ConfigError when the data are not in [0, 1], where `name` needs them.
 void require_unit_interval(const char* name, const DataSpec& data);
+/// Throws ConfigError when the data are not on equal steps in [0, 1], where `name` needs them.
+void require_levels(const char* name, const DataSpec& data);
 
 }  // namespace vaezoo

@@ -96,6 +96,12 @@ std::span<const LikelihoodCase> likelihood_cases() {
       {R"({"name": "laplace", "scale": "learned", "sigma": 0.8, "mean": "tanh"})", Values::unit},
       {R"({"name": "laplace", "scale": "optimal"})", Values::real},
       {R"({"name": "discretized_logistic", "bins": 16})", Values::grid},
+      {R"({"name": "student_t", "degrees": 3})", Values::real},
+      {R"({"name": "log_cosh", "scale": "fixed", "sigma": 0.5})", Values::real},
+      {R"("continuous_bernoulli")", Values::unit},
+      {R"({"name": "discretized_logistic_mixture", "components": 2})", Values::grid},
+      {R"("poisson")", Values::count},
+      {R"("negative_binomial")", Values::count},
   };
   return cases;
 }
@@ -105,7 +111,8 @@ DataSpec data_spec(LikelihoodCase::Values values, Index dimension) {
           .width = dimension / 2,
           .channels = 1,
           .classes = kClasses,
-          .unit_interval = values != LikelihoodCase::Values::real,
+          .unit_interval = values != LikelihoodCase::Values::real && values != LikelihoodCase::Values::count,
+          .counts = values == LikelihoodCase::Values::count,
           .levels = values == LikelihoodCase::Values::grid ? 16 : values == LikelihoodCase::Values::binary ? 2 : 0};
 }
 
@@ -126,6 +133,7 @@ std::vector<Real> synthetic(LikelihoodCase::Values values, Index count, Index di
       case LikelihoodCase::Values::grid: x[i] = static_cast<Real>(std::round(unit * 15) / 15); break;
       case LikelihoodCase::Values::unit: x[i] = static_cast<Real>(unit); break;
       case LikelihoodCase::Values::real: x[i] = static_cast<Real>(v); break;
+      case LikelihoodCase::Values::count: x[i] = static_cast<Real>(std::floor(4 * unit)); break;
     }
   }
   return x;

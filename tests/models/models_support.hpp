@@ -85,7 +85,7 @@ bool has_setting(const ModelEntry& entry, const char* key);
 /// One likelihood in each of its forms.
 struct LikelihoodCase {
   std::string settings;  ///< JSON
-  enum class Values { binary, grid, unit, real } values;  ///< what data suit it; grid: multiples of 1/15
+  enum class Values { binary, grid, unit, real, count } values;  ///< what data suit it; grid: multiples of 1/15; count: 0 to 4
 };
 std::span<const LikelihoodCase> likelihood_cases();
 

@@ -32,7 +32,8 @@ struct Subject {
   explicit Subject(const std::string& settings, Index size = kSize) {
     const auto value = nlohmann::json::parse(settings);
     read_config(nlohmann::json{{"likelihood", value}}, "test", [&](Fields& f) { config.visit(f); });
-    const DataSpec data{.width = size, .levels = value.is_object() ? value.value("bins", Index(256)) : 256};
+    const std::string name = value.is_object() ? value.value("name", "") : value.get<std::string>();
+    const DataSpec data{.width = size, .counts = true, .levels = name == "discretized_logistic_mixture" ? 16 : value.is_object() ? value.value("bins", Index(256)) : 256};
     likelihood = config.build({size, data, ad::Parameters(store) / "likelihood"});
   }
   Likelihood* operator->() const { return likelihood.get(); }
@@ -377,7 +378,8 @@ TEST_CASE("likelihoods say whether they are probabilities, and of which values")
     Subject s(one.settings);
     CHECK(s->discrete() == (one.values == LikelihoodCase::Values::binary || one.values == LikelihoodCase::Values::grid));
     CHECK(s->binary() == (one.values == LikelihoodCase::Values::binary));
-    CHECK(s->outputs() == (one.values == LikelihoodCase::Values::grid ? 2 * kSize : kSize));
+    const bool mixture = one.settings.find("mixture") != std::string::npos;
+    CHECK(s->outputs() == (mixture ? 6 * kSize : one.values == LikelihoodCase::Values::grid ? 2 * kSize : kSize));
   }
 }
 
@@ -461,4 +463,156 @@ TEST_CASE("the optimal scale of masked data is the root mean square of the obser
   CHECK(double(sum(log_p).item()) == doctest::Approx(-0.5 * count * (1 + std::log(2 * std::numbers::pi * variance))).epsilon(kTolerance));
   tape.commit();
   CHECK(double(s.value("mean_error")) == doctest::Approx(variance).epsilon(kTolerance));
+}
+
+namespace {
+
+/// log p(x | h) of one number, the decoder's numbers for it being h.
+double log_p_of(const std::string& settings, std::vector<Real> h, double x) {
+  Subject s(settings, 1);
+  Tape tape(ad::Grad::off);
+  const std::vector<Real> value{static_cast<Real>(x)};
+  return double(s->log_prob(Context{tape, false, Key(1)}, tape.constant({1, std::ssize(h)}, h), tape.constant({1, 1}, value)).item());
+}
+
+/// The integral of f over [a, b] by Simpson's rule.
+template <class F>
+double integral(double a, double b, F f) {
+  constexpr int n = 4000;
+  double total = f(a) + f(b);
+  for (int i = 1; i < n; ++i) total += (i % 2 == 1 ? 4 : 2) * f(a + (b - a) * i / n);
+  return total * (b - a) / (3 * n);
+}
+
+/// Kolmogorov's distance of samples and distribution function, times sqrt(n): above 2.2 it is not chance (1 in 8000).
+template <class F>
+double kolmogorov(const std::string& settings, std::vector<Real> row, F cdf) {
+  constexpr Index draws = 20'000;
+  Subject s(settings, 1);
+  Tape tape(ad::Grad::off);
+  std::vector<Real> h;
+  for (Index i = 0; i < draws; ++i) h.insert(h.end(), row.begin(), row.end());
+  const Var x = s->sample(Context{tape, false, Key(77)}, tape.constant({draws, std::ssize(row)}, h));
+  std::vector<Real> sorted(x.value().begin(), x.value().end());
+  std::ranges::sort(sorted);
+  double worst = 0;
+  for (Index i = 0; i < draws; ++i) {
+    const double f = cdf(double(sorted[static_cast<std::size_t>(i)]));
+    worst = std::max({worst, std::abs(f - double(i) / draws), std::abs(f - double(i + 1) / draws)});
+  }
+  return worst * std::sqrt(double(draws));
+}
+
+}  // namespace
+
+TEST_CASE("continuous Bernoulli: the normaliser, the mean and the density have their values") {  // computed with 25 digits
+  struct Case {
+    double a, log_constant, mean;
+  };
+  for (const Case& c : {Case{1e-4, .693147181, .500008333}, Case{.1, .693980028, .508331945}, Case{1, .771936833, .581976707}, Case{5, 1.622914010, .806783655},
+                        Case{20, 2.995732278, .95}, Case{100, 4.605170186, .99}})
+    for (const double sign : {1.0, -1.0}) {
+      CAPTURE(c.a);
+      const std::vector<Real> h{static_cast<Real>(sign * c.a)};
+      CHECK(std::abs(log_p_of(R"("continuous_bernoulli")", h, 0) + std::log1p(std::exp(-c.a)) + (sign > 0 ? c.a : 0) - c.log_constant) < (kFloat ? 1e-5 : 2e-9));
+      Subject s(R"("continuous_bernoulli")", 1);
+      Tape tape;
+      CHECK(double(s->mean(tape.constant({1, 1}, h)).item()) == doctest::Approx(sign > 0 ? c.mean : 1 - c.mean).epsilon(kFloat ? 2e-6 : 1e-8));
+    }
+  CHECK(log_p_of(R"("continuous_bernoulli")", {1}, 0.3) == doctest::Approx(-.241324855).epsilon(1e-5));
+  CHECK(log_p_of(R"("continuous_bernoulli")", {5}, 0.3) == doctest::Approx(-1.883801338).epsilon(1e-6));
+  for (const double a : {-8.0, -0.49, -0.51, 0.2, 3.0}) {
+    const std::vector<Real> h{static_cast<Real>(a)};
+    CHECK(integral(0, 1, [&](double x) { return std::exp(log_p_of(R"("continuous_bernoulli")", h, x)); }) == doctest::Approx(1).epsilon(1e-5));
+    CHECK(kolmogorov(R"("continuous_bernoulli")", h, [a](double x) { return std::expm1(a * x) / std::expm1(a); }) < 2.2);
+  }
+  CHECK(kolmogorov(R"("continuous_bernoulli")", {Real(1e-5)}, [](double x) { return x; }) < 2.2);
+}
+
+TEST_CASE("Student's t and log-cosh: densities of integral one whose samples follow them") {
+  const std::string cauchy = R"({"name": "student_t", "degrees": 1, "scale": "fixed", "sigma": 0.7})", secant = R"({"name": "log_cosh", "scale": "fixed", "sigma": 0.7})";
+  CHECK(log_p_of(cauchy, {Real(0.4)}, 2) == doctest::Approx(-std::log(std::numbers::pi * 0.7 * (1 + std::pow(1.6 / 0.7, 2)))).epsilon(1e-5));
+  CHECK(log_p_of(secant, {Real(0.4)}, 2) == doctest::Approx(-std::log(std::numbers::pi * 0.7 * std::cosh(1.6 / 0.7))).epsilon(1e-5));
+  CHECK(std::isfinite(log_p_of(secant, {Real(0)}, 1e6)));
+  for (const double degrees : {2.5, 4.0, 30.0}) {
+    const std::string t = R"({"name": "student_t", "scale": "fixed", "sigma": 0.7, "degrees": )" + std::to_string(degrees) + "}";
+    const auto density = [&](double x) { return std::exp(log_p_of(t, {Real(0.4)}, x)); };
+    CHECK(integral(-200, 200, density) == doctest::Approx(1).epsilon(2e-3));
+    const auto cdf = [&](double x) {  // by the substitution x = 0.4 + 0.7 tan(theta)
+      return integral(-std::numbers::pi / 2 + 1e-9, std::atan((x - 0.4) / 0.7), [&](double a) {
+        const double u = std::tan(a);
+        return std::exp(std::lgamma((degrees + 1) / 2) - std::lgamma(degrees / 2)) / std::sqrt(std::numbers::pi * degrees) *
+               std::pow(1 + u * u / degrees, -(degrees + 1) / 2) * (1 + u * u);
+      });
+    };
+    if (degrees == 4) CHECK(kolmogorov(t, {Real(0.4)}, [&, table = [&] {
+                              std::vector<double> f;
+                              for (int i = 0; i <= 400; ++i) f.push_back(cdf(0.4 + 0.7 * std::tan(-1.55 + 3.1 * i / 400)));
+                              return f;
+                            }()](double x) {
+                              const double at = std::clamp((std::atan((x - 0.4) / 0.7) + 1.55) / 3.1 * 400, 0.0, 399.999);
+                              const auto i = static_cast<std::size_t>(at);
+                              return table[i] + (at - double(i)) * (table[i + 1] - table[i]);
+                            }) < 2.2);
+  }
+  CHECK(integral(-20, 20, [&](double x) { return std::exp(log_p_of(secant, {Real(0.4)}, x)); }) == doctest::Approx(1).epsilon(1e-5));
+  CHECK(kolmogorov(secant, {Real(0.4)}, [](double x) { return 2 / std::numbers::pi * std::atan(std::exp((x - 0.4) / 0.7)); }) < 2.2);
+}
+
+TEST_CASE("counts: probabilities that add up to one, with the mean and variance that the samples have") {  // |z| < 5
+  for (const double rate : {0.3, 4.0, 60.0}) {
+    const std::vector<Real> h{static_cast<Real>(std::log(rate))};
+    for (const std::string name : {"poisson", "negative_binomial"}) {
+      CAPTURE(name);
+      CAPTURE(rate);
+      const std::string settings = R"({"name": ")" + name + (name == "poisson" ? R"("})" : R"(", "dispersion": 2.5})");
+      double total = 0, mean = 0, square = 0;
+      for (int k = 0; k < 1200; ++k) {
+        const double p = std::exp(log_p_of(settings, h, k));
+        total += p;
+        mean += p * k;
+        square += p * k * double(k);
+      }
+      const double variance = name == "poisson" ? rate : rate + rate * rate / 2.5;
+      CHECK(total == doctest::Approx(1).epsilon(1e-4));
+      CHECK(mean == doctest::Approx(rate).epsilon(1e-4));
+      CHECK(square - mean * mean == doctest::Approx(variance).epsilon(2e-3));
+      Subject s(settings, 1);
+      Tape tape(ad::Grad::off);
+      const Var at = tape.constant({50'000, 1}, h[0]), x = s->sample(Context{tape, false, Key(5)}, at);
+      CHECK(double(s->mean(at).data()[0]) == doctest::Approx(rate).epsilon(1e-5));
+      Sample first, second;
+      for (const Real v : x.value()) {
+        first.add(double(v));
+        second.add(std::pow(double(v) - rate, 2));
+      }
+      CHECK(std::abs(first.z(rate)) < 5);
+      CHECK(std::abs(second.z(variance)) < 5);
+    }
+  }
+}
+
+TEST_CASE("mixture of discretised logistics: one component twice is that component; the bins add up to one and are drawn as often") {
+  const std::string two = R"({"name": "discretized_logistic_mixture", "components": 2})";
+  const double single = log_p_of(R"({"name": "discretized_logistic", "bins": 16})", {Real(0.3), Real(0.1)}, 0.4);
+  CHECK(log_p_of(two, {2, -1, Real(0.3), Real(0.3), Real(0.1), Real(0.1)}, 0.4) == doctest::Approx(single).epsilon(1e-5));
+  const std::vector<Real> h{Real(0.5), Real(-0.5), Real(-2), Real(1.5), Real(0), Real(0.2)};
+  std::array<double, 16> p{};
+  double total = 0;
+  for (std::size_t k = 0; k < 16; ++k) total += p[k] = std::exp(log_p_of(two, h, double(k) / 15));
+  CHECK(total == doctest::Approx(1).epsilon(1e-4));
+  constexpr Index draws = 50'000;
+  Subject s(two, 1);
+  Tape tape(ad::Grad::off);
+  std::vector<Real> rows;
+  for (Index i = 0; i < draws; ++i) rows.insert(rows.end(), h.begin(), h.end());
+  std::array<double, 16> count{};
+  for (const Real v : s->sample(Context{tape, false, Key(8)}, tape.constant({draws, 6}, rows)).value()) count[static_cast<std::size_t>(std::lround(15 * double(v)))] += 1;
+  for (std::size_t k = 0; k < 16; ++k) CHECK(std::abs(count[k] - draws * p[k]) < 5 * std::sqrt(draws * p[k] * (1 - p[k])) + 1);
+}
+
+TEST_CASE("counts are refused where the data are none") {
+  for (const std::string name : {"poisson", "negative_binomial"})
+    CHECK(message_of([&] { build("vae", R"({"likelihood": ")" + name + R"("})", DataSpec{.width = 4, .unit_interval = false}); }).find("needs counts, whole numbers from 0 on") !=
+          std::string::npos);
 }
