@@ -231,7 +231,7 @@ TEST_CASE("geco: the multiplier grows while the constraint is broken and shrinks
   const std::vector<Real> x = normals(64 * 4, 1);
   const auto built_with = [&](double tolerance) {
     nlohmann::json settings = nlohmann::json::parse(kLinear);
-    settings["objective"] = {{"name", "geco"}, {"tolerance", tolerance}, {"rate", 0.1}};
+    settings["objective"] = {{"name", "geco"}, {"tolerance", tolerance}, {"rate", 0.01}};
     return build("vae", settings.dump(), DataSpec{.width = 4, .unit_interval = false});
   };
   for (const double tolerance : {0.0, 100.0}) {  // log p of a unit Gaussian is below -0.9 for each number
@@ -241,7 +241,7 @@ TEST_CASE("geco: the multiplier grows while the constraint is broken and shrinks
     CHECK(built.values("objective/lambda")[0] == 1);
     const double constraint = term(o, "constraint");
     tape.commit();
-    CHECK(double(built.values("objective/lambda")[0]) == doctest::Approx(std::exp(std::clamp(0.1 * 4 * constraint, -0.1, 0.1))).epsilon(1e-5));
+    CHECK(double(built.values("objective/lambda")[0]) == doctest::Approx(std::exp(std::clamp(0.01 * 4 * constraint, -0.1, 0.1))).epsilon(1e-5));
     CHECK((constraint > 0) == (tolerance == 0));
   }
   const Built built = built_with(1.2);
