@@ -21,14 +21,14 @@ struct PresetPenaltyConfig : PenalizedConfig {
   void fields(Fields& f) override;
 };
 
-class Autoencoder final : public Model {
+class Autoencoder : public Model {
  public:
   Autoencoder(const PenalizedConfig& config, const DataSpec& data, ad::Parameters p);
 
   Objective objective(const Context& c, const Minibatch& batch) const override;
   ElboTerms elbo(const Context& c, const Minibatch& batch, Code code) const override;
   Var log_weights(const Context& c, const Minibatch& batch, Index samples) const override;
-  Var encode(const Context& c, const Minibatch& batch) const override { return encoder_(c, batch.x); }
+  Var encode(const Context& c, const Minibatch& batch) const final { return encoder_(c, batch.x); }
   Var decode(const Context& c, Var z, const Minibatch&) const override { return decoder_.mean(c, z); }
   Var sample_x(const Context& c, Var z, const Minibatch&) const override { return decoder_.sample(c, z); }
   /// N(0, I), which a penalty may hold the codes to; without one it shows what the decoder makes of codes that it was never asked to cover.
@@ -39,6 +39,9 @@ class Autoencoder final : public Model {
   bool discrete() const override { return decoder_.likelihood().discrete(); }
   bool binary() const override { return decoder_.likelihood().binary(); }
   std::string describe() const override;
+
+ protected:
+  const Decoder& decoder() const { return decoder_; }
 
  private:
   Index latent_dim_;

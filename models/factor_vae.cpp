@@ -8,6 +8,7 @@
 #include "autodiff/elementwise.hpp"
 #include "autodiff/reduce.hpp"
 #include "autodiff/shape_ops.hpp"
+#include "models/parts/discriminator.hpp"
 #include "models/parts/latent_model.hpp"
 #include "models/registry.hpp"
 
@@ -16,15 +17,9 @@ namespace {
 using namespace vaezoo;
 using namespace ad;
 
-struct DiscriminatorConfig {
-  std::vector<std::int64_t> hidden = std::vector<std::int64_t>(6, 1000);
-
-  void fields(Fields& f) { f("hidden", hidden, "width of each hidden layer (leaky ReLU)", at_least(1)); }
-};
-
 struct FactorVaeConfig : LatentConfig {
   double gamma = 10;
-  DiscriminatorConfig discriminator;
+  DiscriminatorConfig discriminator{std::vector<std::int64_t>(6, 1000)};
 
   void fields(Fields& f) {
     LatentConfig::fields(f);
@@ -37,7 +32,7 @@ class FactorVae final : public LatentModel {
  public:
   FactorVae(const FactorVaeConfig& config, const DataSpec& data, Parameters p)
       : LatentModel(config, data, p), gamma_(static_cast<Real>(config.gamma)),
-        discriminator_(p / "discriminator", layer_sizes(config.latent_dim, config.discriminator.hidden, 1), Activation::leaky_relu),
+        discriminator_(config.discriminator, config.latent_dim, p / "discriminator"),
         of_discriminator_(p.store().groups({"discriminator"})) {}
 
   // The discriminator gives one number D(z), log d(z) / (1 - d(z)) of the paper's d. Codes and shuffled codes are of the same batch; the
@@ -49,9 +44,8 @@ class FactorVae final : public LatentModel {
     const Var kl = mean(rate(q, p, draw));                                             // KL(q(z | x) || p(z))
     const Var of_codes = discriminator_(c, z), of_shuffled = discriminator_(c, shuffled(c, z));
     const Var total_correlation = mean(of_codes);                                      // E_q(z) log d(z) / (1 - d(z))
-    const Var cross_entropy = Real(0.5) * (mean(softplus(-of_codes)) + mean(softplus(of_shuffled)));
     return {{{terms::loss(distortion + kl + gamma_ * total_correlation), ~of_discriminator_},
-             {{"discriminator_loss", cross_entropy, "nats",
+             {{"discriminator_loss", cross_entropy(of_codes, of_shuffled), "nats",
                "cross-entropy of the discriminator; log 2 = 0.693: it sees no difference"},
               of_discriminator_}},
             {terms::reconstruction(-distortion), terms::kl(kl),
@@ -81,7 +75,7 @@ class FactorVae final : public LatentModel {
   }
 
   Real gamma_;
-  Mlp discriminator_;
+  Discriminator discriminator_;
   Groups of_discriminator_;
 };
 
