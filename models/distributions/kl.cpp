@@ -4,6 +4,7 @@
 #include "autodiff/elementwise.hpp"
 #include "models/distributions/categorical.hpp"
 #include "models/distributions/normal.hpp"
+#include "models/distributions/sphere.hpp"
 
 namespace vaezoo {
 namespace {
@@ -36,6 +37,7 @@ const ClosedForm* find(const std::type_info& q, const std::type_info& p) {
   static const std::array table{
       per_dimension<DiagonalNormal, StandardNormal>(),
       per_dimension<DiagonalNormal, DiagonalNormal>(),
+      total<VonMisesFisher, UniformSphere>(),
       total<OneHotCategorical, OneHotCategorical>(),
       total<RelaxedOneHot, OneHotCategorical>(),
   };

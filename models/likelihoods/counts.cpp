@@ -4,6 +4,7 @@
 
 #include "autodiff/elementwise.hpp"
 #include "autodiff/shape_ops.hpp"
+#include "models/distributions/samplers.hpp"
 #include "models/likelihoods/likelihood.hpp"
 #include "models/likelihoods/observed.hpp"
 #include "models/model.hpp"
@@ -12,45 +13,6 @@ namespace {
 
 using namespace vaezoo;
 using namespace ad;
-
-/// x ~ Poisson(rate): by products of uniforms below 30, above that by Hormann's transformed rejection (1993, PTRS).
-double poisson(double rate, Key key) {
-  std::uint64_t count = 0;
-  const auto uniform = [&] {
-    Real u = 0;
-    fill_uniform(key.fold(count++), std::span<Real>(&u, 1));
-    return double(u);
-  };
-  if (rate < 30) {
-    double k = 0, product = uniform();
-    for (const double limit = std::exp(-rate); product > limit; ++k) product *= uniform();
-    return k;
-  }
-  const double b = 0.931 + 2.53 * std::sqrt(rate), a = -0.059 + 0.02483 * b, r = 0.9277 - 3.6224 / (b - 2), inverse = 1.1239 + 1.1328 / (b - 3.4);
-  while (true) {
-    const double u = uniform() - 0.5, v = uniform(), us = 0.5 - std::abs(u), k = std::floor((2 * a / us + b) * u + rate + 0.43);
-    if (us >= 0.07 && v <= r) return k;
-    if (k < 0 || (us < 0.013 && v > us)) continue;
-    if (std::log(v * inverse / (a / (us * us) + b)) <= k * std::log(rate) - rate - std::lgamma(k + 1)) return k;
-  }
-}
-
-/// Gamma(shape, 1) by Marsaglia & Tsang, "A simple method for generating gamma variables", 2000.
-double gamma(double shape, Key key) {
-  if (shape < 1) {
-    Real u = 0;
-    fill_uniform(key.fold("below one"), std::span<Real>(&u, 1), Real(1e-30));
-    return gamma(shape + 1, key) * std::pow(double(u), 1 / shape);
-  }
-  const double d = shape - 1.0 / 3, c = 1 / std::sqrt(9 * d);
-  for (std::uint64_t attempt = 0;; ++attempt) {
-    Real x = 0, u = 0;
-    fill_normal(key.fold("normal").fold(attempt), std::span<Real>(&x, 1));
-    fill_uniform(key.fold("uniform").fold(attempt), std::span<Real>(&u, 1));
-    const double v = std::pow(1 + c * double(x), 3);
-    if (v > 0 && std::log(double(u)) < 0.5 * double(x) * double(x) + d - d * v + d * std::log(v)) return d * v;
-  }
-}
 
 void require_counts(const char* name, const DataSpec& data) {
   if (!data.counts)
@@ -69,7 +31,7 @@ class Poisson final : public Likelihood {
   Var sample(const Context& c, Var h) const override {
     const Var x = c.tape.node("poisson", h.shape(), {});
     for (Index i = 0; i < x.size(); ++i)
-      x.data()[i] = static_cast<Real>(poisson(std::exp(double(h.data()[i])), c.key.fold("x").fold(static_cast<std::uint64_t>(i))));
+      x.data()[i] = static_cast<Real>(poisson_number(std::exp(double(h.data()[i])), c.key.fold("x").fold(static_cast<std::uint64_t>(i))));
     return x;
   }
   std::string describe() const override { return "Poisson on log rates"; }
@@ -100,7 +62,7 @@ class NegativeBinomial final : public Likelihood {
     for (Index i = 0; i < x.size(); ++i) {
       const Key key = c.key.fold("x").fold(static_cast<std::uint64_t>(i));
       const double t = std::exp(double(log_t_.value()[static_cast<std::size_t>(i % size_)]));
-      x.data()[i] = static_cast<Real>(poisson(gamma(t, key.fold("rate")) * std::exp(double(h.data()[i])) / t, key.fold("count")));
+      x.data()[i] = static_cast<Real>(poisson_number(gamma_number(t, key.fold("rate")) * std::exp(double(h.data()[i])) / t, key.fold("count")));
     }
     return x;
   }

@@ -28,6 +28,8 @@ class Posterior {
   virtual bool density_everywhere() const { return true; }
   /// Of the categorical variables whose one-hot vectors make up z; 0 where z is real. Such variables are relaxed in training.
   virtual Index classes() const { return 0; }
+  /// Is z of length 1?
+  virtual bool on_sphere() const { return false; }
   /// "diagonal normal posterior", for Model::describe().
   virtual std::string describe() const = 0;
 };

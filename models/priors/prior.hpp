@@ -25,6 +25,8 @@ class Prior {
 
   /// Of the categorical variables whose one-hot vectors make up z; 0 where z is real.
   virtual Index classes() const { return 0; }
+  /// Is z of length 1?
+  virtual bool on_sphere() const { return false; }
 
   /// What Model's functions of the same names pass on: training examples [n, D] that it starts from.
   virtual Index initial_examples() const { return 0; }

@@ -1,0 +1,144 @@
+#include "models/distributions/sphere.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <numbers>
+
+#include "autodiff/elementwise.hpp"
+#include "autodiff/reduce.hpp"
+#include "autodiff/shape_ops.hpp"
+#include "models/distributions/bessel.hpp"
+#include "models/distributions/samplers.hpp"
+
+namespace vaezoo {
+namespace {
+
+using namespace ad;
+
+/// y_i = f(x_i) where f gives value and slope, in double: for functions without an op of their own.
+template <class F>
+Var pointwise(const char* op, Var x, F f) {
+  Tape& tape = x.tape();
+  const Var y = tape.node(op, x.shape(), std::array{x});
+  Real* const slope = tape.scratch(x.size());
+  for (Index i = 0; i < x.size(); ++i) {
+    const std::pair<double, double> at = f(double(x.data()[i]), i);
+    y.data()[i] = static_cast<Real>(at.first);
+    slope[i] = static_cast<Real>(at.second);
+  }
+  if (y.live()) {
+    tape.on_backward(y, [=] {
+      Tape& t = y.tape();
+      const GradSlot x_bar = t.grad(x);
+      const Real* const y_bar = t.adjoint(y);
+      if (!x_bar) return;
+      for (Index i = 0; i < x.size(); ++i) x_bar.data[i] = (x_bar.add ? x_bar.data[i] : 0) + y_bar[i] * slope[i];
+    });
+  }
+  return y;
+}
+
+double order(Index m) { return double(m) / 2 - 1; }
+
+/// log C_m(kappa), whose slope is -A.
+Var log_constant(Var kappa, Index m) {
+  return pointwise("log_von_mises_fisher_constant", kappa, [m](double k, Index) {
+    const double v = order(m);
+    return std::pair(v * std::log(k) - double(m) / 2 * std::log(2 * std::numbers::pi) - log_bessel_i(v, k), -bessel_ratio(v, k));
+  });
+}
+
+/// w = direction . z: Wood, "Simulation of the von Mises Fisher distribution", 1994, with b written so that nothing cancels (Ulrich 1984).
+double draw_w(Index m, double kappa, Key key) {
+  const double n = double(m - 1), b = n / (2 * kappa + std::hypot(2 * kappa, n)), x0 = (1 - b) / (1 + b),
+               c = kappa * x0 + n * std::log1p(-x0 * x0);
+  for (std::uint64_t attempt = 0;; ++attempt) {
+    const Key once = key.fold(attempt);
+    const double g1 = gamma_number(n / 2, once.fold("one")), g2 = gamma_number(n / 2, once.fold("two")), e = g1 / (g1 + g2);
+    const double w = (1 - (1 + b) * e) / (1 - (1 - b) * e);
+    if (kappa * w + n * std::log1p(-x0 * w) - c >= std::log(uniform_number(once.fold("accept")))) return w;
+  }
+}
+
+}  // namespace
+
+double log_sphere_surface(Index m) {
+  return std::numbers::ln2 + double(m) / 2 * std::log(std::numbers::pi) - std::lgamma(double(m) / 2);
+}
+
+Draw UniformSphere::rsample(Key key) const {
+  const Var z = tape_->node("uniform_sphere", {rows_, m_}, {});
+  fill_normal(key, z.value());
+  for (Index i = 0; i < rows_; ++i) {
+    Real* const row = z.data() + i * m_;
+    double square = 0;
+    for (Index d = 0; d < m_; ++d) square += double(row[d]) * double(row[d]);
+    for (Index d = 0; d < m_; ++d) row[d] = static_cast<Real>(double(row[d]) / std::sqrt(std::max(square, 1e-30)));
+  }
+  return {z, {}};
+}
+
+Var UniformSphere::log_prob(Var z) const { return tape_->constant({z.shape()[0]}, static_cast<Real>(-log_sphere_surface(m_))); }
+
+Var UniformSphere::center() const {
+  const Var z = tape_->constant({rows_, m_}, Real(0));
+  for (Index i = 0; i < rows_; ++i) z.data()[i * m_] = 1;
+  return z;
+}
+
+const VonMisesFisher& VonMisesFisher::detached() const {
+  return on_tape(direction.tape(), VonMisesFisher(stop_gradient(direction), stop_gradient(concentration)));
+}
+
+Var VonMisesFisher::log_prob(Var z) const {
+  return log_constant(concentration, direction.shape()[1]) + concentration * sum(direction * z, 1);
+}
+
+// -dF/dkappa / f(w) = -int_{-1}^w (t - A) f(t) dt / f(w). With t = cos a it is an integral over angles without singularities.
+double von_mises_fisher_slope(Index m, double kappa, double w) {
+  constexpr std::array<double, 8> kNodes{0.0950125098376374, 0.2816035507792589, 0.4580167776572274, 0.6178762444026438,
+                                         0.7554044083550030, 0.8656312023878318, 0.9445750230732326, 0.9894009349916499};
+  constexpr std::array<double, 8> kWeights{0.1894506104550685, 0.1826034150449236, 0.1691565193950025, 0.1495959888165767,
+                                           0.1246289712555339, 0.0951585116824928, 0.0622535239386479, 0.0271524594117541};  // Gauss-Legendre, 16
+  const double mean = bessel_ratio(order(m), kappa), start = std::acos(std::clamp(w, -1.0, 1.0)), n = double(m);
+  const double sine = std::sqrt(std::max(1 - w * w, 1e-300));
+  // Beyond some 40 standard deviations of the angle, 1 / sqrt(kappa) at most, the density is 0.
+  const double end = std::min(std::numbers::pi, start + 40 / std::sqrt(std::max(kappa, 1.0))), panel = (end - start) / 16;
+  const auto g = [&](double a) {
+    return (std::cos(a) - mean) * std::exp((n - 2) * std::log(std::max(std::sin(a), 1e-300)) - (n - 3) * std::log(sine) + kappa * (std::cos(a) - w));
+  };
+  double total = 0;
+  for (int p = 0; p < 16; ++p) {
+    const double middle = start + (p + 0.5) * panel;
+    for (std::size_t i = 0; i < kNodes.size(); ++i) total += kWeights[i] * panel / 2 * (g(middle - kNodes[i] * panel / 2) + g(middle + kNodes[i] * panel / 2));
+  }
+  return -total;
+}
+
+Draw VonMisesFisher::rsample(Key key) const {
+  Tape& tape = direction.tape();
+  const Index rows = direction.shape()[0], m = direction.shape()[1];
+  const Var w = pointwise("von_mises_fisher_w", concentration, [&](double kappa, Index i) {
+    const double drawn = draw_w(m, kappa, key.fold("w").fold(static_cast<std::uint64_t>(i)));
+    return std::pair(drawn, von_mises_fisher_slope(m, kappa, drawn));
+  });
+  const Var tangent = UniformSphere(tape, rows, m - 1).rsample(key.fold("tangent")).value;
+  const Var across = sqrt(maximum(Real(1) - square(w), tape.constant(w.shape(), Real(1e-10))));
+  const Var about_e1 = concat({unsqueeze(w, 1), unsqueeze(across, 1) * tangent}, 1);  // of direction e_1
+  // The reflection that takes e_1 to the direction; where they are the same, nothing.
+  const Var normal = UniformSphere(tape, rows, m).center() - direction;
+  const Var length = maximum(sum(square(normal), 1), tape.constant({rows}, Real(1e-12)));
+  return {about_e1 - unsqueeze(Real(2) * sum(normal * about_e1, 1) / length, 1) * normal, {}};
+}
+
+Var kl(const VonMisesFisher& q, const UniformSphere&) {
+  const Index m = q.direction.shape()[1];
+  return pointwise("von_mises_fisher_kl", q.concentration, [m](double k, Index) {
+    const double v = order(m), a = bessel_ratio(v, k);
+    const double log_c = v * std::log(k) - double(m) / 2 * std::log(2 * std::numbers::pi) - log_bessel_i(v, k);
+    return std::pair(k * a + log_c + log_sphere_surface(m), k * (1 - a * a - double(m - 1) * a / k));
+  });
+}
+
+}  // namespace vaezoo
