@@ -126,9 +126,12 @@ std::vector<Alternative> GroupOptimizerConfig::alternatives() {
 }
 
 void EarlyStoppingConfig::fields(Fields& f) {
-  f.choice("metric", metric, {"loss", "elbo"}, "of the validation split; decides which checkpoint is the best");
+  f.choice("metric", metric, {"loss", "elbo", "latest"},
+           "decides which checkpoint is the best: the least loss or the highest ELBO of the validation split, or, where neither can be compared over "
+           "training (an adversary, a weight that moves), the latest");
   f("patience", patience, "validations without improvement after which training stops; null never stops", at_least(1));
   f("min_delta", min_delta, "nats by which the metric must improve to count", at_least(0));
+  f.require("patience", !patience || metric != "latest", "waits for a better checkpoint, and by metric latest each is better; choose loss or elbo");
 }
 
 void TrainConfig::fields(Fields& f) {

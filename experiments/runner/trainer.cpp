@@ -278,7 +278,7 @@ void Trainer::validate() {
     state_.plateau = plateau_->state();
   }
   ++state_.waited;
-  if (metric < state_.best - stopping.min_delta || state_.best_step < 0) {
+  if (metric < state_.best - stopping.min_delta || state_.best_step < 0 || stopping.metric == "latest") {
     state_.best = metric;
     state_.best_step = state_.step;
     state_.waited = 0;

@@ -17,7 +17,7 @@ struct GecoSettings {
 
   void fields(Fields& f) {
     f("tolerance", tolerance, "what the reconstruction may cost: -log p(x|z) in nats per number of x; for densities it may be negative");
-    f("rate", rate, "growth of log lambda at each step, at most 0.1, per nat by which the reconstruction costs more than the tolerance; where it costs less, lambda shrinks", more_than(0));
+    f("rate", rate, "growth of log lambda at a step where a number of x costs 0.1 nats more than the tolerance, or less by as much: then it shrinks; in between in proportion", more_than(0));
     f("decay", decay, "of the moving average of the constraint", below_one());
   }
   std::unique_ptr<VariationalObjective> build(const ObjectiveArgs& args) const;
@@ -44,7 +44,7 @@ class Geco final : public VariationalObjective {
       c.tape.after_step([this, average] {
         average_.value()[0] = average;
         updates_.value()[0] += 1;
-        const double growth = std::clamp(settings_.rate * double(average) * double(size_), -0.1, 0.1);
+        const double growth = settings_.rate * std::clamp(10 * double(average), -1.0, 1.0);
         lambda_.value()[0] = static_cast<Real>(std::clamp(double(lambda_.value()[0]) * std::exp(growth), 1e-6, 1e6));
       });
     }

@@ -241,7 +241,7 @@ TEST_CASE("geco: the multiplier grows while the constraint is broken and shrinks
     CHECK(built.values("objective/lambda")[0] == 1);
     const double constraint = term(o, "constraint");
     tape.commit();
-    CHECK(double(built.values("objective/lambda")[0]) == doctest::Approx(std::exp(std::clamp(0.01 * 4 * constraint, -0.1, 0.1))).epsilon(1e-5));
+    CHECK(double(built.values("objective/lambda")[0]) == doctest::Approx(std::exp(0.01 * std::clamp(10 * constraint, -1.0, 1.0))).epsilon(1e-5));
     CHECK((constraint > 0) == (tolerance == 0));
   }
   const Built built = built_with(1.2);
