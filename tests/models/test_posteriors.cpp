@@ -18,7 +18,7 @@ using Values = LikelihoodCase::Values;
 
 namespace {
 
-const std::vector<std::string> kNames{"normal", "planar", "iaf"};
+const std::vector<std::string> kNames{"normal", "planar", "radial", "iaf"};
 
 /// A posterior of z with `dimensions` numbers, made of its settings.
 struct Subject {
@@ -57,7 +57,7 @@ double determinant(std::vector<std::vector<double>> m) {  // by elimination
 }
 
 std::string more_of(const std::string& name) {
-  return name == "planar" ? R"("length": 3)" : name == "iaf" ? R"("length": 3, "hidden": [5, 4], "context": 2)" : "";
+  return name == "planar" || name == "radial" ? R"("length": 3)" : name == "iaf" ? R"("length": 3, "hidden": [5, 4], "context": 2)" : "";
 }
 
 }  // namespace
@@ -74,6 +74,20 @@ TEST_CASE("a planar flow has its known value") {  // computed apart, in double: 
   const DiagonalNormal base(tape.constant({1, 3}, std::span(h).first(3)), tape.constant({1, 3}, std::span(h).subspan(3, 3)));
   const double log_det = double(log_prob(base, base.rsample(Key(2))).item()) - double(log_prob(q, z).item());
   CHECK(log_det == doctest::Approx(-0.06310269015).epsilon(sizeof(Real) == 4 ? 1e-3 : 1e-8));  // the difference of two numbers near 90
+}
+
+TEST_CASE("a radial flow has its known value") {  // computed apart, in double: z = (.5, -1, .25), z0 = (0, .5, -.5), alpha = .7, beta hat = -.4
+  Subject s("radial", 3, R"("length": 1)");
+  REQUIRE(s.q->inputs() == 6 + 5);
+  const std::vector<Real> h{Real(0.5), -1, Real(0.25), -60, -60, -60, 0, Real(0.5), Real(-0.5), static_cast<Real>(std::log(std::expm1(0.7))), Real(-0.4)};
+  Tape tape;
+  const Distribution& q = (*s.q)({tape, true, Key(1)}, tape.constant({1, 11}, h));
+  const std::vector<double> expected{.4618398474, -.8855195423, .1927597711};
+  for (std::size_t i = 0; i < 3; ++i) CHECK(double(q.center().data()[i]) == doctest::Approx(expected[i]).epsilon(1e-6));
+  const Draw z = q.rsample(Key(2));
+  const DiagonalNormal base(tape.constant({1, 3}, std::span(h).first(3)), tape.constant({1, 3}, std::span(h).subspan(3, 3)));
+  const double log_det = double(log_prob(base, base.rsample(Key(2))).item()) - double(log_prob(q, z).item());
+  CHECK(log_det == doctest::Approx(-.1808268977).epsilon(sizeof(Real) == 4 ? 1e-3 : 1e-8));
 }
 
 TEST_CASE("log q of a draw is that of the base less the log determinant of the Jacobian, by finite differences") {
