@@ -156,6 +156,9 @@ class Model {
   /// Can it learn from examples whose x was not observed, but whose label was?
   virtual bool takes_hidden_x() const { return false; }
 
+  /// The cluster of each example, [B], in a model that has clusters; empty in others.
+  virtual std::span<const Index> clusters(const Context& /*c*/, const Minibatch& /*batch*/) const { return {}; }
+
   /// Called once, before the first step of training, with the first `initial_examples()` training examples (fewer when there are fewer):
   /// what starts from data (pseudo-inputs, codebooks) starts here.
   virtual Index initial_examples() const { return 0; }

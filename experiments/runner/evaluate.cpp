@@ -6,6 +6,7 @@
 #include <numeric>
 
 #include "experiments/runner/aggregate_posterior.hpp"
+#include "experiments/runner/clustering.hpp"
 #include "experiments/runner/errors.hpp"
 #include "experiments/runner/feed.hpp"
 #include "models/parts/terms.hpp"
@@ -189,6 +190,8 @@ Evaluation evaluate(const Model& model, const Dataset& data, Split split, const 
   Tape tape(ad::Grad::off);
   Sums sums;
   AggregatePosterior aggregate;
+  std::vector<Index> clusters;
+  std::vector<int> labels;
   const bool splits = options.kl_split > 0 && model.has_density() && model.levels().size() == 1 && model.conditioning() == Conditioning::none;
   std::uint64_t number = 0;
   while (const Index count = feed.next()) {
@@ -199,6 +202,12 @@ Evaluation evaluate(const Model& model, const Dataset& data, Split split, const 
     add_objective(model, c, batch, sums);
     add_elbo(model, c, batch, sums);
     add_reconstruction(model, c, batch, data.split(split), feed.batches().rows(), sums);
+    // A condition may tell the label itself.
+    const bool judged = !batch.labels.empty() && model.conditioning() == Conditioning::none;
+    if (const std::span<const Index> found = judged ? model.clusters(c, batch) : std::span<const Index>(); !found.empty()) {
+      clusters.insert(clusters.end(), found.begin(), found.end());
+      labels.insert(labels.end(), batch.labels.begin(), batch.labels.end());
+    }
     if (splits)
       if (const DiagonalNormal q = model.posterior(c, batch); q.log_variance) aggregate.add(q);
     if (!std::isfinite(sums.loss.mean) || !std::isfinite(sums.elbo.mean))
@@ -215,6 +224,11 @@ Evaluation evaluate(const Model& model, const Dataset& data, Split split, const 
     e.mutual_information = parts->mutual_information;
     e.total_correlation = parts->total_correlation;
     e.dimension_wise_kl = *e.kl - parts->mutual_information - parts->total_correlation;
+  }
+  if (!clusters.empty()) {
+    const ClusterScores scores = cluster_scores(clusters, labels);
+    e.cluster_accuracy = scores.accuracy;
+    e.cluster_nmi = scores.nmi;
   }
   return e;
 }
@@ -250,6 +264,8 @@ std::vector<Metric> Evaluation::metrics() const {
   m.push_back({"mse", mse, "", "squared error per data dimension of the reconstruction from the mean code"});
   add("hidden_mse", hidden_mse, "", "squared error of the reconstruction from the mean code, per number that dataset.cells hid");
   add("active_units", active_units, "units", "latent dimensions that say something of x");
+  add("cluster_accuracy", cluster_accuracy, "", "share of the examples in their class's cluster, under the best match of clusters and classes");
+  add("cluster_nmi", cluster_nmi, "", "mutual information of clusters and classes over the mean of their entropies");
   for (const Metric& t : terms)  // the family's own, unless the evaluation has its own estimate of the same name
     if (std::ranges::none_of(m, [&](const Metric& known) { return known.name == t.name; })) m.push_back(t);
   return m;

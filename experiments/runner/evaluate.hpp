@@ -36,6 +36,7 @@ struct Evaluation {
   double mse = 0;                               ///< squared error per data dimension of the reconstruction from the mean code
   std::optional<double> hidden_mse;             ///< the same of the numbers that dataset.cells hid; their values in the data set are the truth
   std::optional<std::int64_t> active_units;     ///< Burda et al. 2016, section 5; under a conditional prior by the KL
+  std::optional<double> cluster_accuracy, cluster_nmi;  ///< of a model with clusters on data with labels, see clustering.hpp
   std::vector<bool> active;                     ///< which they are, [Z]
   std::vector<double> kl_per_dimension;         ///< [Z], or as ElboTerms has it
   std::vector<double> code_variance;            ///< Var_x E_q[z_d], [Z]

@@ -55,7 +55,8 @@ Trainer::Trainer(Session& session, RunFolder folder, Options options)
   const TrainConfig& train = session_.config.train;
   check_before_training(session_);
   if (!options.resume && !train.start_from.empty()) {
-    initialize();  // what the weights do not have still starts from data
+    take_start_weights(session_);  // what they do not have still starts from data, and may start from what these weights make of them
+    initialize();
     const std::string sentence = take_start_weights(session_);
     if (!options.quiet) tell(printable(sentence) + "\n");
   }

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "autodiff/elementwise.hpp"
+#include "autodiff/indexing.hpp"
 #include "autodiff/reduce.hpp"
 #include "autodiff/shape_ops.hpp"
 
@@ -90,10 +91,16 @@ Context LatentModel::with_pseudo_conditions(const Context& c) const {
 }
 
 void LatentModel::initialize(const Context& c, const Minibatch& examples) {
+  if (pseudo_conditions_ != nullptr) {
+    const std::span<const Real> y = condition_->raw(c, examples).value();
+    std::ranges::copy(y.first(std::min(y.size(), pseudo_conditions_->value().size())), pseudo_conditions_->value().begin());
+  }
   prior_->initialize(c, examples.x);
-  if (pseudo_conditions_ == nullptr) return;
-  const std::span<const Real> y = condition_->raw(c, examples).value();
-  std::ranges::copy(y.first(std::min(y.size(), pseudo_conditions_->value().size())), pseudo_conditions_->value().begin());
+}
+
+std::span<const Index> LatentModel::clusters(const Context& c, const Minibatch& batch) const {
+  const Var log_p = prior_->log_clusters(c, encode(c, batch));
+  return log_p ? argmax(log_p) : std::span<const Index>();
 }
 
 Var LatentModel::rate(const Distribution& q, const Distribution& p, const Draw& z) const {

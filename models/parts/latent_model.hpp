@@ -83,6 +83,7 @@ class LatentModel : public VariationalModel {
   Var decode(const Context& c, Var z, const Minibatch& given) const final;
   Var sample_x(const Context& c, Var z, const Minibatch& given) const final;
   Var sample_prior(const Context& c, Index count, const Minibatch& given) const final;
+  std::span<const Index> clusters(const Context& c, const Minibatch& batch) const final;
   Index initial_examples() const final { return prior_->initial_examples(); }
   void initialize(const Context& c, const Minibatch& examples) final;
   Conditioning conditioning() const final { return condition_ ? condition_->kind() : Conditioning::none; }

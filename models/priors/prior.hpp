@@ -32,6 +32,9 @@ class Prior {
   virtual Index initial_examples() const { return 0; }
   virtual void initialize(const Context&, Var /*x*/) {}
 
+  /// log p(k) p(z | k) of each cluster k that the prior is made of, [N, K], at z [N, Z]; empty where it has none.
+  virtual Var log_clusters(const Context&, Var /*z*/) const { return {}; }
+
   /// "standard normal prior", for Model::describe().
   virtual std::string describe() const = 0;
 };
