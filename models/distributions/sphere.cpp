@@ -16,16 +16,16 @@ namespace {
 
 using namespace ad;
 
-/// y_i = f(x_i) where f gives value and slope, in double: for functions without an op of their own.
-template <class F>
-Var pointwise(const char* op, Var x, F f) {
+/// y_i = f(x_i, i) with the slope slope(x_i, y_i), in double: for functions without an op of their own.
+template <class F, class Slope>
+Var pointwise(const char* op, Var x, F f, Slope slope_of) {
   Tape& tape = x.tape();
   const Var y = tape.node(op, x.shape(), std::array{x});
-  Real* const slope = tape.scratch(x.size());
+  Real* const slope = tape.scratch(y.live() ? x.size() : 0);
   for (Index i = 0; i < x.size(); ++i) {
-    const std::pair<double, double> at = f(double(x.data()[i]), i);
-    y.data()[i] = static_cast<Real>(at.first);
-    slope[i] = static_cast<Real>(at.second);
+    const double at = double(x.data()[i]), value = f(at, i);
+    y.data()[i] = static_cast<Real>(value);
+    if (y.live()) slope[i] = static_cast<Real>(slope_of(at, value));
   }
   if (y.live()) {
     tape.on_backward(y, [=] {
@@ -43,10 +43,10 @@ double order(Index m) { return double(m) / 2 - 1; }
 
 /// log C_m(kappa), whose slope is -A.
 Var log_constant(Var kappa, Index m) {
-  return pointwise("log_von_mises_fisher_constant", kappa, [m](double k, Index) {
-    const double v = order(m);
-    return std::pair(v * std::log(k) - double(m) / 2 * std::log(2 * std::numbers::pi) - log_bessel_i(v, k), -bessel_ratio(v, k));
-  });
+  const double v = order(m);
+  return pointwise("log_von_mises_fisher_constant", kappa,
+                   [m, v](double k, Index) { return v * std::log(k) - double(m) / 2 * std::log(2 * std::numbers::pi) - log_bessel_i(v, k); },
+                   [v](double k, double) { return -bessel_ratio(v, k); });
 }
 
 /// w = direction . z: Wood, "Simulation of the von Mises Fisher distribution", 1994, with b written so that nothing cancels (Ulrich 1984).
@@ -119,10 +119,9 @@ double von_mises_fisher_slope(Index m, double kappa, double w) {
 Draw VonMisesFisher::rsample(Key key) const {
   Tape& tape = direction.tape();
   const Index rows = direction.shape()[0], m = direction.shape()[1];
-  const Var w = pointwise("von_mises_fisher_w", concentration, [&](double kappa, Index i) {
-    const double drawn = draw_w(m, kappa, key.fold("w").fold(static_cast<std::uint64_t>(i)));
-    return std::pair(drawn, von_mises_fisher_slope(m, kappa, drawn));
-  });
+  const Var w = pointwise("von_mises_fisher_w", concentration,
+                          [&](double kappa, Index i) { return draw_w(m, kappa, key.fold("w").fold(static_cast<std::uint64_t>(i))); },
+                          [m](double kappa, double drawn) { return von_mises_fisher_slope(m, kappa, drawn); });
   const Var tangent = UniformSphere(tape, rows, m - 1).rsample(key.fold("tangent")).value;
   const Var across = sqrt(maximum(Real(1) - square(w), tape.constant(w.shape(), Real(1e-10))));
   const Var about_e1 = concat({unsqueeze(w, 1), unsqueeze(across, 1) * tangent}, 1);  // of direction e_1
@@ -134,11 +133,15 @@ Draw VonMisesFisher::rsample(Key key) const {
 
 Var kl(const VonMisesFisher& q, const UniformSphere&) {
   const Index m = q.direction.shape()[1];
-  return pointwise("von_mises_fisher_kl", q.concentration, [m](double k, Index) {
-    const double v = order(m), a = bessel_ratio(v, k);
-    const double log_c = v * std::log(k) - double(m) / 2 * std::log(2 * std::numbers::pi) - log_bessel_i(v, k);
-    return std::pair(k * a + log_c + log_sphere_surface(m), k * (1 - a * a - double(m - 1) * a / k));
-  });
+  const double v = order(m);
+  return pointwise("von_mises_fisher_kl", q.concentration,
+                   [m, v](double k, Index) {
+                     return k * bessel_ratio(v, k) + v * std::log(k) - double(m) / 2 * std::log(2 * std::numbers::pi) - log_bessel_i(v, k) + log_sphere_surface(m);
+                   },
+                   [m, v](double k, double) {
+                     const double a = bessel_ratio(v, k);
+                     return k * (1 - a * a - double(m - 1) * a / k);
+                   });
 }
 
 }  // namespace vaezoo

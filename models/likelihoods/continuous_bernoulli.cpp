@@ -15,7 +15,8 @@ constexpr auto log_constant = [](auto a) {
   using T = decltype(a);
   const T s = a * a;
   const T series = T(Real(0.6931471805599453)) +
-                   s * (T(Real(1.0 / 12)) + s * (T(Real(-7.0 / 1440)) + s * (T(Real(3.4171075837742504e-4)) - s * T(Real(2.625e-5)))));
+                   s * (T(Real(1.0 / 12)) + s * (T(Real(-7.0 / 1440)) + s * (T(Real(31.0 / 90720)) + s * (T(Real(-127.0 / 4838400)) +
+                   s * (T(Real(73.0 / 34214400)) + s * (T(Real(-1.8027895356488832e-7)) + s * T(Real(1.565947953183403e-8))))))));
   const T size = fmax(abs(a), T(Real(0.5)));  // not used below
   return select(abs(a) < T(Real(0.5)), series, log(size) - log(tanh(T(Real(0.5)) * size)));
 };
@@ -24,7 +25,7 @@ constexpr auto log_constant = [](auto a) {
 constexpr auto mean_of = [](auto a) {
   using T = decltype(a);
   const T s = a * a;
-  const T series = T(Real(0.5)) + a * (T(Real(1.0 / 12)) + s * (T(Real(-1.0 / 720)) + s * T(Real(1.0 / 30240))));
+  const T series = T(Real(0.5)) + a * (T(Real(1.0 / 12)) + s * (T(Real(-1.0 / 720)) + s * (T(Real(1.0 / 30240)) - s * T(Real(1.0 / 1209600)))));
   const T far = select(abs(a) < T(Real(0.5)), T(Real(0.5)), a);
   return select(abs(a) < T(Real(0.5)), series, T(Real(1)) / (T(Real(0)) - expm1(T(Real(0)) - far)) - T(Real(1)) / far);
 };

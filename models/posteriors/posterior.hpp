@@ -30,6 +30,8 @@ class Posterior {
   virtual Index classes() const { return 0; }
   /// Is z of length 1?
   virtual bool on_sphere() const { return false; }
+  /// See VariationalModel::smooth_draws().
+  virtual bool smooth_draws() const { return true; }
   /// "diagonal normal posterior", for Model::describe().
   virtual std::string describe() const = 0;
 };

@@ -22,6 +22,7 @@ class VonMisesFisherPosterior final : public Posterior {
   }
   const std::type_info& distribution() const override { return typeid(VonMisesFisher); }
   bool on_sphere() const override { return true; }
+  bool smooth_draws() const override { return false; }
   std::string describe() const override { return "posterior: von Mises-Fisher on the unit sphere"; }
 
  private:

@@ -5,6 +5,7 @@
 #include "autodiff/optimizers.hpp"
 #include "config/reader.hpp"
 #include "config/writer.hpp"
+#include "models/parts/variational_model.hpp"
 
 namespace model_tests {
 namespace {
@@ -66,6 +67,8 @@ void freeze(const Built& built, const std::string& below) {
 }
 
 void freeze_detached(const Built& built) {
+  const auto* const variational = dynamic_cast<const VariationalModel*>(built.model.get());
+  if (variational != nullptr && !variational->smooth_draws()) freeze(built, "encoder/");  // see test_sphere.cpp
   for (ad::Parameter& p : built.store->all())
     if (p.path().starts_with("baseline/")) p.set_trainable(false);  // completion_vae: its guess is told to the prior, detached
   if (built.store->find("data_variance") == nullptr) return;

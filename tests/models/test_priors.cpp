@@ -416,9 +416,12 @@ TEST_CASE("the gradient of every model with a mixture, a vampprior or a realnvp 
       CAPTURE(prior);
       const LikelihoodCase& likelihood = likelihood_cases()[0];
       const Built built = build_small(entry, likelihood.settings, data_spec(likelihood.values), prior);
+      const std::vector<Real> x = synthetic(likelihood.values, 6);
+      Tape first(ad::Grad::off);  // an MMD's draws of the prior are constants, whatever they were made of
+      const Objective objective = built.model->objective({first, true, Key(6)}, minibatch(first, x, 6));
+      if (std::ranges::any_of(objective.report(), [](const Term& t) { return std::string_view(t.name) == "mmd"; })) continue;
       if (std::string(entry.name) == "piwae")
         freeze(built, "encoder/");  // has an objective of its own; see test_importance_bounds.cpp
-      const std::vector<Real> x = synthetic(likelihood.values, 6);
       ad::GradcheckOptions options;
       options.narrow_step = 1e-6;  // weights that start at 0 stand where the curvature of an elu jumps
       const auto report = ad::gradcheck_parameters(
