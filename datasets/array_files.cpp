@@ -65,7 +65,8 @@ Examples make_examples(std::vector<T> numbers, Index width, double divide_by, st
 }
 
 void missing_field(Fields& f, bool& missing) {
-  f("missing", missing, "true: NaN (and in a table an empty cell) is a number that was not observed, and models leave it out of the likelihood; false: an error");
+  f("missing", missing,
+    "true: NaN (and in a table an empty cell) is a number that was not observed, and models leave it out of the likelihood; false: an error");
 }
 
 /// Runs `make`, whose DataError says where in the data, and puts the file's name before it.

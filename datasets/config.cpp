@@ -238,7 +238,9 @@ void InputsConfig::fields(Fields& f) {
 }
 
 void CellsConfig::fields(Fields& f) {
-  f("keep", keep, "this share of the numbers of every split is kept; the others, drawn with the seed, count as missing, and evaluation measures how well they are filled in",
+  f("keep", keep,
+    "this share of the numbers of every split is kept; the others, drawn with the seed, count as missing, and evaluation measures how well they "
+    "are filled in",
     Range{.low = 0, .high = 1, .low_open = true});
 }
 

@@ -11,4 +11,5 @@ struct AaeConfig final : vaezoo::WaeGanConfig {
 
 }  // namespace
 
-VAEZOO_MODEL(aae, vaezoo::WaeGan, AaeConfig, "Adversarial autoencoder: a discriminator makes the codes look like draws of N(0, I)", "Makhzani et al., 2016")
+VAEZOO_MODEL(aae, vaezoo::WaeGan, AaeConfig, "Adversarial autoencoder: a discriminator makes the codes look like draws of N(0, I)",
+             "Makhzani et al., 2016")

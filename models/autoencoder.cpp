@@ -62,5 +62,6 @@ std::string Autoencoder::describe() const {
 
 }  // namespace vaezoo
 
-VAEZOO_MODEL(autoencoder, vaezoo::Autoencoder, vaezoo::PenalizedConfig, "Deterministic autoencoder, no density; its codes free or held together by a penalty",
+VAEZOO_MODEL(autoencoder, vaezoo::Autoencoder, vaezoo::PenalizedConfig,
+             "Deterministic autoencoder, no density; its codes free or held together by a penalty",
              "Hinton & Salakhutdinov, Science 2006")

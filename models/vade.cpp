@@ -16,4 +16,5 @@ struct VadeConfig final : vaezoo::VaeConfig {
 
 }  // namespace
 
-VAEZOO_MODEL(vade, vaezoo::Vae, VadeConfig, "VAE that clusters: its prior is a mixture that starts from a k-means of the codes", "Jiang et al., IJCAI 2017")
+VAEZOO_MODEL(vade, vaezoo::Vae, VadeConfig, "VAE that clusters: its prior is a mixture that starts from a k-means of the codes",
+             "Jiang et al., IJCAI 2017")

@@ -28,7 +28,8 @@ struct VaeWithObjectiveConfig : VaeConfig {
 class Vae final : public LatentModel {
  public:
   Vae(const VaeConfig& config, const DataSpec& data, ad::Parameters p)
-      : LatentModel(config, data, p, config.condition ? &*config.condition : nullptr), objective_(config.build_objective({*this, {}, data, p / "objective"})) {}
+      : LatentModel(config, data, p, config.condition ? &*config.condition : nullptr),
+        objective_(config.build_objective({*this, {}, data, p / "objective"})) {}
 
   Objective objective(const Context& c, const Minibatch& batch) const override {
     return (*objective_)(c, batch);

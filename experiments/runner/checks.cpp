@@ -6,6 +6,7 @@
 
 #include "config/printable.hpp"
 #include "config/range.hpp"
+#include "experiments/runner/classifier.hpp"
 #include "experiments/runner/feed.hpp"
 
 namespace vaezoo {
@@ -68,6 +69,9 @@ void check_evaluation(const Session& s) {
          cat("evaluate.classifier_epochs: ", s.config.model_name,
              " is not conditioned on labels, so there are no class-conditional samples to judge; set it to 0"));
   refuse(s.data.classes == 0, cat("evaluate.classifier_epochs: ", s.data.name, " has no labels for a classifier to learn; set it to 0"));
+  refuse(fully_observed(s.data).empty(),
+         "evaluate.classifier_epochs: no training example has both its numbers and its label, so a classifier has nothing to learn; set it to 0, or "
+         "keep more of dataset.labels or dataset.inputs");
   refuse(s.data.test.size() == 0,
          "evaluate.classifier_epochs: samples are judged together with the test split, which is empty; set it to 0, or set dataset.test");
   refuse(std::ranges::find(splits, "test") == splits.end(),

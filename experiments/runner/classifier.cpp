@@ -50,9 +50,7 @@ class Classifier {
 
 /// The data with only those training examples of which both x and the label were observed; none where that is all of them.
 std::optional<Dataset> with_all_observed(const Dataset& data) {
-  std::vector<Index> rows;
-  for (Index row = 0; row < data.train.size(); ++row)
-    if (data.train.labels()[static_cast<std::size_t>(row)] >= 0 && data.train.observed(row)) rows.push_back(row);
+  const std::vector<Index> rows = fully_observed(data);
   if (std::ssize(rows) == data.train.size()) return std::nullopt;
   Dataset part = data;
   part.train = data.train.subset(rows);
@@ -60,6 +58,13 @@ std::optional<Dataset> with_all_observed(const Dataset& data) {
 }
 
 }  // namespace
+
+std::vector<Index> fully_observed(const Dataset& data) {
+  std::vector<Index> rows;
+  for (Index row = 0; row < data.train.size(); ++row)
+    if (data.train.labels()[static_cast<std::size_t>(row)] >= 0 && data.train.observed(row)) rows.push_back(row);
+  return rows;
+}
 
 std::vector<Metric> Judgement::metrics() const {
   return {{"classifier_accuracy", classifier_accuracy, "",

@@ -12,6 +12,9 @@ struct Judgement {
   std::vector<Metric> metrics() const;  ///< both by name, with their meaning
 };
 
+/// The training examples, of data with labels, of which both x and the label were observed: what the judge learns from.
+std::vector<Index> fully_observed(const Dataset& data);
+
 /// Trains a perceptron of two hidden layers for `epochs` on the training split and asks it about `count` samples E[x | z, y], the classes
 /// in turn. Throws ConfigError unless the model is conditioned on labels.
 Judgement judge_samples(const Session& session, Index epochs, Index count);

@@ -169,7 +169,10 @@ void EvaluateConfig::fields(Fields& f) {
   f("classifier_epochs", classifier_epochs, "epochs of a classifier that judges class-conditional samples; 0 leaves it out",
     at_least(0));
   f("importance_samples", importance_samples, "samples K of the log-likelihood estimate; 0 leaves it out", between(0, 1e9));
-  f("kl_split", kl_split, "draws at which the KL is split into mutual information, total correlation and dimension-wise KL, where the split has examples enough to tell (log N well above the first); 0 leaves it out", between(0, 1e9));
+  f("kl_split", kl_split,
+    "draws at which the KL is split into mutual information, total correlation and dimension-wise KL, where the split has examples enough to tell "
+    "(log N well above the first); 0 leaves it out",
+    between(0, 1e9));
   f("chunk", chunk, "of the K samples, how many are evaluated side by side", between(1, 1e9));
   f("active_threshold", active_threshold, "a latent unit is active when the variance of its mean exceeds this", at_least(0));
   f("active_kl", active_kl, "where the prior is conditional, a latent unit is active when its KL exceeds this many nats", at_least(0));

@@ -42,11 +42,12 @@ Var pointwise(const char* op, Var x, F f, Slope slope_of) {
 double order(Index m) { return double(m) / 2 - 1; }
 
 /// log C_m(kappa), whose slope is -A.
+double log_constant(double kappa, Index m) {
+  return order(m) * std::log(kappa) - double(m) / 2 * std::log(2 * std::numbers::pi) - log_bessel_i(order(m), kappa);
+}
 Var log_constant(Var kappa, Index m) {
-  const double v = order(m);
-  return pointwise("log_von_mises_fisher_constant", kappa,
-                   [m, v](double k, Index) { return v * std::log(k) - double(m) / 2 * std::log(2 * std::numbers::pi) - log_bessel_i(v, k); },
-                   [v](double k, double) { return -bessel_ratio(v, k); });
+  return pointwise("log_von_mises_fisher_constant", kappa, [m](double k, Index) { return log_constant(k, m); },
+                   [m](double k, double) { return -bessel_ratio(order(m), k); });
 }
 
 /// w = direction . z: Wood, "Simulation of the von Mises Fisher distribution", 1994, with b written so that nothing cancels (Ulrich 1984).
@@ -111,7 +112,10 @@ double von_mises_fisher_slope(Index m, double kappa, double w) {
   double total = 0;
   for (int p = 0; p < 16; ++p) {
     const double middle = start + (p + 0.5) * panel;
-    for (std::size_t i = 0; i < kNodes.size(); ++i) total += kWeights[i] * panel / 2 * (g(middle - kNodes[i] * panel / 2) + g(middle + kNodes[i] * panel / 2));
+    for (std::size_t i = 0; i < kNodes.size(); ++i) {
+      const double off = kNodes[i] * panel / 2;
+      total += kWeights[i] * panel / 2 * (g(middle - off) + g(middle + off));
+    }
   }
   return -total;
 }
@@ -136,7 +140,7 @@ Var kl(const VonMisesFisher& q, const UniformSphere&) {
   const double v = order(m);
   return pointwise("von_mises_fisher_kl", q.concentration,
                    [m, v](double k, Index) {
-                     return k * bessel_ratio(v, k) + v * std::log(k) - double(m) / 2 * std::log(2 * std::numbers::pi) - log_bessel_i(v, k) + log_sphere_surface(m);
+                     return k * bessel_ratio(v, k) + log_constant(k, m) + log_sphere_surface(m);
                    },
                    [m, v](double k, double) {
                      const double a = bessel_ratio(v, k);

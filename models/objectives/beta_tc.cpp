@@ -63,4 +63,5 @@ std::unique_ptr<VariationalObjective> BetaTcSettings::build(const ObjectiveArgs&
 
 }  // namespace
 
-VAEZOO_PART(VariationalObjective, beta_tc, BetaTcSettings, "-log p(x|z) + alpha I(x; z) + beta total correlation + gamma dimension-wise KL (Chen et al. 2018)")
+VAEZOO_PART(VariationalObjective, beta_tc, BetaTcSettings,
+            "-log p(x|z) + alpha I(x; z) + beta total correlation + gamma dimension-wise KL (Chen et al. 2018)")

@@ -49,7 +49,8 @@ class Dip final : public VariationalObjective {
     return o;
   }
   std::string describe() const override {
-    return cat("-log p(x|z) + KL, ", weight().describe(), ", + ", settings_.off_diagonal, " off-diagonal^2 + ", settings_.diagonal, " (diagonal - 1)^2 of Cov ",
+    return cat("-log p(x|z) + KL, ", weight().describe(), ", + ", settings_.off_diagonal, " off-diagonal^2 + ",
+               settings_.diagonal, " (diagonal - 1)^2 of Cov ",
                settings_.form == "i" ? "of the means" : "z");
   }
 

@@ -17,7 +17,10 @@ struct GecoSettings {
 
   void fields(Fields& f) {
     f("tolerance", tolerance, "what the reconstruction may cost: -log p(x|z) in nats per number of x; for densities it may be negative");
-    f("rate", rate, "growth of log lambda at a step where a number of x costs 0.1 nats more than the tolerance, or less by as much: then it shrinks; in between in proportion", more_than(0));
+    f("rate", rate,
+      "growth of log lambda at a step where a number of x costs 0.1 nats more than the tolerance, or less by as much: then it shrinks; in between in "
+      "proportion",
+      more_than(0));
     f("decay", decay, "of the moving average of the constraint", below_one());
   }
   std::unique_ptr<VariationalObjective> build(const ObjectiveArgs& args) const;

@@ -35,7 +35,8 @@ class Info final : public VariationalObjective {
             {terms::reconstruction(-distortion), terms::kl(kl), {"mmd", distance, "", "squared maximum mean discrepancy of q(z) and p(z), of the batch"}}};
   }
   std::string describe() const override {
-    return cat("-log p(x|z) + ", 1 - settings_.alpha, " KL + ", settings_.alpha + settings_.lambda - 1, " MMD of q(z) and p(z), kernel ", settings_.kernel.name);
+    return cat("-log p(x|z) + ", 1 - settings_.alpha, " KL + ", settings_.alpha + settings_.lambda - 1, " MMD of q(z) and p(z), kernel ",
+               settings_.kernel.name);
   }
 
  private:

@@ -20,8 +20,8 @@ std::string RateWeight::describe() const {
 
 void require_normal_code(const ObjectiveArgs& args, const char* name) {
   if (!args.model.has_normal_code())
-    throw ConfigError(cat("model.objective: ", name, " needs one code z with a diagonal normal q(z | x); choose posterior normal in a model of one level, or "
-                          "another objective"));
+    throw ConfigError(cat("model.objective: ", name,
+                          " needs one code z with a diagonal normal q(z | x); choose posterior normal in a model of one level, or another objective"));
 }
 
 void require_plain_weight(const ObjectiveArgs& args, const char* name, const char* own) {

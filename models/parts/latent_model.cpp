@@ -64,7 +64,8 @@ LatentModel::LatentModel(const LatentConfig& config, const DataSpec& data, Param
     throw ConfigError(cat("model.prior: ", prior_name_, " is a density of real numbers, and the codes of posterior ", posterior_name_,
                           " are one-hot vectors; choose prior categorical"));
   if (posterior_->on_sphere() != prior_->on_sphere())
-    throw ConfigError(cat("model.prior: ", prior_name_, posterior_->on_sphere() ? " is not on the sphere, where the codes of posterior " : " is on the sphere, where no code of posterior ",
+    throw ConfigError(cat("model.prior: ", prior_name_,
+                          posterior_->on_sphere() ? " is not on the sphere, where the codes of posterior " : " is on the sphere, where no code of posterior ",
                           posterior_name_, posterior_->on_sphere() ? " lie; choose prior sphere" : " lies; choose posterior von_mises_fisher"));
   if (condition_ && prior_->initial_examples() > 0)
     pseudo_conditions_ = &p.add_buffer("prior/pseudo_conditions", {prior_->initial_examples(), condition_->raw_width()}, 0);

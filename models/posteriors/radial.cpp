@@ -46,4 +46,5 @@ struct RadialSettings {
 
 }  // namespace
 
-VAEZOO_PART(Posterior, radial, RadialSettings, "a normal sent through radial flows z + b (z - z0) / (a + |z - z0|) that the encoder gives (Rezende & Mohamed, ICML 2015)")
+VAEZOO_PART(Posterior, radial, RadialSettings,
+            "a normal sent through radial flows z + b (z - z0) / (a + |z - z0|) that the encoder gives (Rezende & Mohamed, ICML 2015)")

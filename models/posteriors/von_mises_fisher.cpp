@@ -39,4 +39,5 @@ struct VonMisesFisherSettings {
 
 }  // namespace
 
-VAEZOO_PART(Posterior, von_mises_fisher, VonMisesFisherSettings, "von Mises-Fisher on the unit sphere of latent_dim dimensions; its prior is sphere (Davidson et al., UAI 2018)")
+VAEZOO_PART(Posterior, von_mises_fisher, VonMisesFisherSettings,
+            "von Mises-Fisher on the unit sphere of latent_dim dimensions; its prior is sphere (Davidson et al., UAI 2018)")

@@ -1,10 +1,13 @@
 // sum_k w_k N(mean_k, diag variance_k), all trained.
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
+#include "autodiff/elementwise.hpp"
+#include "autodiff/indexing.hpp"
 #include "autodiff/reduce.hpp"
 #include "models/distributions/mixture.hpp"
-#include "models/parts/k_means.hpp"
+#include "models/parts/codebook.hpp"
 #include "models/priors/prior.hpp"
 
 namespace {
@@ -50,24 +53,39 @@ class ClusterPrior final : public MixturePrior {
     const DiagonalNormal q = q_(c, x);
     const Index rows = q.mean.shape()[0], size = q.mean.shape()[1];
     if (rows < components_) throw ConfigError(cat("model.prior: clusters: ", rows, " training examples are too few for ", components_, " clusters"));
-    const Clusters found = k_means(q.mean.value(), size, components_, c.key.fold("k_means"));
+    const auto [centres, cluster] = best_clusters(c, q.mean);
     std::vector<double> count(static_cast<std::size_t>(components_), 0), square(static_cast<std::size_t>(components_ * size), 0);
     for (Index i = 0; i < rows; ++i) {
-      const Index k = found.of[static_cast<std::size_t>(i)];
+      const Index k = cluster[static_cast<std::size_t>(i)];
       ++count[static_cast<std::size_t>(k)];
-      for (Index j = 0; j < size; ++j) {
-        const auto at = static_cast<std::size_t>(k * size + j);
-        square[at] += std::pow(double(q.mean.data()[i * size + j]) - found.mean[at], 2) + std::exp(double(q.log_variance.data()[i * size + j]));
-      }
+      for (Index j = 0; j < size; ++j)
+        square[static_cast<std::size_t>(k * size + j)] += std::pow(double(q.mean.data()[i * size + j]) - double(centres.data()[k * size + j]), 2) +
+                                                          std::exp(double(q.log_variance.data()[i * size + j]));
     }
     for (std::size_t m = 0; m < square.size(); ++m) {
-      mean().value()[m] = static_cast<Real>(found.mean[m]);
+      mean().value()[m] = centres.data()[m];
       log_variance().value()[m] = static_cast<Real>(std::log(std::max(square[m] / std::max(count[m / static_cast<std::size_t>(size)], 1.0), 1e-6)));
     }
     for (std::size_t k = 0; k < count.size(); ++k) logits().value()[k] = static_cast<Real>(std::log(std::max(count[k], 1.0) / double(rows)));
   }
 
  private:
+  /// The centres [K, Z] with the least sum of squared distances of ten runs of k-means, and the nearest one of each code.
+  std::pair<Var, std::span<const Index>> best_clusters(const Context& c, Var codes) const {
+    constexpr int kRuns = 10, kRounds = 50;
+    std::pair<Var, std::span<const Index>> best;
+    double least = std::numeric_limits<double>::infinity();
+    for (int run = 0; run < kRuns; ++run) {
+      const Clusters found = kmeans(c.key.fold("k-means").fold(static_cast<std::uint64_t>(run)), codes.value(), codes.shape()[1], components_, kRounds);
+      const Var centres = c.tape.node("centres", {components_, codes.shape()[1]}, {});
+      std::ranges::copy(found.centres, centres.data());
+      const std::span<const Index> nearest = nearest_rows(codes, centres);
+      const double inertia = double(sum(square(codes - embedding(centres, nearest))).item());
+      if (inertia < least) least = inertia, best = {centres, nearest};
+    }
+    return best;
+  }
+
   Index components_, examples_;
   PosteriorOfX q_;
 };

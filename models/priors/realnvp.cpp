@@ -106,7 +106,8 @@ struct RealNvpSettings {
     f("hidden", hidden, "width of each hidden layer of a coupling's network (ReLU)", between(1, 65536));
   }
   std::unique_ptr<Prior> build(const PriorArgs& args) const {
-    if (args.latent_dim < 2) throw ConfigError("model.prior: realnvp moves one half of z by the other, and z has 1 dimension; set latent_dim to 2 or more");
+    if (args.latent_dim < 2)
+      throw ConfigError("model.prior: realnvp moves one half of z by the other, and z has 1 dimension; set latent_dim to 2 or more");
     return std::make_unique<RealNvpPrior>(length, hidden, args.latent_dim, args.p);
   }
 };

@@ -33,7 +33,8 @@ struct Subject {
     const auto value = nlohmann::json::parse(settings);
     read_config(nlohmann::json{{"likelihood", value}}, "test", [&](Fields& f) { config.visit(f); });
     const std::string name = value.is_object() ? value.value("name", "") : value.get<std::string>();
-    const DataSpec data{.width = size, .counts = true, .levels = name == "discretized_logistic_mixture" ? 16 : value.is_object() ? value.value("bins", Index(256)) : 256};
+    const Index levels = name == "discretized_logistic_mixture" ? 16 : value.is_object() ? value.value("bins", Index(256)) : 256;
+    const DataSpec data{.width = size, .counts = true, .levels = levels};
     likelihood = config.build({size, data, ad::Parameters(store) / "likelihood"});
   }
   Likelihood* operator->() const { return likelihood.get(); }

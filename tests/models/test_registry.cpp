@@ -379,7 +379,8 @@ TEST_CASE("a mask of ones changes nothing; numbers that it leaves out count nowh
       if (other != 0) batch.mask = tape.constant(batch.x.shape(), mask);
       const Context c{tape, false, Key(5)};
       const ElboTerms e = built.model->elbo(c, batch, Code::sample);
-      return std::array{built.model->has_density() ? double(sum(built.model->log_weights(c, batch, 3)).item()) : double(sum(e.reconstruction).item()), double(sum(e.reconstruction).item()), double(sum(e.kl).item()),
+      const Var weights = built.model->has_density() ? built.model->log_weights(c, batch, 3) : e.reconstruction;
+      return std::array{double(sum(weights).item()), double(sum(e.reconstruction).item()), double(sum(e.kl).item()),
                         double(built.model->objective(c, batch).loss.item())};
     };
     const auto plain = losses(0, 1), ones = losses(1, 1), zeros = losses(0, 0), masked = losses(1, 0);

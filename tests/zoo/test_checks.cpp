@@ -184,3 +184,12 @@ TEST_CASE("checks: a model whose likelihood needs every number refuses data in w
   value["model"] = {{"name", "completion_vae"}};
   CHECK(refusal(value).find(" numbers are missing, and completion_vae needs all of them; choose vae, a preset of it or a hierarchy") != std::string::npos);
 }
+
+TEST_CASE("checks: a judge of samples needs a training example with both x and label") {
+  json value = with("dataset", {{"labels", {{"keep", 100}}}, {"inputs", {{"keep", 100}}}});
+  value["model"] = {{"name", "mvae"}};
+  value["evaluate"]["classifier_epochs"] = 1;
+  CHECK(refusal(value).starts_with("evaluate.classifier_epochs: no training example has both its numbers and its label"));
+  value["dataset"]["inputs"]["keep"] = 101;
+  CHECK(refusal(value) == "");
+}

@@ -2,9 +2,7 @@
 
 #include <array>
 #include <cmath>
-#include <set>
 
-#include "models/parts/k_means.hpp"
 #include "tests/models/models_support.hpp"
 
 using namespace model_tests;
@@ -23,23 +21,6 @@ std::vector<Real> corners(Index each, double spread) {
 }
 
 }  // namespace
-
-TEST_CASE("k-means finds four separate clusters, and its inertia is the sum of the squared distances") {
-  const std::vector<Real> x = corners(100, 0.5);
-  const Clusters c = k_means(x, 2, 4, Key(1));
-  std::set<Index> seen;
-  double inertia = 0;
-  for (std::size_t i = 0; i < 400; ++i) {
-    CHECK(c.of[i] == c.of[i % 4]);
-    seen.insert(c.of[i]);
-    for (std::size_t j = 0; j < 2; ++j) inertia += std::pow(double(x[2 * i + j]) - c.mean[static_cast<std::size_t>(2 * c.of[i]) + j], 2);
-  }
-  CHECK(seen.size() == 4);
-  CHECK(c.inertia == doctest::Approx(inertia).epsilon(1e-9));
-  CHECK(k_means(x, 2, 4, Key(1)).of == c.of);
-  CHECK(k_means(x, 2, 1, Key(1)).mean[0] == doctest::Approx(0).epsilon(0.2));
-  CHECK_THROWS_AS(k_means(std::span(x).first(4), 2, 3, Key(1)), ad::Error);
-}
 
 TEST_CASE("the prior clusters starts from the means, variances and shares of the clusters of the codes") {
   const std::vector<Real> x = corners(64, 0.5);  // the encoder is the identity
