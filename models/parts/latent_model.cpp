@@ -63,6 +63,8 @@ LatentModel::LatentModel(const LatentConfig& config, const DataSpec& data, Param
   if (posterior_->classes() != prior_->classes())
     throw ConfigError(cat("model.prior: ", prior_name_, " is a density of real numbers, and the codes of posterior ", posterior_name_,
                           " are one-hot vectors; choose prior categorical"));
+  if ((posterior_->on_sphere() || posterior_->classes() > 0) && !config.log_variance.interval.empty())
+    throw ConfigError(cat("model.log_variance: has no effect, posterior ", posterior_name_, " has no log variances; leave it out"));
   if (posterior_->on_sphere() != prior_->on_sphere())
     throw ConfigError(cat("model.prior: ", prior_name_,
                           posterior_->on_sphere() ? " is not on the sphere, where the codes of posterior " : " is on the sphere, where no code of posterior ",

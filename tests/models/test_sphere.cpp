@@ -141,5 +141,7 @@ TEST_CASE("svae: posterior and prior must both be on the sphere") {
   const DataSpec data{.width = 4};
   CHECK(message_of([&] { build("vae", R"({"posterior": "von_mises_fisher"})", data); }).find("choose prior sphere") != std::string::npos);
   CHECK(message_of([&] { build("vae", R"({"prior": "sphere"})", data); }).find("choose posterior von_mises_fisher") != std::string::npos);
+  CHECK(message_of([&] { build("vae", R"({"posterior": "von_mises_fisher", "prior": "sphere", "log_variance": [-1, 1]})", data); })
+            .find("model.log_variance: has no effect") != std::string::npos);
   CHECK(message_of([&] { build("svae", R"({"latent_dim": 1})", data); }).find("needs 2 dimensions or more") != std::string::npos);
 }
