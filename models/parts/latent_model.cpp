@@ -102,8 +102,8 @@ void LatentModel::initialize(const Context& c, const Minibatch& examples) {
 }
 
 std::span<const Index> LatentModel::clusters(const Context& c, const Minibatch& batch) const {
-  const Var log_p = prior_->log_clusters(c, encode(c, batch));
-  return log_p ? argmax(log_p) : std::span<const Index>();
+  if (!prior_->has_clusters()) return {};
+  return argmax(prior_->log_clusters(c, encode(c, batch)));
 }
 
 Var LatentModel::rate(const Distribution& q, const Distribution& p, const Draw& z) const {

@@ -26,6 +26,7 @@ class MixturePrior : public Prior {
     return on_tape(c.tape, Mixture(components(c), log_weight(c), rows));
   }
   const std::type_info& distribution() const override { return typeid(Mixture); }
+  bool has_clusters() const override { return true; }
   Var log_clusters(const Context& c, Var z) const override { return log_prob_table(z, components(c), log_weight(c)); }
   std::string describe() const override { return cat("prior: mixture of ", logits_.size(), " normals"); }
 

@@ -32,7 +32,8 @@ class Prior {
   virtual Index initial_examples() const { return 0; }
   virtual void initialize(const Context&, Var /*x*/) {}
 
-  /// log p(k) p(z | k) of each cluster k that the prior is made of, [N, K], at z [N, Z]; empty where it has none.
+  /// Is it made of clusters? Then log p(k) p(z | k) of each cluster k, [N, K], at z [N, Z].
+  virtual bool has_clusters() const { return false; }
   virtual Var log_clusters(const Context&, Var /*z*/) const { return {}; }
 
   /// "standard normal prior", for Model::describe().
