@@ -65,9 +65,9 @@ void add_elbo(const Model& model, const Context& c, const Minibatch& batch, Sums
   if (sampled.kl_per_dimension) add_columns(sampled.kl_per_dimension, sums.kl_per_dimension);
 }
 
-void add_reconstruction(const Model& model, const Context& c, const Minibatch& batch, const Examples& examples, std::span<const Index> rows,
-                        Sums& sums) {
-  const Var code = model.encode(c, batch), mean = model.decode(c, code, batch);
+void add_reconstruction(const Model& model, const Context& c, const Minibatch& batch, Var code, const Examples& examples,
+                        std::span<const Index> rows, Sums& sums) {
+  const Var mean = model.decode(c, code, batch);
   add_columns(code, sums.code);
   const auto size = static_cast<std::size_t>(batch.x.shape()[1]);
   const auto row_of = [size](Var v, std::size_t b) { return std::span<const Real>(v.value()).subspan(b * size, size); };
@@ -201,15 +201,15 @@ Evaluation evaluate(const Model& model, const Dataset& data, Split split, const 
     const Minibatch batch = feed.batch(tape);
     add_objective(model, c, batch, sums);
     add_elbo(model, c, batch, sums);
-    add_reconstruction(model, c, batch, data.split(split), feed.batches().rows(), sums);
+    const DiagonalNormal q = model.posterior(c, batch);
+    add_reconstruction(model, c, batch, q.mean, data.split(split), feed.batches().rows(), sums);
     // A condition may tell the label itself.
     const bool judged = !batch.labels.empty() && model.conditioning() == Conditioning::none;
     if (const std::span<const Index> found = judged ? model.clusters(c, batch) : std::span<const Index>(); !found.empty()) {
       clusters.insert(clusters.end(), found.begin(), found.end());
       labels.insert(labels.end(), batch.labels.begin(), batch.labels.end());
     }
-    if (splits)
-      if (const DiagonalNormal q = model.posterior(c, batch); q.log_variance) aggregate.add(q);
+    if (splits && q.log_variance) aggregate.add(q);
     if (!std::isfinite(sums.loss.mean) || !std::isfinite(sums.elbo.mean))
       throw DivergedError(ad::cat("evaluation on the ", to_text(split), " split gives a number that is not finite, first in ",
                                   tape.first_nonfinite()));
