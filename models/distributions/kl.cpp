@@ -3,6 +3,7 @@
 
 #include "autodiff/elementwise.hpp"
 #include "models/distributions/categorical.hpp"
+#include "models/distributions/gamma.hpp"
 #include "models/distributions/normal.hpp"
 #include "models/distributions/sphere.hpp"
 
@@ -37,7 +38,11 @@ const ClosedForm* find(const std::type_info& q, const std::type_info& p) {
   static const std::array table{
       per_dimension<DiagonalNormal, StandardNormal>(),
       per_dimension<DiagonalNormal, DiagonalNormal>(),
+      per_dimension<Gamma, Gamma>(),
+      per_dimension<Beta, Beta>(),
+      total<Dirichlet, Dirichlet>(),
       total<VonMisesFisher, UniformSphere>(),
+      total<PowerSpherical, UniformSphere>(),
       total<OneHotCategorical, OneHotCategorical>(),
       total<RelaxedOneHot, OneHotCategorical>(),
   };

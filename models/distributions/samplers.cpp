@@ -26,6 +26,11 @@ double gamma_number(double shape, Key key) {
   }
 }
 
+double log_gamma_number(double shape, Key key) {
+  if (shape < 1) return log_gamma_number(shape + 1, key.fold("above one")) + std::log(uniform_number(key)) / shape;
+  return std::log(gamma_number(shape, key));
+}
+
 double poisson_number(double rate, Key key) {
   std::uint64_t count = 0;
   const auto uniform = [&] { return uniform_number(key.fold(count++)); };

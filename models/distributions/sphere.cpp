@@ -9,35 +9,14 @@
 #include "autodiff/reduce.hpp"
 #include "autodiff/shape_ops.hpp"
 #include "models/distributions/bessel.hpp"
+#include "models/distributions/gamma.hpp"
+#include "models/distributions/pointwise.hpp"
 #include "models/distributions/samplers.hpp"
 
 namespace vaezoo {
 namespace {
 
 using namespace ad;
-
-/// y_i = f(x_i, i) with the slope slope(x_i, y_i), in double: for functions without an op of their own.
-template <class F, class Slope>
-Var pointwise(const char* op, Var x, F f, Slope slope_of) {
-  Tape& tape = x.tape();
-  const Var y = tape.node(op, x.shape(), std::array{x});
-  Real* const slope = tape.scratch(y.live() ? x.size() : 0);
-  for (Index i = 0; i < x.size(); ++i) {
-    const double at = double(x.data()[i]), value = f(at, i);
-    y.data()[i] = static_cast<Real>(value);
-    if (y.live()) slope[i] = static_cast<Real>(slope_of(at, value));
-  }
-  if (y.live()) {
-    tape.on_backward(y, [=] {
-      Tape& t = y.tape();
-      const GradSlot x_bar = t.grad(x);
-      const Real* const y_bar = t.adjoint(y);
-      if (!x_bar) return;
-      for (Index i = 0; i < x.size(); ++i) x_bar.data[i] = (x_bar.add ? x_bar.data[i] : 0) + y_bar[i] * slope[i];
-    });
-  }
-  return y;
-}
 
 double order(Index m) { return double(m) / 2 - 1; }
 
@@ -60,6 +39,19 @@ double draw_w(Index m, double kappa, Key key) {
     const double w = (1 - (1 + b) * e) / (1 - (1 - b) * e);
     if (kappa * w + n * std::log1p(-x0 * w) - c >= std::log(uniform_number(once.fold("accept")))) return w;
   }
+}
+
+/// z with direction . z = w [N], otherwise uniform.
+Var about(Var direction, Var w, Key key) {
+  Tape& tape = direction.tape();
+  const Index rows = direction.shape()[0], m = direction.shape()[1];
+  const Var tangent = UniformSphere(tape, rows, m - 1).rsample(key).value;
+  const Var across = sqrt(maximum(Real(1) - square(w), tape.constant(w.shape(), Real(1e-10))));
+  const Var about_e1 = concat({unsqueeze(w, 1), unsqueeze(across, 1) * tangent}, 1);  // of direction e_1
+  // The reflection that takes e_1 to the direction; where they are the same, nothing.
+  const Var normal = UniformSphere(tape, rows, m).center() - direction;
+  const Var length = maximum(sum(square(normal), 1), tape.constant({rows}, Real(1e-12)));
+  return about_e1 - unsqueeze(Real(2) * sum(normal * about_e1, 1) / length, 1) * normal;
 }
 
 }  // namespace
@@ -121,18 +113,11 @@ double von_mises_fisher_slope(Index m, double kappa, double w) {
 }
 
 Draw VonMisesFisher::rsample(Key key) const {
-  Tape& tape = direction.tape();
-  const Index rows = direction.shape()[0], m = direction.shape()[1];
+  const Index m = direction.shape()[1];
   const Var w = pointwise("von_mises_fisher_w", concentration,
                           [&](double kappa, Index i) { return draw_w(m, kappa, key.fold("w").fold(static_cast<std::uint64_t>(i))); },
                           [m](double kappa, double drawn) { return von_mises_fisher_slope(m, kappa, drawn); });
-  const Var tangent = UniformSphere(tape, rows, m - 1).rsample(key.fold("tangent")).value;
-  const Var across = sqrt(maximum(Real(1) - square(w), tape.constant(w.shape(), Real(1e-10))));
-  const Var about_e1 = concat({unsqueeze(w, 1), unsqueeze(across, 1) * tangent}, 1);  // of direction e_1
-  // The reflection that takes e_1 to the direction; where they are the same, nothing.
-  const Var normal = UniformSphere(tape, rows, m).center() - direction;
-  const Var length = maximum(sum(square(normal), 1), tape.constant({rows}, Real(1e-12)));
-  return {about_e1 - unsqueeze(Real(2) * sum(normal * about_e1, 1) / length, 1) * normal, {}};
+  return {about(direction, w, key.fold("tangent")), {}};
 }
 
 Var kl(const VonMisesFisher& q, const UniformSphere&) {
@@ -146,6 +131,40 @@ Var kl(const VonMisesFisher& q, const UniformSphere&) {
                      const double a = bessel_ratio(v, k);
                      return k * (1 - a * a - double(m - 1) * a / k);
                    });
+}
+
+namespace {
+
+/// log C_m(kappa) and E log(1 + direction . z), with (1 + direction . z) / 2 ~ Beta(a, b), a = b + kappa, b = (m - 1) / 2.
+std::pair<Var, Var> power_spherical_parts(Var kappa, Index m) {
+  const Real b = Real(m - 1) / 2;
+  const Var a = kappa + b;
+  const double log_pi = std::log(std::numbers::pi);
+  const Var log_c = lgamma(a + b) - lgamma(a) - Real(std::numbers::ln2) * (a + b) - static_cast<Real>(double(b) * log_pi);
+  return {log_c, digamma(a) - digamma(a + b) + Real(std::numbers::ln2)};
+}
+
+}  // namespace
+
+Draw PowerSpherical::rsample(Key key) const {
+  const Real b = Real(direction.shape()[1] - 1) / 2;
+  const Var log_g = log_gamma_draw(concentration + b, key.fold("one"));
+  const Var log_h = log_gamma_draw(direction.tape().constant(concentration.shape(), b), key.fold("two"));
+  return {about(direction, Real(2) * sigmoid(log_g - log_h) - Real(1), key.fold("tangent")), {}};
+}
+
+Var PowerSpherical::log_prob(Var z) const {
+  return power_spherical_parts(concentration, direction.shape()[1]).first + concentration * log1p(sum(direction * z, 1));
+}
+
+const PowerSpherical& PowerSpherical::detached() const {
+  return on_tape(direction.tape(), PowerSpherical(stop_gradient(direction), stop_gradient(concentration)));
+}
+
+Var kl(const PowerSpherical& q, const UniformSphere&) {
+  const Index m = q.direction.shape()[1];
+  const auto [log_c, mean_log] = power_spherical_parts(q.concentration, m);
+  return log_c + q.concentration * mean_log + static_cast<Real>(log_sphere_surface(m));
 }
 
 }  // namespace vaezoo

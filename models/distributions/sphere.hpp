@@ -40,6 +40,22 @@ class VonMisesFisher final : public Distribution {
 /// kappa A + log C_m(kappa) + log of the surface, with A = I_{v+1} / I_v, [N].
 Var kl(const VonMisesFisher& q, const UniformSphere& p);
 
+/// The power spherical law: log p(z) = log C_m(kappa) + kappa log(1 + direction . z), a von Mises-Fisher whose density, draws and entropy need no
+/// Bessel functions.   De Cao & Aziz, "The Power Spherical distribution", 2020, eq. (1) to (5)
+class PowerSpherical final : public Distribution {
+ public:
+  Var direction;      ///< [N, m], of length 1
+  Var concentration;  ///< kappa > 0, [N]
+
+  PowerSpherical(Var direction_, Var concentration_) : direction(direction_), concentration(concentration_) {}
+  Draw rsample(Key key) const override;
+  Var log_prob(Var z) const override;
+  Var center() const override { return direction; }
+  const PowerSpherical& detached() const override;
+};
+
+Var kl(const PowerSpherical& q, const UniformSphere& p);  ///< [N]
+
 /// The derivative by kappa of w = direction . z at fixed F(w; kappa).
 double von_mises_fisher_slope(Index m, double kappa, double w);
 

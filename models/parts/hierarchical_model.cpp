@@ -82,6 +82,7 @@ HierarchicalModel::HierarchicalModel(const HierarchicalConfig& config, std::vect
   PosteriorOfX q;
   if (inference == Inference::top_down || layers_.size() == 1) q = [this](const Context& c, Var x) { return q_top(c, x); };
   prior_ = config.prior.build({layers_.back().size(), data, std::move(q), p / "prior"});
+  require_same_support(Support::real, "normal", prior_->support(), config.prior.name());
   const ObjectiveArgs args{*this, config.weight, data, p / "objective"};
   objective_ = config.samples > 1 ? importance_weighted(args, config.samples) : config.objective.build(args);
 }

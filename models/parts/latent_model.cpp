@@ -60,15 +60,9 @@ LatentModel::LatentModel(const LatentConfig& config, const DataSpec& data, Param
   if (estimator_.through_z_alone() && !posterior_->density_everywhere())
     throw ConfigError(cat("model.estimator: ", estimator_.name, " needs log q(z | x) with constant parameters, and posterior ",
                           posterior_name_, " does not have it; choose estimator standard"));
-  if (posterior_->classes() != prior_->classes())
-    throw ConfigError(cat("model.prior: ", prior_name_, " is a density of real numbers, and the codes of posterior ", posterior_name_,
-                          " are one-hot vectors; choose prior categorical"));
-  if ((posterior_->on_sphere() || posterior_->classes() > 0) && !config.log_variance.interval.empty())
+  require_same_support(posterior_->support(), posterior_name_, prior_->support(), prior_name_);
+  if (!posterior_->has_log_variances() && !config.log_variance.interval.empty())
     throw ConfigError(cat("model.log_variance: has no effect, posterior ", posterior_name_, " has no log variances; leave it out"));
-  if (posterior_->on_sphere() != prior_->on_sphere())
-    throw ConfigError(cat("model.prior: ", prior_name_,
-                          posterior_->on_sphere() ? " is not on the sphere, where the codes of posterior " : " is on the sphere, where no code of posterior ",
-                          posterior_name_, posterior_->on_sphere() ? " lie; choose prior sphere" : " lies; choose posterior von_mises_fisher"));
   if (condition_ && prior_->initial_examples() > 0)
     pseudo_conditions_ = &p.add_buffer("prior/pseudo_conditions", {prior_->initial_examples(), condition_->raw_width()}, 0);
 }

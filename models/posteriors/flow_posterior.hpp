@@ -11,6 +11,7 @@ class FlowPosterior : public Posterior, protected Flow {
   const Distribution& operator()(const ad::Context& c, Var h) const final;
   const std::type_info& distribution() const final { return typeid(Transformed); }
   bool density_everywhere() const final { return false; }
+  bool has_log_variances() const final { return true; }
 
  protected:
   FlowPosterior(const PosteriorArgs& args, Index flow_inputs)

@@ -13,6 +13,7 @@ class NormalPosterior final : public Posterior {
   Index inputs() const override { return 2 * latent_dim_; }
   const Distribution& operator()(const ad::Context& c, Var h) const override { return on_tape(c.tape, bounds_(normal_of(h))); }
   const std::type_info& distribution() const override { return typeid(DiagonalNormal); }
+  bool has_log_variances() const override { return true; }
   std::string describe() const override { return "diagonal normal posterior"; }
 
  private:

@@ -9,6 +9,7 @@
 #include "config/part.hpp"
 #include "models/distributions/distribution.hpp"
 #include "models/parts/log_variance.hpp"
+#include "models/parts/support.hpp"
 
 namespace vaezoo {
 
@@ -28,8 +29,9 @@ class Posterior {
   virtual bool density_everywhere() const { return true; }
   /// Of the categorical variables whose one-hot vectors make up z; 0 where z is real. Such variables are relaxed in training.
   virtual Index classes() const { return 0; }
-  /// Is z of length 1?
-  virtual bool on_sphere() const { return false; }
+  virtual Support support() const { return classes() > 0 ? Support::one_hot : Support::real; }
+  /// Does it have log variances, which PosteriorArgs::bounds hold?
+  virtual bool has_log_variances() const { return false; }
   /// See VariationalModel::smooth_draws().
   virtual bool smooth_draws() const { return true; }
   /// "diagonal normal posterior", for Model::describe().

@@ -10,6 +10,7 @@
 #include "config/part.hpp"
 #include "models/model.hpp"
 #include "models/parts/log_variance.hpp"
+#include "models/parts/support.hpp"
 
 namespace vaezoo {
 
@@ -25,8 +26,7 @@ class Prior {
 
   /// Of the categorical variables whose one-hot vectors make up z; 0 where z is real.
   virtual Index classes() const { return 0; }
-  /// Is z of length 1?
-  virtual bool on_sphere() const { return false; }
+  virtual Support support() const { return classes() > 0 ? Support::one_hot : Support::real; }
 
   /// What Model's functions of the same names pass on: training examples [n, D] that it starts from.
   virtual Index initial_examples() const { return 0; }

@@ -13,7 +13,7 @@ class SpherePrior final : public Prior {
   explicit SpherePrior(Index latent_dim) : latent_dim_(latent_dim) {}
   const Distribution& operator()(const Context& c, Index rows) const override { return on_tape(c.tape, UniformSphere(c.tape, rows, latent_dim_)); }
   const std::type_info& distribution() const override { return typeid(UniformSphere); }
-  bool on_sphere() const override { return true; }
+  Support support() const override { return Support::sphere; }
   std::string describe() const override { return "uniform prior on the unit sphere"; }
 
  private:
@@ -27,4 +27,4 @@ struct SphereSettings {
 
 }  // namespace
 
-VAEZOO_PART(Prior, sphere, SphereSettings, "uniform on the unit sphere, for posterior von_mises_fisher")
+VAEZOO_PART(Prior, sphere, SphereSettings, "uniform on the unit sphere, for posteriors von_mises_fisher and power_spherical")

@@ -187,7 +187,7 @@ TEST_CASE("what categorical codes cannot be combined with is refused with a sent
   const std::string posterior = R"("posterior": {"name": "categorical", "classes": 3})", prior = R"("prior": "categorical")";
   CHECK(refused("vae", "{" + posterior + ", " + prior + "}") == "");
   CHECK(refused("conditional_vae", "{" + posterior + ", " + prior + "}") == "");
-  CHECK(refused("vae", "{" + posterior + "}").starts_with("model.prior: standard_normal is a density of real numbers"));
+  CHECK(refused("vae", "{" + posterior + "}").starts_with("model.prior: standard_normal is a law of real numbers"));
   CHECK(refused("vae", "{" + prior + "}").starts_with("model.prior: categorical is a prior of one-hot codes"));
   CHECK(refused("hvae", "{" + prior + "}").starts_with("model.prior: categorical is a prior of one-hot codes"));
   CHECK(refused("vae", "{" + posterior + ", " + prior + R"(, "latent_dim": 4})").starts_with("model.latent_dim: 4 is no multiple of the 3 classes"));

@@ -137,10 +137,42 @@ TEST_CASE("von Mises-Fisher: the density is the exponential of kappa direction z
     }
 }
 
+TEST_CASE("power spherical: density, entropy and KL have their known values, and draws their mean") {  // |z| < 5
+  struct Known {
+    Index m;
+    double kappa, kl;
+  };
+  for (const Known& known : {Known{2, 1, .30685282}, Known{2, 10, 1.24863675}, Known{3, 1, .19314718}, Known{3, 100, 3.62502151}, Known{10, 10, 1.59558615},
+                             Known{10, 100, 8.60899445}, Known{64, 100, 15.04142095}, Known{64, 1000, 68.44194448}}) {
+    CAPTURE(known.m);
+    CAPTURE(known.kappa);
+    constexpr Index draws = 20'000;
+    Tape tape;
+    const std::vector<Real> numbers(draws, static_cast<Real>(known.kappa));
+    const Var kappa = tape.variable({draws}, numbers), one = UniformSphere(tape, 1, known.m).rsample(Key(3)).value,
+              direction = tape.node("direction", {draws, known.m}, {});
+    for (Index i = 0; i < draws; ++i) std::copy_n(one.data(), known.m, direction.data() + i * known.m);
+    const PowerSpherical q(direction, kappa);
+    const Var divergence = kl(q, UniformSphere(tape, draws, known.m)), z = q.rsample(Key(7)).value, log_q = q.log_prob(z), w = sum(z * direction, 1);
+    CHECK(double(divergence.data()[0]) == doctest::Approx(known.kl).epsilon(sizeof(Real) == 4 ? 2e-4 : 1e-7));
+    Sample entropy, mean, slope;
+    tape.backward(sum(w));
+    for (Index i = 0; i < draws; ++i) {
+      entropy.add(-double(log_q.data()[i]));
+      mean.add(double(w.data()[i]));
+      slope.add(double(kappa.gradient()[static_cast<std::size_t>(i)]));
+    }
+    const double b = double(known.m - 1) / 2, sum_ab = 2 * b + known.kappa;
+    CHECK(std::abs(entropy.z(log_sphere_surface(known.m) - known.kl)) < 5);
+    CHECK(std::abs(mean.z(known.kappa / sum_ab)) < 5);                 // 2 a / (a + b) - 1
+    CHECK(std::abs(slope.z(2 * b / (sum_ab * sum_ab))) < 5);           // its derivative by kappa
+  }
+}
+
 TEST_CASE("svae: posterior and prior must both be on the sphere") {
   const DataSpec data{.width = 4};
   CHECK(message_of([&] { build("vae", R"({"posterior": "von_mises_fisher"})", data); }).find("choose prior sphere") != std::string::npos);
-  CHECK(message_of([&] { build("vae", R"({"prior": "sphere"})", data); }).find("choose posterior von_mises_fisher") != std::string::npos);
+  CHECK(message_of([&] { build("vae", R"({"prior": "sphere"})", data); }).find("choose prior standard_normal") != std::string::npos);
   CHECK(message_of([&] { build("vae", R"({"posterior": "von_mises_fisher", "prior": "sphere", "log_variance": [-1, 1]})", data); })
             .find("model.log_variance: has no effect") != std::string::npos);
   CHECK(message_of([&] { build("svae", R"({"latent_dim": 1})", data); }).find("needs 2 dimensions or more") != std::string::npos);
