@@ -5,6 +5,7 @@
 #include "models/distributions/categorical.hpp"
 #include "models/distributions/gamma.hpp"
 #include "models/distributions/normal.hpp"
+#include "models/distributions/real_laws.hpp"
 #include "models/distributions/sphere.hpp"
 
 namespace vaezoo {
@@ -38,6 +39,8 @@ const ClosedForm* find(const std::type_info& q, const std::type_info& p) {
   static const std::array table{
       per_dimension<DiagonalNormal, StandardNormal>(),
       per_dimension<DiagonalNormal, DiagonalNormal>(),
+      total<FullNormal, StandardNormal>(),
+      per_dimension<Laplace, Laplace>(),
       per_dimension<Gamma, Gamma>(),
       per_dimension<Beta, Beta>(),
       total<Dirichlet, Dirichlet>(),

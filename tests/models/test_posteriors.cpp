@@ -10,6 +10,7 @@
 #include "autodiff/gradcheck.hpp"
 #include "config/reader.hpp"
 #include "models/distributions/normal.hpp"
+#include "models/distributions/real_laws.hpp"
 #include "models/posteriors/posterior.hpp"
 #include "tests/models/models_support.hpp"
 
@@ -18,7 +19,9 @@ using Values = LikelihoodCase::Values;
 
 namespace {
 
-const std::vector<std::string> kNames{"normal", "planar", "radial", "iaf"};
+const std::vector<std::string> kNames{"normal", "full_covariance", "laplace", "student_t", "planar", "radial", "sylvester", "iaf"};
+/// Those that are a diagonal normal sent through a function, whose h begins with the normal's.
+const std::vector<std::string> kFlows{"normal", "planar", "radial", "sylvester", "sylvester householder", "sylvester triangular", "iaf"};
 
 /// A posterior of z with `dimensions` numbers, made of its settings.
 struct Subject {
@@ -27,7 +30,7 @@ struct Subject {
 
   Subject(const std::string& name, Index dimensions, const std::string& more = "") {
     PosteriorConfig config;
-    const std::string text = "{\"posterior\": {\"name\": \"" + name + "\"" + (more.empty() ? "" : ", " + more) + "}}";
+    const std::string text = "{\"posterior\": {\"name\": \"" + name.substr(0, name.find(' ')) + "\"" + (more.empty() ? "" : ", " + more) + "}}";
     read_config(nlohmann::json::parse(text), "test", [&](Fields& f) { config.visit(f); });
     q = config.build({dimensions, LogVarianceBounds{}, ad::Parameters(store) / "posterior"});
   }
@@ -57,6 +60,9 @@ double determinant(std::vector<std::vector<double>> m) {  // by elimination
 }
 
 std::string more_of(const std::string& name) {
+  if (name == "sylvester") return R"("length": 2, "matrix": {"name": "orthogonal", "columns": 2})";
+  if (name == "sylvester householder") return R"("length": 2, "matrix": {"name": "householder", "reflections": 3})";
+  if (name == "sylvester triangular") return R"("length": 3, "matrix": "triangular")";
   return name == "planar" || name == "radial" ? R"("length": 3)" : name == "iaf" ? R"("length": 3, "hidden": [5, 4], "context": 2)" : "";
 }
 
@@ -92,7 +98,7 @@ TEST_CASE("a radial flow has its known value") {  // computed apart, in double: 
 
 TEST_CASE("log q of a draw is that of the base less the log determinant of the Jacobian, by finite differences") {
   constexpr Index n = 4;
-  for (const std::string& name : kNames) {
+  for (const std::string& name : kFlows) {
     CAPTURE(name);
     Subject s(name, n, more_of(name));
     std::vector<Real> h = numbers(s.q->inputs(), 11);
@@ -146,6 +152,47 @@ TEST_CASE("every posterior is normalised: the mean of p(z) / q(z) over z ~ q is 
   }
 }
 
+TEST_CASE("a full covariance: draws, density and KL are those of N(mean, L L^T), also against the KL's estimate") {  // |z| < 5
+  Tape tape(ad::Grad::off);
+  Subject s("full_covariance", 2);
+  const std::vector<Real> h{Real(0.3), Real(-0.2), static_cast<Real>(std::log(0.8)), static_cast<Real>(std::log(0.5)), Real(0.6)};
+  constexpr Index rows = 50'000;
+  std::vector<Real> many;
+  for (Index i = 0; i < rows; ++i) many.insert(many.end(), h.begin(), h.end());
+  const Distribution& q = (*s.q)({tape, false, Key(1)}, tape.constant({rows, 5}, many));
+  const Draw z = q.rsample(Key(2));
+  const Var log_q = q.log_prob(z.value), log_p = StandardNormal(tape, rows, 2).log_prob(z.value);
+  // Sigma = [[.64, .48], [.48, .61]]
+  Sample cross, second, estimate;
+  for (Index i = 0; i < rows; ++i) {
+    const double a = double(z.value.data()[2 * i]) - 0.3, b = double(z.value.data()[2 * i + 1]) + 0.2;
+    cross.add(a * b), second.add(b * b), estimate.add(double(log_q.data()[i]) - double(log_p.data()[i]));
+    const double det = .64 * .61 - .48 * .48, form = (.61 * a * a - 2 * .48 * a * b + .64 * b * b) / det;
+    if (i < 20) CHECK(double(log_q.data()[i]) == doctest::Approx(-std::log(2 * std::numbers::pi) - std::log(det) / 2 - form / 2).epsilon(1e-4));
+  }
+  CHECK(std::abs(cross.z(.48)) < 5);
+  CHECK(std::abs(second.z(.61)) < 5);
+  const double known = (.64 + .61 + .09 + .04 - 2 - std::log(.64 * .61 - .48 * .48)) / 2;
+  CHECK(double(kl(q, StandardNormal(tape, rows, 2), z).data()[0]) == doctest::Approx(known).epsilon(1e-5));
+  CHECK(std::abs(estimate.z(known)) < 5);
+}
+
+TEST_CASE("the KL of two Laplace laws is log q - log p in the mean, and 0 of equal ones") {  // |z| < 5
+  constexpr Index rows = 50'000;
+  Tape tape(ad::Grad::off);
+  const auto all = [&](double v) { return tape.constant({rows, 1}, static_cast<Real>(v)); };
+  const Laplace q(all(.7), all(-.4)), p(all(0), all(.2));
+  const Var z = q.rsample(Key(3)).value, log_q = q.log_prob(z), log_p = p.log_prob(z);
+  Sample estimate, absolute;
+  for (Index i = 0; i < rows; ++i) {
+    estimate.add(double(log_q.data()[i]) - double(log_p.data()[i]));
+    absolute.add(std::abs(double(z.data()[i]) - .7));
+  }
+  CHECK(std::abs(estimate.z(double(kl(q, p).data()[0]))) < 5);
+  CHECK(std::abs(absolute.z(std::exp(-.4))) < 5);  // E |z - m| is the scale
+  CHECK(double(kl(q, q).data()[0]) == doctest::Approx(0).epsilon(1e-6));
+}
+
 TEST_CASE("the dimensions of an inverse autoregressive step depend on those before them, in one order and then the other") {
   constexpr Index n = 4;
   for (const Index length : {1, 2}) {
@@ -174,7 +221,7 @@ TEST_CASE("with every posterior the mean of the log weights is the ELBO") {  // 
   for (const std::string& name : kNames) {
     CAPTURE(name);
     const Built built = build_small(find_model("vae"), R"({"name": "gaussian", "sigma": 0.5})", data_spec(Values::real),
-                                    "{\"posterior\": \"" + name + "\"}");
+                                    "{\"posterior\": {\"name\": \"" + name + "\"" + (name == "sylvester" ? ", " + more_of(name) : "") + "}}");
     constexpr Index samples = 20'000;
     Tape tape(ad::Grad::off);
     const Context c{tape, false, Key(5)};
@@ -213,7 +260,7 @@ TEST_CASE("the gradient of a model with every posterior is its finite difference
       CAPTURE(model);
       constexpr Index count = 6;
       const Built built = build_small(find_model(model), R"({"name": "gaussian", "sigma": 0.5})", data_spec(Values::real),
-                                      "{\"posterior\": {\"name\": \"" + name + "\"" + (name == "normal" ? "" : ", " + more_of(name)) + "}}");
+                                      "{\"posterior\": {\"name\": \"" + name + "\"" + (more_of(name).empty() ? "" : ", " + more_of(name)) + "}}");
       const std::vector<Real> x = synthetic(Values::real, count);
       const ad::GradcheckReport report = gradcheck_parameters(*built.store, [&](Tape& tape) {
         return built.model->objective({tape, true, Key(6)}, minibatch(tape, x, count)).loss;
