@@ -1,68 +1,17 @@
 // Inverse autoregressive flow.
 //   Kingma et al., "Improving Variational Inference with Inverse Autoregressive Flow", NeurIPS 2016, algorithm 1 and eq. (15)
-//   Germain et al., "MADE: Masked Autoencoder for Distribution Estimation", ICML 2015: the masks
-#include <optional>
 #include <vector>
 
 #include "autodiff/elementwise.hpp"
-#include "autodiff/linalg.hpp"
 #include "autodiff/map.hpp"
 #include "autodiff/shape_ops.hpp"
+#include "models/parts/made.hpp"
 #include "models/posteriors/flow_posterior.hpp"
 
 namespace {
 
 using namespace vaezoo;
 using namespace ad;
-
-/// A linear layer of which output i sees input j only if may_see(degree of i, degree of j), and every output all of the context.
-class MaskedLinear {
- public:
-  MaskedLinear(const Parameters& p, const std::vector<Index>& in, const std::vector<Index>& out, bool strict, Index context)
-      : layer_(p, std::ssize(in), std::ssize(out)), of_context_(p / "context", context, std::ssize(out), LinearOptions{.bias = false}) {
-    for (const Index i : out)
-      for (const Index j : in) mask_.push_back(strict ? i > j : i >= j);
-  }
-  Var operator()(const Context& c, Var x, Var context) const {
-    const Var weight = c.tape.parameter(layer_.weight());
-    const Var seen = weight * c.tape.constant(weight.shape(), mask_);
-    return linear(x, seen, c.tape.parameter(*layer_.bias())) + of_context_(c, context);
-  }
-
- private:
-  Linear layer_, of_context_;
-  std::vector<Real> mask_;
-};
-
-/// m and a of each dimension, [N, 2 Z], of which those of dimension i depend on the dimensions before it in the step's order.
-class Made {
- public:
-  Made(const Parameters& p, Index dimensions, const std::vector<std::int64_t>& hidden, Index context, bool reversed) {
-    std::vector<Index> order, degrees;
-    for (Index i = 0; i < dimensions; ++i) order.push_back(reversed ? dimensions - i : i + 1);
-    degrees = order;
-    for (std::size_t l = 0; l < hidden.size(); ++l) {
-      std::vector<Index> next;  // 1, ..., Z - 1, 1, ...; with one dimension nothing is seen but the context
-      for (Index k = 0; k < hidden[l]; ++k) next.push_back(dimensions == 1 ? 0 : 1 + k % (dimensions - 1));
-      layers_.emplace_back(p / cat(l), degrees, next, false, context);
-      degrees = next;
-    }
-    std::vector<Index> twice = order;
-    twice.insert(twice.end(), order.begin(), order.end());
-    layers_.emplace_back(p / cat(hidden.size()), degrees, twice, true, context);
-  }
-  Var operator()(const Context& c, Var z, Var context) const {
-    Var h = z;
-    for (std::size_t l = 0; l < layers_.size(); ++l) {
-      h = layers_[l](c, h, context);
-      if (l + 1 < layers_.size()) h = elu(h);
-    }
-    return h;
-  }
-
- private:
-  std::vector<MaskedLinear> layers_;
-};
 
 struct IafSettings {
   std::int64_t length = 4;

@@ -124,7 +124,8 @@ bool has_prior(const ModelEntry& entry) {
 
 const std::string kMixture = R"({"prior": {"name": "mixture", "components": 4}})",
                   kVamp = R"({"prior": {"name": "vampprior", "components": 5}})",
-                  kRealNvp = R"({"prior": {"name": "realnvp", "length": 2, "hidden": [4]}})";
+                  kRealNvp = R"({"prior": {"name": "realnvp", "length": 2, "hidden": [4]}})",
+                  kMaf = R"({"prior": {"name": "maf", "length": 2, "hidden": [4]}})";
 
 }  // namespace
 
@@ -300,49 +301,52 @@ TEST_CASE("the vampprior starts from the first training examples; with too few t
   }
 }
 
-TEST_CASE("realnvp: N(0, I) at first; with any weights its density integrates to one, and its draws have it") {  // |z| < 5
-  PriorConfig config;
-  read_config(nlohmann::json::parse(R"({"prior": {"name": "realnvp", "length": 4, "hidden": [8]}})"), "test", [&](Fields& f) { config.visit(f); });
-  ParameterStore store{Key(3)};
-  const auto prior = config.build({2, data_spec(Values::binary), nullptr, ad::Parameters(store) / "prior"});
-  constexpr Index side = 240, points = side * side;
-  std::vector<Real> grid;
-  for (Index i = 0; i < points; ++i)
-    for (const Index k : {i / side, i % side}) grid.push_back(static_cast<Real>(-12 + 24 * (double(k) + 0.5) / side));
-  const auto densities = [&] {
-    Tape tape(ad::Grad::off);
-    const Var log_p = (*prior)({tape, false, Key(1)}, points).log_prob(tape.constant({points, 2}, grid));
-    return std::vector<Real>(log_p.value().begin(), log_p.value().end());
-  };
-  Tape tape;
-  const Var standard = StandardNormal(tape, points, 2).log_prob(tape.constant({points, 2}, grid));
-  CHECK(std::ranges::equal(densities(), standard.value()));
-  for (ad::Parameter& p : store.all()) ad::fill_normal(Key(17).fold(p.path()), p.value(), 0, Real(0.25));
-  double total = 0, mean = 0, square = 0;
-  const std::vector<Real> log_p = densities();
-  for (std::size_t i = 0; i < log_p.size(); ++i) {
-    const double mass = std::exp(double(log_p[i])) * std::pow(24.0 / side, 2);
-    total += mass;
-    mean += mass * double(grid[2 * i]);
-    square += mass * double(grid[2 * i]) * double(grid[2 * i + 1]);
+TEST_CASE("realnvp and maf: N(0, I) at first; with any weights its density integrates to one, and its draws have it") {  // |z| < 5
+  for (const std::string name : {"realnvp", "maf"}) {
+    CAPTURE(name);
+    PriorConfig config;
+    read_config(nlohmann::json::parse("{\"prior\": {\"name\": \"" + name + "\", \"length\": 4, \"hidden\": [8]}}"), "test", [&](Fields& f) { config.visit(f); });
+    ParameterStore store{Key(3)};
+    const auto prior = config.build({2, data_spec(Values::binary), nullptr, ad::Parameters(store) / "prior"});
+    constexpr Index side = 240, points = side * side;
+    std::vector<Real> grid;
+    for (Index i = 0; i < points; ++i)
+      for (const Index k : {i / side, i % side}) grid.push_back(static_cast<Real>(-12 + 24 * (double(k) + 0.5) / side));
+    const auto densities = [&] {
+      Tape tape(ad::Grad::off);
+      const Var log_p = (*prior)({tape, false, Key(1)}, points).log_prob(tape.constant({points, 2}, grid));
+      return std::vector<Real>(log_p.value().begin(), log_p.value().end());
+    };
+    Tape tape;
+    const Var standard = StandardNormal(tape, points, 2).log_prob(tape.constant({points, 2}, grid));
+    CHECK(std::ranges::equal(densities(), standard.value()));
+    for (ad::Parameter& p : store.all()) ad::fill_normal(Key(17).fold(p.path()), p.value(), 0, Real(0.25));
+    double total = 0, mean = 0, square = 0;
+    const std::vector<Real> log_p = densities();
+    for (std::size_t i = 0; i < log_p.size(); ++i) {
+      const double mass = std::exp(double(log_p[i])) * std::pow(24.0 / side, 2);
+      total += mass;
+      mean += mass * double(grid[2 * i]);
+      square += mass * double(grid[2 * i]) * double(grid[2 * i + 1]);
+    }
+    CHECK(std::abs(total - 1) < 2e-3);
+    constexpr Index draws = 40'000;
+    const Distribution& p = (*prior)({tape, false, Key(1)}, draws);
+    const Var z = p.rsample(Key(9)).value;
+    Sample first, product;
+    for (Index i = 0; i < draws; ++i) {
+      first.add(double(z.data()[2 * i]));
+      product.add(double(z.data()[2 * i]) * double(z.data()[2 * i + 1]));
+    }
+    CHECK(std::abs(first.z(mean)) < 5);
+    CHECK(std::abs(product.z(square)) < 5);
+    // detached(): the same density, and no gradient to the weights.
+    store.zero_grad();
+    const Var at = tape.constant({2, 2}, Real(0.3));
+    const Distribution& two = (*prior)({tape, false, Key(1)}, 2);
+    CHECK(two.detached().log_prob(at).data()[0] == two.log_prob(at).data()[0]);
+    CHECK_FALSE(two.detached().log_prob(at).live());
   }
-  CHECK(std::abs(total - 1) < 2e-3);
-  constexpr Index draws = 40'000;
-  const Distribution& p = (*prior)({tape, false, Key(1)}, draws);
-  const Var z = p.rsample(Key(9)).value;
-  Sample first, product;
-  for (Index i = 0; i < draws; ++i) {
-    first.add(double(z.data()[2 * i]));
-    product.add(double(z.data()[2 * i]) * double(z.data()[2 * i + 1]));
-  }
-  CHECK(std::abs(first.z(mean)) < 5);
-  CHECK(std::abs(product.z(square)) < 5);
-  // detached(): the same density, and no gradient to the weights.
-  store.zero_grad();
-  const Var at = tape.constant({2, 2}, Real(0.3));
-  const Distribution& two = (*prior)({tape, false, Key(1)}, 2);
-  CHECK(two.detached().log_prob(at).data()[0] == two.log_prob(at).data()[0]);
-  CHECK_FALSE(two.detached().log_prob(at).live());
 }
 
 TEST_CASE("a prior that a model cannot have is refused") {
@@ -408,10 +412,10 @@ TEST_CASE("every model that has a choice of priors trains with each, and its wei
 }
 
 #ifdef VAEZOO_DOUBLE
-TEST_CASE("the gradient of every model with a mixture, a vampprior or a realnvp matches differences to 1e-6") {
+TEST_CASE("the gradient of every model with a mixture, a vampprior, a realnvp or a maf matches differences to 1e-6") {
   for (const ModelEntry& entry : model_registry()) {
     if (!has_prior(entry)) continue;
-    for (const std::string& prior : {kMixture, kVamp, kRealNvp}) {
+    for (const std::string& prior : {kMixture, kVamp, kRealNvp, kMaf}) {
       CAPTURE(std::string(entry.name));
       CAPTURE(prior);
       const LikelihoodCase& likelihood = likelihood_cases()[0];
