@@ -4,6 +4,7 @@
 #include "autodiff/elementwise.hpp"
 #include "models/distributions/categorical.hpp"
 #include "models/distributions/gamma.hpp"
+#include "models/distributions/joined.hpp"
 #include "models/distributions/normal.hpp"
 #include "models/distributions/real_laws.hpp"
 #include "models/distributions/sphere.hpp"
@@ -44,6 +45,7 @@ const ClosedForm* find(const std::type_info& q, const std::type_info& p) {
       per_dimension<Gamma, Gamma>(),
       per_dimension<Beta, Beta>(),
       total<Dirichlet, Dirichlet>(),
+      total<Joined, Joined>(),
       total<VonMisesFisher, UniformSphere>(),
       total<PowerSpherical, UniformSphere>(),
       total<OneHotCategorical, OneHotCategorical>(),

@@ -74,8 +74,9 @@ class LatentModel : public VariationalModel {
   const Estimator& estimator() const final { return estimator_; }
   bool has_rate_per_dimension() const final;
   bool has_normal_code() const final { return posterior_->distribution() == typeid(DiagonalNormal); }
+  bool has_joint_code() const final { return posterior_->support() == Support::real_and_one_hot; }
   bool smooth_draws() const final { return posterior_->smooth_draws(); }
-  bool relaxed() const final { return posterior_->classes() > 0; }
+  bool relaxed() const final { return !posterior_->classes().empty(); }
   bool can_weigh_draws() const final { return posterior_->all_from_encoder(); }
 
   ElboTerms elbo(const Context& c, const Minibatch& batch, Code code) const final;

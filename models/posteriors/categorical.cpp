@@ -31,7 +31,10 @@ class CategoricalPosterior final : public Posterior {
     return on_tape(c.tape, RelaxedOneHot(q, static_cast<Real>(settings_.temperature.at(c.progress)), settings_.straight_through));
   }
   const std::type_info& distribution() const override { return typeid(OneHotCategorical); }
-  Index classes() const override { return settings_.classes; }
+  std::vector<Index> classes() const override {
+    return std::vector<Index>(static_cast<std::size_t>(latent_dim_ / settings_.classes), settings_.classes);
+  }
+  Support support() const override { return Support::one_hot; }
   bool density_everywhere() const override { return false; }  // relaxed draws have none
   std::string describe() const override {
     return ad::cat("posterior: ", latent_dim_ / settings_.classes, " categorical variables of ", settings_.classes, " classes, ",

@@ -4,6 +4,7 @@
 #include <memory>
 #include <string>
 #include <typeinfo>
+#include <vector>
 
 #include "autodiff/layers.hpp"
 #include "config/part.hpp"
@@ -27,9 +28,9 @@ class Posterior {
   virtual bool all_from_encoder() const { return true; }
   /// Is log q(z | x) known at every z, not only at the draws?
   virtual bool density_everywhere() const { return true; }
-  /// Of the categorical variables whose one-hot vectors make up z; 0 where z is real. Such variables are relaxed in training.
-  virtual Index classes() const { return 0; }
-  virtual Support support() const { return classes() > 0 ? Support::one_hot : Support::real; }
+  /// Of each categorical variable whose one-hot vector is in z, at its end; such variables are relaxed in training.
+  virtual std::vector<Index> classes() const { return {}; }
+  virtual Support support() const { return Support::real; }
   /// Does it have log variances, which PosteriorArgs::bounds hold?
   virtual bool has_log_variances() const { return false; }
   /// See VariationalModel::smooth_draws().

@@ -15,7 +15,7 @@ class CategoricalPrior final : public Prior {
     return on_tape(c.tape, OneHotCategorical(c.tape.constant({rows, variables_, classes_}, -std::log(static_cast<Real>(classes_)))));
   }
   const std::type_info& distribution() const override { return typeid(OneHotCategorical); }
-  Index classes() const override { return classes_; }
+  Support support() const override { return Support::one_hot; }
   std::string describe() const override { return "uniform categorical prior"; }
 
  private:
@@ -25,9 +25,9 @@ class CategoricalPrior final : public Prior {
 struct CategoricalPriorSettings {
   void fields(Fields&) {}
   std::unique_ptr<Prior> build(const PriorArgs& args) const {
-    if (args.classes == 0)
+    if (args.classes.empty())
       throw ConfigError("model.prior: categorical is a prior of one-hot codes, which come from posterior categorical; choose that, or another prior");
-    return std::make_unique<CategoricalPrior>(args.latent_dim / args.classes, args.classes);
+    return std::make_unique<CategoricalPrior>(std::ssize(args.classes), args.classes.front());
   }
 };
 

@@ -24,9 +24,7 @@ class Prior {
   /// The type of what operator() gives.
   virtual const std::type_info& distribution() const = 0;
 
-  /// Of the categorical variables whose one-hot vectors make up z; 0 where z is real.
-  virtual Index classes() const { return 0; }
-  virtual Support support() const { return classes() > 0 ? Support::one_hot : Support::real; }
+  virtual Support support() const { return Support::real; }
 
   /// What Model's functions of the same names pass on: training examples [n, D] that it starts from.
   virtual Index initial_examples() const { return 0; }
@@ -51,7 +49,7 @@ struct PriorArgs {
   ad::Parameters p;
   Index condition = 0;          ///< numbers of a conditional model's condition
   LogVarianceBounds bounds{};   ///< of the log variances that a network gives
-  Index classes = 0;            ///< of the categorical variables that make up z; 0 where z is real
+  std::vector<Index> classes{};  ///< of each categorical variable in z, see Posterior::classes()
 };
 
 using PriorEntry = PartEntry<Prior, PriorArgs>;
