@@ -55,7 +55,7 @@ LatentModel::LatentModel(const LatentConfig& config, const DataSpec& data, Param
       p_(config.decoder, config.likelihood, config.latent_dim, data, p / "decoder",
          condition_ ? condition_->inputs() : ConditionInputs{}),
       prior_(config.prior.build({latent_dim_, data, of_pseudo_inputs(), p / "prior", condition_ ? condition_->width() : 0,
-                                 config.log_variance, posterior_->classes()})),
+                                 config.log_variance, posterior_->classes(), posterior_->curvature()})),
       posterior_name_(config.posterior.name()), prior_name_(config.prior.name()), estimator_(config.estimator) {
   if (estimator_.through_z_alone() && !posterior_->density_everywhere())
     throw ConfigError(cat("model.estimator: ", estimator_.name, " needs log q(z | x) with constant parameters, and posterior ",

@@ -31,6 +31,7 @@ class Posterior {
   /// Of each categorical variable whose one-hot vector is in z, at its end; such variables are relaxed in training.
   virtual std::vector<Index> classes() const { return {}; }
   virtual Support support() const { return Support::real; }
+  virtual double curvature() const { return 0; }  ///< c of the ball of curvature -c, where that is the support
   /// Does it have log variances, which PosteriorArgs::bounds hold?
   virtual bool has_log_variances() const { return false; }
   /// See VariationalModel::smooth_draws().

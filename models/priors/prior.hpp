@@ -50,6 +50,7 @@ struct PriorArgs {
   Index condition = 0;          ///< numbers of a conditional model's condition
   LogVarianceBounds bounds{};   ///< of the log variances that a network gives
   std::vector<Index> classes{};  ///< of each categorical variable in z, see Posterior::classes()
+  double curvature = 0;          ///< c of the ball of curvature -c, where that is the posterior's support
 };
 
 using PriorEntry = PartEntry<Prior, PriorArgs>;
