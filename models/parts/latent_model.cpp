@@ -96,8 +96,9 @@ void LatentModel::initialize(const Context& c, const Minibatch& examples) {
 }
 
 std::span<const Index> LatentModel::clusters(const Context& c, const Minibatch& batch) const {
-  if (!prior_->has_clusters()) return {};
-  return argmax(prior_->log_clusters(c, encode(c, batch)));
+  if (prior_->has_clusters()) return argmax(prior_->log_clusters(c, encode(c, batch)));
+  const std::vector<Index> classes = posterior_->classes();  // one class of the code is a cluster as well
+  return classes.size() == 1 ? argmax(slice(encode(c, batch), 1, latent_dim_ - classes[0], latent_dim_)) : std::span<const Index>{};
 }
 
 Var LatentModel::rate(const Distribution& q, const Distribution& p, const Draw& z) const {
