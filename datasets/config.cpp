@@ -53,6 +53,10 @@ constexpr std::array kEntries = {
           [](const DatasetConfig& c, const Path& dir, Key) { return load_npy(c.npy, dir); }},
     Entry{"csv", "tables of numbers in text files", true, 0, [](DatasetConfig& c, Fields& f) { c.csv.fields(f); },
           [](const DatasetConfig& c, const Path& dir, Key) { return load_csv(c.csv, dir); }},
+    Entry{"text", "lines of a text file, as sequences of words or characters", false, 0, [](DatasetConfig& c, Fields& f) { c.text.fields(f); },
+          [](const DatasetConfig& c, const Path& dir, Key) { return load_text(c.text, dir); }},
+    Entry{"grammar", "synthetic: sentences of 8 tokens, with exact log p(x)", false, 0, [](DatasetConfig& c, Fields& f) { c.grammar.fields(f); },
+          [](const DatasetConfig& c, const Path&, Key key) { return load_grammar(c.grammar, key); }},
     Entry{"linear_gaussian", "synthetic: x = W z + b + noise, with exact log p(x)", false, 0,
           [](DatasetConfig& c, Fields& f) { c.linear_gaussian.fields(f); },
           [](const DatasetConfig& c, const Path&, Key key) { return load_linear_gaussian(c.linear_gaussian, key); }},
@@ -185,6 +189,7 @@ void set_digests(Dataset& data) {
 
 /// Sets what the numbers are known to be.
 void describe(Dataset& data) {
+  if (!data.vocabulary.empty()) return;  // numbers of tokens, with which nothing is computed
   data.unit_range = data.counts = true;
   data.levels = data.train.is_bytes() ? data.train.top() + 1 : 0;
   for (const Examples* split : {&data.train, &data.validation, &data.test}) {
@@ -201,6 +206,7 @@ void prepare(Dataset& data, const DatasetConfig& config, const Entry& entry, con
   cut_splits(data, config, entry, key.fold("split"));
   choose_labels(data, config.labels, key.fold("labels"));
   choose_inputs(data, config.inputs, key.fold("inputs"));
+  refuse(!data.vocabulary.empty() && config.cells.keep < 1, "cells.keep", "the examples are sequences of tokens, of which none can be hidden; set it to 1");
   choose_cells(data, config.cells, key.fold("cells"));
   const bool standardized = (config.name == "npy" && config.npy.standardize) || (config.name == "csv" && config.csv.standardize);
   set_digests(data);

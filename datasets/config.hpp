@@ -12,6 +12,7 @@
 #include "datasets/sources.hpp"
 #include "datasets/sprites.hpp"
 #include "datasets/synthetic.hpp"
+#include "datasets/text.hpp"
 
 namespace vaezoo {
 
@@ -78,6 +79,8 @@ struct DatasetConfig {
   ImageFolderConfig image_folder = {};
   NpyConfig npy = {};
   CsvConfig csv = {};
+  TextConfig text = {};
+  GrammarConfig grammar = {};
   LinearGaussianConfig linear_gaussian = {};
   GaussianMixtureConfig gaussian_mixture = {};
   TwoMoonsConfig two_moons = {};

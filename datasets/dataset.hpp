@@ -162,6 +162,8 @@ struct Dataset {
   int classes = 0;          ///< 0 when there are no labels
   std::vector<std::string> class_names;  ///< may be empty: the classes are called 0, 1, ...
   std::vector<std::string> column_names;  ///< of each number of an example, where the file names them; else empty
+  std::vector<std::string> vocabulary;  ///< of sequences: an example's numbers are those of its tokens, 0 ends it; else empty
+  std::string token_separator;          ///< between two tokens when they are written
   std::vector<std::string> condition_names;  ///< one for each number of the condition
   Examples train, validation, test;
   Binarize binarize = Binarize::none;

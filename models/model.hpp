@@ -28,6 +28,7 @@ struct DataSpec {
   Index hidden = 0;                           ///< training examples whose x was not observed
   Index missing = 0;                          ///< single numbers of the training examples that were not observed
   Index examples = 0;                         ///< training examples
+  Index vocabulary = 0;                       ///< x are sequences of so many tokens, see parts/tokens.hpp; 0: x are numbers
   std::string_view name = "this data set";    ///< for messages
   Index size() const { return height * width * channels; }
 };

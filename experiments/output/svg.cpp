@@ -353,4 +353,22 @@ std::string to_svg(const BarChart& chart) {
   return std::move(canvas).finish();
 }
 
+std::string to_svg(const TextPanel& panel) {
+  constexpr double kLine = 18, kMono = 7.3;  // of the 12 px monospace font
+  std::size_t longest = 0;
+  for (const std::string& line : panel.lines) longest = std::max(longest, line.size());
+  const double width = std::max(kWidth, 2 * 16 + kMono * double(longest)), height = 44 + kLine * double(panel.lines.size());
+  std::string svg = fmt::format(
+      "<svg xmlns=\"http://www.w3.org/2000/svg\" class=\"vz\" viewBox=\"0 0 {0:g} {1:g}\" width=\"{0:g}\" height=\"{1:g}\" role=\"img\" "
+      "aria-label=\"{2}\">{3}<rect class=\"bg\" width=\"{0:g}\" height=\"{1:g}\" rx=\"6\"/><text class=\"title\" x=\"16\" y=\"24\">{2}</text>",
+      width, height, escape_markup(panel.title), kStyle);
+  double y = 46;
+  for (const std::string& line : panel.lines) {
+    svg += fmt::format("<text x=\"16\" y=\"{:g}\" xml:space=\"preserve\" style=\"font-family:ui-monospace,'DejaVu Sans Mono',monospace\">{}</text>", y,
+                       escape_markup(line));
+    y += kLine;
+  }
+  return svg + "</svg>";
+}
+
 }  // namespace vaezoo

@@ -38,10 +38,17 @@ struct BarChart {
   std::string name, faded_name;  ///< the legend; empty for none
 };
 
+/// Lines of text in a fixed-width font.
+struct TextPanel {
+  std::string title;
+  std::vector<std::string> lines;
+};
+
 /// SVG text with a viewBox, UTF-8. Throw std::invalid_argument when the vectors of a chart differ in length.
 std::string to_svg(const LineChart& chart);
 std::string to_svg(const ScatterPlot& plot);
 std::string to_svg(const BarChart& chart);
+std::string to_svg(const TextPanel& panel);
 
 /// One of ten colours that colour-blind readers can tell apart (M. Petroff, "Accessible Color Sequences for Data
 /// Visualization", 2021), repeating; "#3f90da".

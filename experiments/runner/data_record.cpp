@@ -91,7 +91,7 @@ std::optional<std::uint64_t> from_hexadecimal(const std::string& text) {
 
 /// What a user calls the data: the file or folder, where it is the user's own.
 std::string source_of(const DataRecord& r) {
-  const bool own = r.name == "csv" || r.name == "npy" || r.name == "image_folder";
+  const bool own = r.name == "csv" || r.name == "npy" || r.name == "text" || r.name == "image_folder";
   return excerpt(own && !r.provenance.empty() ? r.provenance : r.name, 200);
 }
 
@@ -118,6 +118,8 @@ DataRecord record_of(const Dataset& data) {
                .column_names = data.column_names,
                .class_names = data.class_names,
                .condition_names = data.condition_names,
+               .vocabulary = data.vocabulary,
+               .token_separator = data.token_separator,
                .mean = {data.mean.begin(), data.mean.end()},
                .stddev = {data.stddev.begin(), data.stddev.end()},
                .shown = pixel_range(data),
@@ -143,6 +145,8 @@ std::string to_json_text(const DataRecord& r) {
                   {"column_names", r.column_names},
                   {"class_names", r.class_names},
                   {"condition_names", r.condition_names},
+                  {"vocabulary", r.vocabulary},
+                  {"token_separator", r.token_separator},
                   {"mean", r.mean},
                   {"stddev", r.stddev},
                   {"shown", {double(r.shown.first), double(r.shown.second)}},
@@ -170,6 +174,10 @@ DataRecord read_data_record(const std::string& text, const std::string& source) 
   r.column_names = read.texts("column_names");
   r.class_names = read.texts("class_names");
   r.condition_names = read.texts("condition_names");
+  if (read.has("vocabulary")) {  // records of earlier versions do without
+    r.vocabulary = read.texts("vocabulary");
+    r.token_separator = read.text("token_separator");
+  }
   r.mean = read.numbers("mean", -std::numeric_limits<double>::max());
   r.stddev = read.numbers("stddev", std::numeric_limits<double>::denorm_min());
   const auto width = static_cast<std::size_t>(r.shape.size());
@@ -201,6 +209,8 @@ Dataset without_examples(const DataRecord& r) {
   data.column_names = r.column_names;
   data.class_names = r.class_names;
   data.condition_names = r.condition_names;
+  data.vocabulary = r.vocabulary;
+  data.token_separator = r.token_separator;
   data.binarize = r.binarize == "none" ? Binarize::none : r.binarize == "static" ? Binarize::fixed : Binarize::dynamic;
   data.mean.assign(r.mean.begin(), r.mean.end());
   data.stddev.assign(r.stddev.begin(), r.stddev.end());

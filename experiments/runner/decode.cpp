@@ -115,7 +115,7 @@ Var code(const Context& c, const Model& model, const CodeTable& codes, Index beg
 
 int decode_command(const LoadedRun& run, const std::string& file, const std::string& out) {
   const Session& s = *run.session;
-  const fs::path target = output_file(run, out, "decoded", {".png", ".npy", ".csv"});
+  const fs::path target = output_file(run, out, "decoded", {".png", ".npy", ".csv", ".txt"});
   if (s.model->decoder_conditioning() == Conditioning::x)
     throw UsageError(cat("decode: ", s.config.model_name, " completes examples, and codes do not have the part that is seen"));
   if (!fs::is_regular_file(file)) throw UsageError(cat("decode ", excerpt(file), ": there is no such file"));

@@ -10,6 +10,7 @@
 #include "experiments/runner/errors.hpp"
 #include "experiments/runner/feed.hpp"
 #include "models/parts/terms.hpp"
+#include "models/parts/tokens.hpp"
 
 namespace vaezoo {
 namespace {
@@ -28,7 +29,7 @@ struct Running {
 };
 
 struct Sums {
-  Running loss, reconstruction, kl, elbo, elbo_mean_code, nll, squared_error, hidden_error, exact;
+  Running loss, reconstruction, kl, elbo, elbo_mean_code, nll, squared_error, hidden_error, exact, tokens;
   std::vector<Running> code, kl_per_dimension;
   std::vector<std::pair<Metric, Running>> terms;  ///< the objective's, each with its mean
 };
@@ -85,6 +86,12 @@ void add_reconstruction(const Model& model, const Context& c, const Minibatch& b
   }
 }
 
+void add_lengths(Var x, Sums& sums) {
+  const auto width = static_cast<std::size_t>(x.shape()[1]);
+  for (Index b = 0; b < x.shape()[0]; ++b)
+    sums.tokens.add(double(sequence_length(std::span<const Real>(x.value()).subspan(static_cast<std::size_t>(b) * width, width))));
+}
+
 void add_exact(const Dataset& data, Var x, Index count, Sums& sums) {
   const auto size = static_cast<std::size_t>(x.shape()[1]);
   for (Index i = 0; i < count; ++i)
@@ -120,7 +127,7 @@ Evaluation summarise(const Model& model, const Sums& s, const Dataset& data, con
   e.examples = static_cast<std::int64_t>(s.loss.count);
   e.loss = s.loss.mean;
   e.reconstruction = s.reconstruction.mean;
-  e.mse = s.squared_error.mean;
+  if (s.squared_error.count > 0) e.mse = s.squared_error.mean;
   if (s.hidden_error.count > 0) e.hidden_mse = s.hidden_error.mean;
   for (const auto& [term, value] : s.terms) {
     e.terms.push_back(term);
@@ -142,6 +149,10 @@ Evaluation summarise(const Model& model, const Sums& s, const Dataset& data, con
   if (s.nll.count > 0) {
     e.nll = s.nll.mean;
     e.nll_stderr = s.nll.standard_error();
+  }
+  if (s.tokens.count > 0) {
+    e.nll_per_token = e.nll.value_or(-*e.elbo) / s.tokens.mean;
+    e.perplexity = std::exp(*e.nll_per_token);
   }
   // Grey values as targets of a Bernoulli are no discrete data: their cross-entropy is not a code length.
   if (model.discrete() && data.levels > 0 && (data.levels == 2 || !model.binary()))
@@ -202,7 +213,12 @@ Evaluation evaluate(const Model& model, const Dataset& data, Split split, const 
     add_objective(model, c, batch, sums);
     add_elbo(model, c, batch, sums);
     const DiagonalNormal q = model.posterior(c, batch);
-    add_reconstruction(model, c, batch, q.mean, data.split(split), feed.batches().rows(), sums);
+    if (data.vocabulary.empty()) {
+      add_reconstruction(model, c, batch, q.mean, data.split(split), feed.batches().rows(), sums);
+    } else {
+      add_columns(q.mean, sums.code);
+      add_lengths(batch.x, sums);
+    }
     // A condition may tell the label itself.
     const bool judged = !batch.labels.empty() && model.conditioning() == Conditioning::none;
     if (const std::span<const Index> found = judged ? model.clusters(c, batch) : std::span<const Index>(); !found.empty()) {
@@ -261,7 +277,9 @@ std::vector<Metric> Evaluation::metrics() const {
   add("nll_stderr", nll_stderr, "nats", "standard error of nll over the examples");
   add("exact_nll", exact_nll, "nats", "-log p(x) under the true distribution: no model does better on average");
   add("bits_per_dim", bits_per_dim, "bits/dim", "nll (or -elbo) per data dimension; lower is better");
-  m.push_back({"mse", mse, "", "squared error per data dimension of the reconstruction from the mean code"});
+  add("nll_per_token", nll_per_token, "nats", "nll (or -elbo) over the tokens of the sequences with their ends; lower is better");
+  add("perplexity", perplexity, "tokens", "e to the nll_per_token: as many equally likely tokens would be as hard to guess");
+  add("mse", mse, "", "squared error per data dimension of the reconstruction from the mean code");
   add("hidden_mse", hidden_mse, "", "squared error of the reconstruction from the mean code, per number that dataset.cells hid");
   add("active_units", active_units, "units", "latent dimensions that say something of x");
   add("cluster_accuracy", cluster_accuracy, "", "share of the examples in their class's cluster, under the best match of clusters and classes");

@@ -33,7 +33,8 @@ struct Evaluation {
   std::optional<double> elbo, elbo_stderr;      ///< reconstruction - kl; its standard error over the examples
   std::optional<double> nll, nll_stderr;        ///< -log p(x), by importance sampling: an upper bound that falls as K grows
   std::optional<double> bits_per_dim;           ///< nll (or -elbo) / (D log 2); for discrete data
-  double mse = 0;                               ///< squared error per data dimension of the reconstruction from the mean code
+  std::optional<double> nll_per_token, perplexity;  ///< of sequences: nll (or -elbo) over the mean number of tokens with the end; e to it
+  std::optional<double> mse;                    ///< squared error per data dimension of the reconstruction from the mean code; not of sequences
   std::optional<double> hidden_mse;             ///< the same of the numbers that dataset.cells hid; their values in the data set are the truth
   std::optional<std::int64_t> active_units;     ///< Burda et al. 2016, section 5; under a conditional prior by the KL
   std::optional<double> cluster_accuracy, cluster_nmi;  ///< of a model with clusters on data with labels, see clustering.hpp

@@ -1,12 +1,13 @@
 #include "experiments/runner/example_files.hpp"
 
-#include <fmt/core.h>
+#include <fmt/format.h>
 
 #include <algorithm>
 #include <map>
 
 #include "config/printable.hpp"
 #include "datasets/classes.hpp"
+#include "datasets/text.hpp"
 #include "experiments/output/console.hpp"
 #include "experiments/output/files.hpp"
 #include "experiments/runner/errors.hpp"
@@ -42,7 +43,8 @@ std::map<int, fs::path> class_folders(const fs::path& folder, const Dataset& dat
 fs::path output_file(const LoadedRun& run, const std::string& out, const std::string& name, const std::vector<std::string>& endings) {
   const bool pixels = shows_pixels(run.session->data);
   const bool png = std::ranges::find(endings, ".png") != endings.end();
-  if (out.empty()) return run.folder.path / (name + (png && pixels ? ".png" : ".csv"));
+  const bool words = !run.session->data.vocabulary.empty() && std::ranges::find(endings, ".txt") != endings.end();
+  if (out.empty()) return run.folder.path / (name + (png && pixels ? ".png" : words ? ".txt" : ".csv"));
   const fs::path path(out);
   const std::string ending = path.extension().string();
   if (std::ranges::find(endings, ending) == endings.end()) {
@@ -51,6 +53,7 @@ fs::path output_file(const LoadedRun& run, const std::string& out, const std::st
     throw UsageError(cat("--out ", out, ": the ending says the format; it may be ", choices));
   }
   if (ending == ".png") require_pictures(out, run.session->data);
+  if (ending == ".txt" && !words) throw UsageError(cat("--out ", out, ": ", run.session->data.name, " is no text; choose .npy or .csv"));
   return path;
 }
 
@@ -95,6 +98,8 @@ std::string example_array(const Dataset& data, std::vector<Index> first, const s
 void write_examples(const fs::path& path, const Dataset& data, const std::vector<float>& rows, const TextColumn& first) {
   if (path.extension() == ".png")
     write_png(path, pixel_grid(data, rows));
+  else if (path.extension() == ".txt")
+    atomic_write(path, fmt::format("{}\n", fmt::join(lines_of(data, rows), "\n")));
   else if (path.extension() == ".npy")
     atomic_write(path, example_array(data, {std::ssize(rows) / data.shape.size()}, rows));
   else

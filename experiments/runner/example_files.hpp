@@ -10,7 +10,7 @@
 namespace vaezoo {
 
 /// The file to write: `out`, or `name` with the best ending for the run's data in the run's folder. Throws UsageError for an ending
-/// that is not one of `endings`, and for .png where the data are no pictures.
+/// that is not one of `endings`, for .png where the data are no pictures and for .txt where they are no text.
 std::filesystem::path output_file(const LoadedRun& run, const std::string& out, const std::string& name,
                                   const std::vector<std::string>& endings);
 
@@ -33,7 +33,7 @@ std::string example_table(const Dataset& data, const std::vector<std::string>& c
 /// The bytes of a .npy file, [first..., H, W, C] for images, [first..., D] for vectors.
 std::string example_array(const Dataset& data, std::vector<Index> first, const std::vector<float>& rows);
 
-/// Writes N examples as a grid of pictures, an array or a table, as the file's ending says.
+/// Writes N examples as a grid of pictures, an array, a table or lines of text, as the file's ending says.
 void write_examples(const std::filesystem::path& path, const Dataset& data, const std::vector<float>& rows,
                     const TextColumn& first = {});
 /// Writes each example as a PNG: FOLDER/000001.png, or FOLDER/CLASS/000001.png where there are labels, as the data set image_folder

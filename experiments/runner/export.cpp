@@ -6,6 +6,7 @@
 
 #include "config/printable.hpp"
 #include "datasets/classes.hpp"
+#include "datasets/text.hpp"
 #include "experiments/output/files.hpp"
 #include "experiments/runner/commands.hpp"
 #include "experiments/runner/errors.hpp"
@@ -39,7 +40,7 @@ int sample_command(const LoadedRun& run, const SampleRequest& request) {
   const std::vector<int> classes = wanted_classes(request.classes, s);
   const bool into_folder = request.out.ends_with('/') || fs::is_directory(request.out);
   const fs::path path =
-      into_folder ? fs::path(request.out) : output_file(run, request.out, "samples", {".png", ".npy", ".csv"});
+      into_folder ? fs::path(request.out) : output_file(run, request.out, "samples", {".png", ".npy", ".csv", ".txt"});
   const Samples made = samples(s, request.count, s.keys.pictures().fold("samples"), Drawn::mean, classes);
   if (into_folder) {
     write_picture_folder(path, s.data, made.x, made.labels);
@@ -51,7 +52,7 @@ int sample_command(const LoadedRun& run, const SampleRequest& request) {
 
 int reconstruct_command(const LoadedRun& run, Index count, const std::string& out) {
   const Dataset& data = run.session->data;
-  const fs::path path = output_file(run, out, "reconstructions", {".png", ".npy", ".csv"});
+  const fs::path path = output_file(run, out, "reconstructions", {".png", ".npy", ".csv", ".txt"});
   Reconstructions r = reconstruct(*run.session, count);
   if (path.extension() == ".png") {
     write_png(path, pixel_pairs(data, std::move(r.originals), std::move(r.reconstructions)));
@@ -59,6 +60,11 @@ int reconstruct_command(const LoadedRun& run, Index count, const std::string& ou
     std::vector<float> both = std::move(r.originals);
     both.insert(both.end(), r.reconstructions.begin(), r.reconstructions.end());
     atomic_write(path, example_array(data, {2, r.count}, both));
+  } else if (path.extension() == ".txt") {  // a line of each, in turn
+    const std::vector<std::string> originals = lines_of(data, r.originals), again = lines_of(data, r.reconstructions);
+    std::string text;
+    for (std::size_t i = 0; i < originals.size(); ++i) text += originals[i] + "\n" + again[i] + "\n";
+    atomic_write(path, text);
   } else {  // one example and its reconstruction per line
     const Index D = data.shape.size();
     std::vector<std::string> columns = column_headers(data, "x");

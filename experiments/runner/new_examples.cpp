@@ -54,13 +54,17 @@ DatasetConfig config_of(const Session& s, const fs::path& file) {
     choose_csv(config.csv, file, s.data);
   else if (config.name == "npy")
     choose_npy(config.npy, file);
-  else if (config.name == "image_folder")
+  else if (config.name == "text") {
+    config.text.train_file = file.string();
+    config.text.validation_file = config.text.test_file = "";
+    config.text.known = s.data.vocabulary;
+  } else if (config.name == "image_folder")
     config.image_folder.path = file.string();
   else if (is_idx_set(config.name))
     config.idx_file = file;
   else
     throw UsageError(cat("--file: this run was trained on the data set ", config.name, ", of which no other files are read; that is ",
-                         "done for csv, npy, image_folder, mnist, fashion_mnist, kmnist, emnist and frey_faces"));
+                         "done for csv, npy, text, image_folder, mnist, fashion_mnist, kmnist, emnist and frey_faces"));
   return config;
 }
 

@@ -9,6 +9,7 @@
 #include <limits>
 
 #include "autodiff/shape_ops.hpp"
+#include "datasets/text.hpp"
 #include "experiments/output/files.hpp"
 #include "experiments/output/svg.hpp"
 #include "experiments/runner/feed.hpp"
@@ -135,6 +136,14 @@ SavedPicture save_picture(const fs::path& folder, const std::string& name, const
   return {std::move(caption), folder / (name + ".png")};
 }
 
+constexpr Index kTextLines = 20;
+
+SavedPicture save_text(const fs::path& folder, const std::string& name, const std::string& title, const std::vector<std::string>& lines,
+                       const std::string& caption) {
+  atomic_write(folder / (name + ".svg"), to_svg(TextPanel{title, lines}));
+  return {caption, folder / (name + ".svg")};
+}
+
 std::optional<SavedPicture> draw_samples(const Session& s, const fs::path& folder, std::int64_t step, EventWriter* events) {
   const Index wanted = s.config.output.samples;
   const Key key = s.keys.pictures().fold("samples");
@@ -148,6 +157,11 @@ std::optional<SavedPicture> draw_samples(const Session& s, const fs::path& folde
         folder, "samples", image,
         fmt::format("{} samples: E[x | z] for z drawn from the prior{}.", count, by_class ? ", a column for each class" : ""),
         step, events);
+  }
+  if (!s.data.vocabulary.empty()) {
+    const std::vector<float> x = samples(s, std::min<Index>(wanted, kTextLines), key).x;
+    return save_text(folder, "samples", "Samples", lines_of(s.data, x),
+                     fmt::format("{} samples: z from the prior, each token the likeliest after those before it.", std::ssize(x) / s.data.shape.size()));
   }
   if (s.data.shape.size() != 2) return std::nullopt;
   atomic_write(folder / "samples.svg", plane_svg(s, samples(s, kMapPoints, key, Drawn::sample).x));
@@ -235,6 +249,14 @@ std::optional<SavedPicture> draw_codes(const Session& s, const fs::path& folder,
 }
 
 std::optional<SavedPicture> draw_reconstructions(const Session& s, const fs::path& folder, std::int64_t step, EventWriter* events) {
+  if (s.config.output.reconstructions > 0 && !s.data.vocabulary.empty()) {
+    const Reconstructions r = reconstruct(s, std::min<Index>(s.config.output.reconstructions, kTextLines));
+    const std::vector<std::string> originals = lines_of(s.data, r.originals), again = lines_of(s.data, r.reconstructions);
+    std::vector<std::string> lines;
+    for (std::size_t i = 0; i < originals.size(); ++i) lines.insert(lines.end(), {originals[i], "  " + again[i]});
+    return save_text(folder, "reconstructions", "Reconstructions", lines,
+                     fmt::format("{}, each above its reconstruction from the mean code.", plural(r.count, to_text(r.split))));
+  }
   if (s.config.output.reconstructions == 0 || !shows_pixels(s.data)) return std::nullopt;
   Reconstructions r = reconstruct(s, s.config.output.reconstructions);
   const Image image = pixel_pairs(s.data, std::move(r.originals), std::move(r.reconstructions));

@@ -19,6 +19,7 @@ DataSpec data_spec(const Dataset& data) {
           .hidden = data.train.hidden(),
           .missing = data.train.missing_cells(),
           .examples = data.train.size() + data.left_out,
+          .vocabulary = std::ssize(data.vocabulary),
           .name = data.name};
 }
 

@@ -52,7 +52,10 @@ CodeModel::CodeModel(const CodeModelConfig& config, const DataSpec& data, const 
       unlabelled_(data.unlabelled),
       likelihood_(config.likelihood.build({data.size(), data, p / "decoder" / "likelihood"})),
       data_variance_(&p.add_buffer("data_variance", Shape{}, static_cast<Real>(config.data_variance.value_or(1)))),
-      variance_given_(config.data_variance.has_value()) {}
+      variance_given_(config.data_variance.has_value()) {
+  if (data.vocabulary > 0)
+    throw ConfigError(cat("model: a model of discrete codes has no decoder for the sequences of tokens of ", data.name, "; choose vae, or another model of one code"));
+}
 
 void CodeModel::set_prior(const CodePriorConfig& config, const std::vector<CodeGrid>& grids, const Parameters& p) {
   prior_ = std::make_unique<CodePrior>(config, grids, p / "prior", classes_);

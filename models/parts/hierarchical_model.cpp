@@ -70,6 +70,8 @@ HierarchicalModel::HierarchicalModel(const HierarchicalConfig& config, std::vect
       layers_(std::move(layers)),
       inference_(inference),
       likelihood_(config.likelihood.build({data.size(), data, p / "likelihood"})) {
+  if (data.vocabulary > 0)
+    throw ConfigError(cat("model: a hierarchy has no decoder for the sequences of tokens of ", data.name, "; choose vae, or another model of one code"));
   if (layers_.size() > Pass::kMaxLayers)
     throw ConfigError(cat("model: ", layers_.size(), " stochastic layers; at most ", Pass::kMaxLayers, " are supported"));
   Index begin = 0;

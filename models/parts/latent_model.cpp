@@ -26,13 +26,17 @@ void LatentConfig::fields(Fields& f) {
   log_variance.visit(f);
 }
 
-ImageShape image_shape(const DataSpec& data) { return {data.height, data.width, data.channels}; }
+ImageShape image_shape(const DataSpec& data) { return {data.height, data.width, data.channels, data.vocabulary}; }
 
 Encoder::Encoder(const NetworkConfig& config, const DataSpec& data, Index width, Parameters p, ConditionInputs condition)
     : shape_(image_shape(data)), concatenated_(condition.concatenated > 0), every_pixel_(config.convolutional()),
       network_(make_encoder_network(config, concatenated_ ? concatenated_shape(shape_, condition.concatenated, every_pixel_) : shape_, p,
                                     condition.film)),
-      head_(p / "head", network_->outputs().size(), width) {}
+      head_(p / "head", network_->outputs().size(), width) {
+  if (data.vocabulary > 0 && concatenated_)
+    throw ConfigError(cat("model.encoder: a condition or a label cannot be concatenated to the sequences of tokens of ", data.name,
+                          "; choose a model without one"));
+}
 
 Var Encoder::operator()(const Context& c, Var x) const {
   return head_(c, (*network_)(c, concatenated_ ? concatenate_condition(x, c.condition, shape_, every_pixel_) : x));
@@ -42,9 +46,28 @@ Decoder::Decoder(const NetworkConfig& network, const LikelihoodConfig& likelihoo
                  Parameters p, ConditionInputs condition)
     : concatenated_(condition.concatenated > 0), likelihood_(likelihood.build({data.size(), data, p / "likelihood"})),
       network_(make_decoder_network(network, {1, 1, latent_dim + condition.concatenated}, image_shape(data),
-                                    likelihood_->outputs() / data.size(), p, condition.film)) {}
+                                    likelihood_->outputs() / data.size(), p, condition.film)),
+      sequence_(dynamic_cast<const SequenceNetwork*>(network_.get())) {
+  if (data.vocabulary > 0 && likelihood.name() != "tokens")
+    throw ConfigError(cat("model.likelihood: ", likelihood.name(), " is a law of numbers, and ", data.name, " has sequences of tokens; choose tokens"));
+}
 
-Var Decoder::outputs(const Context& c, Var z) const { return (*network_)(c, concatenated_ ? concat({z, c.condition}, 1) : z); }
+Var Decoder::inputs(const Context& c, Var z) const { return concatenated_ ? concat({z, c.condition}, 1) : z; }
+
+Var Decoder::log_prob(const Context& c, Var z, Var x, Var mask) const {
+  const Var in = inputs(c, z);
+  return likelihood_->log_prob(c, sequence_ != nullptr ? sequence_->given_tokens(c, in, x) : (*network_)(c, in), x, mask);
+}
+
+Var Decoder::mean(const Context& c, Var z) const {
+  const Var in = inputs(c, z);
+  return sequence_ != nullptr ? sequence_->generate(c, in, SequenceNetwork::Tokens::likeliest) : likelihood_->mean((*network_)(c, in));
+}
+
+Var Decoder::sample(const Context& c, Var z) const {
+  const Var in = inputs(c, z);
+  return sequence_ != nullptr ? sequence_->generate(c, in, SequenceNetwork::Tokens::sampled) : likelihood_->sample(c, (*network_)(c, in));
+}
 
 LatentModel::LatentModel(const LatentConfig& config, const DataSpec& data, Parameters p,
                                          const ConditionConfig* condition)

@@ -54,17 +54,18 @@ class Decoder {
           ad::Parameters p, ConditionInputs condition = {});
 
   /// log p(x | z) of each row of z, for x (and its mask) of as many rows or of one row for some neighbouring rows of z.
-  Var log_prob(const Context& c, Var z, Var x, Var mask = {}) const { return likelihood_->log_prob(c, outputs(c, z), x, mask); }
-  Var mean(const Context& c, Var z) const { return likelihood_->mean(outputs(c, z)); }                       ///< E[x | z], [B, D]
-  Var sample(const Context& c, Var z) const { return likelihood_->sample(c, outputs(c, z)); }  ///< x ~ p(x | z), [B, D]
+  Var log_prob(const Context& c, Var z, Var x, Var mask = {}) const;
+  Var mean(const Context& c, Var z) const;    ///< E[x | z], [B, D]; of a sequence each token the likeliest after those before it
+  Var sample(const Context& c, Var z) const;  ///< x ~ p(x | z), [B, D]
   const Likelihood& likelihood() const { return *likelihood_; }
 
  private:
-  Var outputs(const Context& c, Var z) const;
+  Var inputs(const Context& c, Var z) const;
 
   bool concatenated_;
   std::unique_ptr<Likelihood> likelihood_;
   std::unique_ptr<Network> network_;
+  const SequenceNetwork* sequence_;  // the network, where it makes x one after the other
 };
 
 class LatentModel : public VariationalModel {

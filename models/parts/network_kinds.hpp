@@ -23,4 +23,8 @@ std::unique_ptr<Network> residual_stack_encoder(const ResidualStackConfig& confi
 std::unique_ptr<Network> residual_stack_decoder(const ResidualStackConfig& config, const ImageShape& input,
                                                 const ImageShape& data, ad::Index numbers, ad::Parameters p);
 
+std::unique_ptr<Network> recurrent_encoder(const std::string& kind, const RecurrentConfig& config, const ImageShape& data, ad::Parameters p);
+std::unique_ptr<Network> recurrent_decoder(const std::string& kind, const RecurrentConfig& config, ad::Index inputs, const ImageShape& data,
+                                           ad::Parameters p);
+
 }  // namespace vaezoo

@@ -24,6 +24,15 @@ void refuse_film(Index film, const char* role) {
             ": residual_stack has no place for a condition \"by\": \"film\"; choose resnet, or another way for the condition"));
 }
 
+void check_sequences(const NetworkConfig& config, const ImageShape& data, Index film, const char* role) {
+  if (config.recurrent() && data.vocabulary == 0)
+    throw ConfigError(cat("model.", role, ": ", config.name, " is for sequences of tokens, and the data are numbers; choose mlp, or conv for images"));
+  if (!config.recurrent() && data.vocabulary > 0)
+    throw ConfigError(cat("model.", role, ": ", config.name, " is for numbers, and the data are sequences of tokens; choose lstm or gru"));
+  if (config.recurrent() && film > 0)
+    throw ConfigError(cat("model.", role, ": ", config.name, " has no place for a condition \"by\": \"film\"; choose concat or embedding"));
+}
+
 }  // namespace
 
 void MlpConfig::fields(Fields& f, bool gated) {
@@ -70,6 +79,14 @@ void ResidualStackConfig::fields(Fields& f, NetworkRole role) {
   f("center", center, role == NetworkRole::decoder ? "where the output's bias starts" : "subtracted from the input");
 }
 
+void RecurrentConfig::fields(Fields& f, NetworkRole role) {
+  f("embedding", embedding, "numbers that stand for a token", between(1, 65536));
+  f("hidden", hidden, "of the cell", between(1, 65536));
+  if (role == NetworkRole::decoder)
+    f("word_dropout", word_dropout,
+      "probability that training hides the token before; 1: the decoder never sees one, so that all that it knows is in z", between(0, 1));
+}
+
 NetworkConfig::NetworkConfig(NetworkRole role_, std::string name_) : role(role_), name(std::move(name_)) {
   gated_mlp.hidden = {300, 300};
   for (ConvConfig* c : {&conv, &gated_conv, &resnet}) {
@@ -88,11 +105,15 @@ void NetworkConfig::visit(Fields& f, const char* key, const char* doc) {
        {"gated_conv", "the same with layers h * sigmoid(g)", [this](Fields& g) { gated_conv.fields(g, role, "gated_conv"); }},
        {"resnet", "convolutions with residual blocks", [this](Fields& g) { resnet.fields(g, role, "resnet"); }},
        {"residual_stack", "the networks of Sonnet's VQ-VAE: strided convolutions and a stack of residual blocks",
-        [this](Fields& g) { residual_stack.fields(g, role); }}},
+        [this](Fields& g) { residual_stack.fields(g, role); }},
+       {"lstm", "long short-term memory over sequences of tokens", [this](Fields& g) { lstm.fields(g, role); }},
+       {"gru", "gated recurrent unit over sequences of tokens", [this](Fields& g) { gru.fields(g, role); }}},
       doc);
 }
 
 std::unique_ptr<Network> make_encoder_network(const NetworkConfig& config, const ImageShape& data, Parameters p, Index film) {
+  check_sequences(config, data, film, "encoder");
+  if (config.recurrent()) return recurrent_encoder(config.name, config.name == "lstm" ? config.lstm : config.gru, data, p);
   if (config.name == "mlp") return mlp_network(config.mlp, data.size(), 0, film, p);
   if (config.name == "gated_mlp") return gated_mlp_network(config.gated_mlp, data.size(), 0, film, p);
   if (config.name == "residual_stack") {
@@ -104,6 +125,8 @@ std::unique_ptr<Network> make_encoder_network(const NetworkConfig& config, const
 
 std::unique_ptr<Network> make_decoder_network(const NetworkConfig& config, const ImageShape& input, const ImageShape& data,
                                               Index numbers, Parameters p, Index film) {
+  check_sequences(config, data, film, "decoder");
+  if (config.recurrent()) return recurrent_decoder(config.name, config.name == "lstm" ? config.lstm : config.gru, input.size(), data, p);
   if (config.name == "mlp") return mlp_network(config.mlp, input.size(), numbers * data.size(), film, p);
   if (config.name == "gated_mlp") return gated_mlp_network(config.gated_mlp, input.size(), numbers * data.size(), film, p);
   if (config.name == "residual_stack") {

@@ -13,6 +13,7 @@ namespace vaezoo {
 /// The shape of one example: an image or a map of features, NHWC. A vector of n features is {1, 1, n}.
 struct ImageShape {
   ad::Index height = 1, width = 1, channels = 1;
+  ad::Index vocabulary = 0;  ///< of sequences of `width` tokens, see tokens.hpp; 0: the numbers are numbers
   ad::Index size() const { return height * width * channels; }
   bool spatial() const { return height * width > 1; }
   friend bool operator==(const ImageShape&, const ImageShape&) = default;
@@ -50,17 +51,27 @@ struct ResidualStackConfig {
   void fields(Fields& f, NetworkRole role);
 };
 
+/// An LSTM or a GRU over a sequence of tokens.
+struct RecurrentConfig {
+  std::int64_t embedding = 64, hidden = 128;
+  double word_dropout = 0;
+
+  void fields(Fields& f, NetworkRole role);
+};
+
 /// "encoder": "mlp" or {"name": "conv", "channels": [32, 64], ...}.
 struct NetworkConfig {
   explicit NetworkConfig(NetworkRole role, std::string name = "mlp");
 
   NetworkRole role;
-  std::string name;  // mlp, gated_mlp, conv, gated_conv, resnet, residual_stack
+  std::string name;  // mlp, gated_mlp, conv, gated_conv, resnet, residual_stack, lstm, gru
   MlpConfig mlp, gated_mlp;
   ConvConfig conv, gated_conv, resnet;
   ResidualStackConfig residual_stack;
+  RecurrentConfig lstm, gru;
 
-  bool convolutional() const { return name != "mlp" && name != "gated_mlp"; }
+  bool recurrent() const { return name == "lstm" || name == "gru"; }
+  bool convolutional() const { return name != "mlp" && name != "gated_mlp" && !recurrent(); }
   void visit(Fields& f, const char* key, const char* doc);
 };
 
@@ -71,6 +82,17 @@ class Network {
   virtual ad::Var operator()(const ad::Context& c, ad::Var x) const = 0;
   /// Spatial when the network ends in convolutions (an encoder without dense layers).
   virtual ImageShape outputs() const = 0;
+};
+
+/// A decoder of sequences, one token after the other: z [N, inputs].
+class SequenceNetwork : public Network {
+ public:
+  /// Logits of each token of x given those before it: [N, T' V], place by place, for the T' places up to the end of the longest sequence. x [B, T] may
+  /// have fewer rows than z, each for some neighbouring ones.
+  virtual ad::Var given_tokens(const ad::Context& c, ad::Var z, ad::Var x) const = 0;
+  enum class Tokens { likeliest, sampled };
+  /// Sequences [N, T], each token given those that were chosen before it.
+  virtual ad::Var generate(const ad::Context& c, ad::Var z, Tokens how) const = 0;
 };
 
 // With `film` > 0 every hidden layer is modulated by the context's condition [B, film] before its activation (FiLM, see film.hpp).

@@ -60,6 +60,8 @@ struct VampPriorSettings {
       throw ConfigError(
           "model.prior: vampprior needs a q(z | x) that is a diagonal normal given x, which this model does not have; choose "
           "standard_normal or mixture");
+    if (args.data.vocabulary > 0)
+      throw ConfigError(cat("model.prior: vampprior learns pseudo-inputs of numbers, and ", args.data.name, " has sequences of tokens; choose mixture"));
     return std::make_unique<VampPrior>(components, args.data, args.q, args.p);
   }
 };

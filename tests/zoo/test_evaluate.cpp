@@ -212,7 +212,7 @@ TEST_CASE("evaluate: KL, KL per dimension, MSE, code variance and active units a
     CHECK(e.examples == kN);
     CHECK_FALSE(e.nll);
     CHECK(*e.kl == doctest::Approx(kl[0] + kl[1]).epsilon(1e-5));
-    CHECK(e.mse == doctest::Approx(mse).epsilon(1e-5));
+    CHECK(e.mse.value() == doctest::Approx(mse).epsilon(1e-5));
     for (Index k = 0; k < kZ; ++k) {
       CHECK(e.kl_per_dimension[at(k)] == doctest::Approx(kl[k]).epsilon(1e-5));
       const double variance = squares[k] / kN - sum[k] * sum[k] / (double(kN) * kN);
