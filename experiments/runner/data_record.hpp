@@ -23,8 +23,8 @@ struct DataRecord {
   bool is_image = false, unit_range = false, counts = false;
   int levels = 0, classes = 0;
   Index condition_size = 0;
-  std::vector<std::string> column_names, class_names, condition_names, vocabulary;
-  std::string token_separator;
+  std::vector<std::string> column_names, class_names, condition_names, vocabulary = {};
+  std::string token_separator = {};
   std::vector<double> mean, stddev;    ///< of each column, when the data were standardised
   std::pair<float, float> shown{0, 1};  ///< what pictures show black and white
   std::array<Part, 3> parts;           ///< training, validation, test

@@ -42,15 +42,22 @@ Var Encoder::operator()(const Context& c, Var x) const {
   return head_(c, (*network_)(c, concatenated_ ? concatenate_condition(x, c.condition, shape_, every_pixel_) : x));
 }
 
+namespace {
+
+std::unique_ptr<Likelihood> build_likelihood(const LikelihoodConfig& config, const DataSpec& data, const Parameters& p) {
+  if (data.vocabulary > 0 && config.name() != "tokens")
+    throw ConfigError(cat("model.likelihood: ", config.name(), " is a law of numbers, and ", data.name, " has sequences of tokens; choose tokens"));
+  return config.build({data.size(), data, p / "likelihood"});
+}
+
+}  // namespace
+
 Decoder::Decoder(const NetworkConfig& network, const LikelihoodConfig& likelihood, Index latent_dim, const DataSpec& data,
                  Parameters p, ConditionInputs condition)
-    : concatenated_(condition.concatenated > 0), likelihood_(likelihood.build({data.size(), data, p / "likelihood"})),
+    : concatenated_(condition.concatenated > 0), likelihood_(build_likelihood(likelihood, data, p)),
       network_(make_decoder_network(network, {1, 1, latent_dim + condition.concatenated}, image_shape(data),
                                     likelihood_->outputs() / data.size(), p, condition.film)),
-      sequence_(dynamic_cast<const SequenceNetwork*>(network_.get())) {
-  if (data.vocabulary > 0 && likelihood.name() != "tokens")
-    throw ConfigError(cat("model.likelihood: ", likelihood.name(), " is a law of numbers, and ", data.name, " has sequences of tokens; choose tokens"));
-}
+      sequence_(dynamic_cast<const SequenceNetwork*>(network_.get())) {}
 
 Var Decoder::inputs(const Context& c, Var z) const { return concatenated_ ? concat({z, c.condition}, 1) : z; }
 

@@ -253,3 +253,28 @@ TEST_CASE("run: the experiments that come with the program are valid and their s
     CHECK_NOTHROW(load_experiment(entry.path()));
   }
 }
+
+TEST_CASE("run: a model of text trains, resumes, evaluates, samples, reconstructs and reads other files with its own vocabulary") {
+  const TempFolder temp;
+  std::string text;
+  for (int i = 0; i < 40; ++i) text += i % 2 == 0 ? "the cat sat\n" : "a dog ran far away\n";
+  atomic_write(temp / "a.txt", text);
+  atomic_write(temp / "new.txt", "the dog flew\n");
+  json value = tiny_experiment();
+  const json network = {{"name", "gru"}, {"embedding", 4}, {"hidden", 8}};
+  value["dataset"] = {{"name", "text"}, {"train_file", (temp / "a.txt").string()}, {"max_length", 6}};
+  value["model"] = {{"name", "vae"}, {"latent_dim", 2}, {"likelihood", "tokens"}, {"encoder", network}, {"decoder", network}};
+  const std::string file = write_experiment(temp, value), folder = (temp / "run").string();
+  REQUIRE(run_program(temp, {"run", file, "--quiet", "--out", folder}).code == kDone);
+  const json test = read_json_file(temp / "run" / "summary.json").at("test");
+  CHECK(test.at("perplexity").get<double>() > 1);
+  CHECK_FALSE(test.contains("mse"));
+  for (const char* picture : {"samples.svg", "reconstructions.svg"}) CHECK(markup_fault(read_file(temp / "run" / picture)) == "");
+  REQUIRE(run_program(temp, {"sample", folder, "--count", "5"}).code == kDone);
+  CHECK(count(read_file(temp / "run" / "samples.txt"), "\n") == 5);
+  REQUIRE(run_program(temp, {"reconstruct", folder, "--count", "2"}).code == kDone);
+  CHECK(count(read_file(temp / "run" / "reconstructions.txt"), "\n") == 4);
+  REQUIRE(run_program(temp, {"evaluate", folder}).code == kDone);
+  REQUIRE(run_program(temp, {"encode", folder, "--file", (temp / "new.txt").string(), "--out", (temp / "codes.csv").string()}).code == kDone);
+  CHECK(count(read_file(temp / "codes.csv"), "\n") == 2);  // names and one line
+}
