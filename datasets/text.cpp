@@ -71,10 +71,10 @@ void TextConfig::fields(Fields& f) {
   f("max_length", max_length, "tokens of an example at most; longer lines are cut", between(1, 100'000));
   f("vocabulary", vocabulary, "tokens at most, with <end> and <unk>, which stands for the rarer ones", between(3, 1'000'000));
   f("lowercase", lowercase, "A to Z become a to z");
-  f.require("train_file", !train_file.empty(), "needs the name of a text file");
 }
 
 Dataset load_text(const TextConfig& config, const std::filesystem::path& data_dir) {
+  if (config.train_file.empty()) throw ConfigError("dataset.train_file: needs the name of a text file");
   Dataset data;
   data.provenance = config.train_file;
   const Lines training = read_lines(config, config.train_file, data_dir);

@@ -23,7 +23,7 @@ void PresetPenaltyConfig::fields(Fields& f) {
 
 Autoencoder::Autoencoder(const PenalizedConfig& config, const DataSpec& data, Parameters p)
     : latent_dim_(config.latent_dim), decoder_l2_(static_cast<Real>(config.decoder_l2)), penalty_(config.penalty.build({})),
-      encoder_(config.encoder, data, config.latent_dim, p / "encoder"),
+      encoder_(config.encoder, data, config.latent_dim, p / "encoder", {}, config.corruption),
       decoder_(config.decoder, config.likelihood, config.latent_dim, data, p / "decoder") {
   if (decoder_l2_ == 0) return;
   for (Parameter& w : p.store().all())

@@ -36,8 +36,8 @@ class M2 final : public Model {
   M2(const M2Config& config, const DataSpec& data, Parameters p)
       : classes_(checked(data)), latent_dim_(config.latent_dim), alpha_(static_cast<Real>(config.alpha)),
         log_p_y_(static_cast<Real>(-std::log(double(data.classes)))),
-        q_z_(config.encoder, data, 2 * config.latent_dim, p / "encoder", {.concatenated = data.classes}),
-        q_y_(config.classifier, data, data.classes, p / "classifier"),
+        q_z_(config.encoder, data, 2 * config.latent_dim, p / "encoder", {.concatenated = data.classes}, config.corruption),
+        q_y_(config.classifier, data, data.classes, p / "classifier", {}, config.corruption),
         p_x_(config.decoder, config.likelihood, config.latent_dim, data, p / "decoder", {.concatenated = data.classes}) {}
 
   Objective objective(const Context& c, const Minibatch& batch) const override {

@@ -152,6 +152,8 @@ class Model {
   /// The code z [B, Z] of such maps, each with the indices of B examples: decode() takes it. Throws Error in a model of continuous codes.
   virtual Var embed_codes(const Context& c, const std::vector<CodeMap>& maps) const;
 
+  /// Is a model of a smaller loss, on the same data, the better one? Not where the loss is measured by features that are trained themselves.
+  virtual bool loss_measures_progress() const { return true; }
   /// Does its likelihood count only the numbers that batch.mask names?
   virtual bool takes_mask() const { return false; }
   /// Can it learn from examples whose x was not observed, but whose label was?

@@ -37,7 +37,7 @@ struct MvaeConfig : AutoencoderConfig {
 class Mvae final : public Model {
  public:
   Mvae(const MvaeConfig& config, const DataSpec& data, Parameters p)
-      : config_(config), classes_(checked(data)), q_x_(config.encoder, data, 2 * config.latent_dim, p / "encoder"),
+      : config_(config), classes_(checked(data)), q_x_(config.encoder, data, 2 * config.latent_dim, p / "encoder", {}, config.corruption),
         q_y_(p / "label_encoder", layer_sizes(classes_, config.label_hidden, 2 * config.latent_dim), Activation::silu),
         p_x_(config.decoder, config.likelihood, config.latent_dim, data, p / "decoder"),
         p_y_(p / "label_decoder", layer_sizes(config.latent_dim, config.label_hidden, classes_), Activation::silu) {}

@@ -35,6 +35,10 @@ void check_splits(const Session& s) {
   const Index missing = s.data.train.missing_cells() + s.data.validation.missing_cells() + s.data.test.missing_cells();
   refuse(missing > 0 && !s.model->takes_mask(),
          cat("dataset: ", missing, " numbers are missing, and ", s.config.model_name, " needs all of them; choose vae, a preset of it or a hierarchy"));
+  const bool by_moving_loss = train.early_stopping.metric == "loss" && !s.model->loss_measures_progress();
+  refuse(by_moving_loss && (train.early_stopping.patience || train.schedule.name == "reduce_on_plateau"),
+         cat("train.early_stopping.metric: the loss of ", s.config.model_name,
+             " is measured by features that are trained themselves, so that its fall says nothing; set elbo"));
   refuse(train.early_stopping.metric == "elbo" && !s.model->has_density(),
          cat("train.early_stopping.metric: ", s.config.model_name, " has no elbo; use \"loss\""));
 }

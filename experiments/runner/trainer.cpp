@@ -279,7 +279,8 @@ void Trainer::validate() {
     state_.plateau = plateau_->state();
   }
   ++state_.waited;
-  if (metric < state_.best - stopping.min_delta || state_.best_step < 0 || stopping.metric == "latest") {
+  if (metric < state_.best - stopping.min_delta || state_.best_step < 0 || stopping.metric == "latest" ||
+      (stopping.metric == "loss" && !session_.model->loss_measures_progress())) {
     state_.best = metric;
     state_.best_step = state_.step;
     state_.waited = 0;

@@ -4,6 +4,7 @@
 
 #include "autodiff/elementwise.hpp"
 #include "autodiff/indexing.hpp"
+#include "autodiff/random_ops.hpp"
 #include "autodiff/reduce.hpp"
 #include "autodiff/shape_ops.hpp"
 
@@ -13,6 +14,7 @@ using namespace ad;
 
 void AutoencoderConfig::fields(Fields& f) {
   f("latent_dim", latent_dim, "dimension of z", between(1, 65536));
+  corruption.visit(f);
   encoder.visit(f, "encoder", "network of q(z | x)");
   decoder.visit(f, "decoder", "network of p(x | z)");
   likelihood.visit(f);
@@ -28,17 +30,40 @@ void LatentConfig::fields(Fields& f) {
 
 ImageShape image_shape(const DataSpec& data) { return {data.height, data.width, data.channels, data.vocabulary}; }
 
-Encoder::Encoder(const NetworkConfig& config, const DataSpec& data, Index width, Parameters p, ConditionInputs condition)
-    : shape_(image_shape(data)), concatenated_(condition.concatenated > 0), every_pixel_(config.convolutional()),
+void CorruptionConfig::visit(Fields& f) {
+  f.one_of("corruption", name,
+           {{"none", "the encoder sees x as it is", [](Fields&) {}},
+            {"gaussian", "x plus normal noise", [this](Fields& g) { g("sigma", sigma, "standard deviation of the noise", at_least(0)); }},
+            {"masking", "some numbers of x become 0", [this](Fields& g) { g("rate", rate, "share of the numbers", between(0, 1)); }},
+            {"salt_and_pepper", "some numbers of x become 0 or 1", [this](Fields& g) { g("rate", rate, "share of the numbers", between(0, 1)); }}},
+           "what training does to x before the encoder sees it; the decoder is to give x as it was");
+}
+
+Var CorruptionConfig::operator()(const Context& c, Var x) const {
+  if (!c.training || name == "none") return x;
+  const Key key = c.key.fold("corruption");
+  if (name == "gaussian") return x + static_cast<Real>(sigma) * normal(c.tape, x.shape(), key);
+  const Var gone = less(uniform(c.tape, x.shape(), key), static_cast<Real>(rate));
+  const Var instead = name == "masking" ? c.tape.constant(x.shape(), Real(0)) : less(uniform(c.tape, x.shape(), key.fold("value")), Real(0.5));
+  return select(gone, instead, x);
+}
+
+Encoder::Encoder(const NetworkConfig& config, const DataSpec& data, Index width, Parameters p, ConditionInputs condition,
+                 const CorruptionConfig& corruption)
+    : shape_(image_shape(data)), concatenated_(condition.concatenated > 0), every_pixel_(config.convolutional()), corruption_(corruption),
       network_(make_encoder_network(config, concatenated_ ? concatenated_shape(shape_, condition.concatenated, every_pixel_) : shape_, p,
                                     condition.film)),
       head_(p / "head", network_->outputs().size(), width) {
+  if (data.vocabulary > 0 && corruption.name != "none")
+    throw ConfigError(cat("model.corruption: ", corruption.name, " changes numbers, and ", data.name,
+                          " has sequences of tokens; set it to none, and word_dropout of the decoder"));
   if (data.vocabulary > 0 && concatenated_)
     throw ConfigError(cat("model.encoder: a condition or a label cannot be concatenated to the sequences of tokens of ", data.name,
                           "; choose a model without one"));
 }
 
 Var Encoder::operator()(const Context& c, Var x) const {
+  x = corruption_(c, x);
   return head_(c, (*network_)(c, concatenated_ ? concatenate_condition(x, c.condition, shape_, every_pixel_) : x));
 }
 
@@ -81,7 +106,7 @@ LatentModel::LatentModel(const LatentConfig& config, const DataSpec& data, Param
     : latent_dim_(config.latent_dim),
       posterior_(config.posterior.build({config.latent_dim, config.log_variance, p / "posterior"})),
       condition_(condition == nullptr ? std::nullopt : std::make_optional<Condition>(*condition, data, p / "condition")),
-      q_(config.encoder, data, posterior_->inputs(), p / "encoder", condition_ ? condition_->inputs() : ConditionInputs{}),
+      q_(config.encoder, data, posterior_->inputs(), p / "encoder", condition_ ? condition_->inputs() : ConditionInputs{}, config.corruption),
       p_(config.decoder, config.likelihood, config.latent_dim, data, p / "decoder",
          condition_ ? condition_->inputs() : ConditionInputs{}),
       prior_(config.prior.build({latent_dim_, data, of_pseudo_inputs(), p / "prior", condition_ ? condition_->width() : 0,

@@ -14,8 +14,20 @@
 
 namespace vaezoo {
 
+/// What training does to x before the encoder sees it; the decoder is asked for x as it was.
+///   Vincent, Larochelle, Bengio & Manzagol, "Extracting and Composing Robust Features with Denoising Autoencoders", ICML 2008; Im et al., "Denoising
+///   Criterion for Variational Auto-Encoding Framework", AAAI 2017
+struct CorruptionConfig {
+  std::string name = "none";  // none, gaussian, masking, salt_and_pepper
+  double sigma = 0.1, rate = 0.3;
+
+  void visit(Fields& f);
+  Var operator()(const Context& c, Var x) const;
+};
+
 struct AutoencoderConfig {
   std::int64_t latent_dim = 20;
+  CorruptionConfig corruption;
   NetworkConfig encoder{NetworkRole::encoder}, decoder{NetworkRole::decoder};
   LikelihoodConfig likelihood;
 
@@ -36,12 +48,14 @@ ImageShape image_shape(const DataSpec& data);
 /// x -> network -> linear head of `width` numbers; of a conditional model x and the context's condition.
 class Encoder {
  public:
-  Encoder(const NetworkConfig& config, const DataSpec& data, Index width, ad::Parameters p, ConditionInputs condition = {});
+  Encoder(const NetworkConfig& config, const DataSpec& data, Index width, ad::Parameters p, ConditionInputs condition = {},
+          const CorruptionConfig& corruption = {});
   Var operator()(const Context& c, Var x) const;
 
  private:
   ImageShape shape_;
   bool concatenated_, every_pixel_;
+  CorruptionConfig corruption_;
   std::unique_ptr<Network> network_;
   ad::Linear head_;
 };
@@ -75,6 +89,7 @@ class LatentModel : public VariationalModel {
   const Estimator& estimator() const final { return estimator_; }
   bool has_rate_per_dimension() const final;
   bool has_normal_code() const final { return posterior_->distribution() == typeid(DiagonalNormal); }
+  bool has_code() const final { return true; }
   bool has_joint_code() const final { return posterior_->support() == Support::real_and_one_hot; }
   bool smooth_draws() const final { return posterior_->smooth_draws(); }
   bool relaxed() const final { return !posterior_->classes().empty(); }
@@ -91,7 +106,7 @@ class LatentModel : public VariationalModel {
   void initialize(const Context& c, const Minibatch& examples) final;
   Conditioning conditioning() const final { return condition_ ? condition_->kind() : Conditioning::none; }
   bool conditional_prior(std::size_t) const final { return prior_name_ == "conditional"; }
-  bool takes_mask() const final { return true; }
+  bool takes_mask() const override { return true; }
   Index latent_dim() const final { return latent_dim_; }
   bool has_density() const final { return true; }
   bool discrete() const final { return p_.likelihood().discrete(); }

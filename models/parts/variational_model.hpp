@@ -67,6 +67,8 @@ class VariationalModel : public Model {
   virtual bool has_rate_per_dimension() const = 0;
   /// Is the code one vector whose q(z | x) is a diagonal normal?
   virtual bool has_normal_code() const { return false; }
+  /// Is the code one vector, which decode() takes as the trace has it?
+  virtual bool has_code() const { return false; }
   /// Is the code one vector of real numbers and classes, and its laws Joined?
   virtual bool has_joint_code() const { return false; }
   /// Is a draw with the same noise a smooth function of the parameters? Not one by rejection, whose gradient is right in the mean only.

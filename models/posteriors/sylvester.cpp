@@ -133,7 +133,7 @@ std::unique_ptr<Posterior> SylvesterSettings::build(const PosteriorArgs& args) c
   using Kind = SylvesterPosterior::Kind;
   const Kind which = kind == "orthogonal" ? Kind::orthogonal : kind == "householder" ? Kind::householder : Kind::triangular;
   if (which == Kind::orthogonal && columns > args.latent_dim)
-    throw ConfigError(cat("model.posterior.columns: ", columns, " orthonormal columns do not fit in latent_dim = ", args.latent_dim, "; set at most that"));
+    throw ConfigError(cat("model.posterior.matrix.columns: ", columns, " orthonormal columns do not fit in latent_dim = ", args.latent_dim, "; set at most that"));
   return std::make_unique<SylvesterPosterior>(args, *this, which, which == Kind::orthogonal ? columns : args.latent_dim);
 }
 

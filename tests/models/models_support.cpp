@@ -33,7 +33,8 @@ Built build_small(const ModelEntry& entry, const std::string& likelihood, const 
   const json small = {
       {"latent_dim", 3},        {"encoder", network},     {"decoder", network},         {"likelihood", json::parse(likelihood)},
       {"latent_dims", {3, 2}},  {"hidden", {5, 4}},       {"between", network},         {"prior_network", network},
-      {"baseline", network},    {"classifier", network}, {"classes", 3},           {"discrete", {2}},         {"batch_norm", false},    {"standardize", false},       {"positions", 2},
+      {"baseline", network},    {"classifier", network}, {"feature_weight", 100},  {"classes", 3},
+      {"discrete", {2}},         {"batch_norm", false},    {"standardize", false},       {"positions", 2},
       {"top_positions", 1},     {"embedding_dim", 3},     {"codebook", {{"codes", 6}}}, {"quantizers", 2},
       {"top_encoder", network}, {"top_decoder", network}, {"levels", {4, 3}},           {"scales", {0, 1}},
       {"channels", {3}},        {"blocks", {1}},          {"latent_channels", {1, 2}},

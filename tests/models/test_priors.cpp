@@ -384,7 +384,7 @@ TEST_CASE("every model that has a choice of priors trains with each, and its wei
       const std::vector<double> loss = train(built, first, 32, 100);
       double start = 0, end = 0;
       for (std::size_t i = 0; i < 8; ++i) start += loss[i] / 8, end += loss[loss.size() - 1 - i] / 8;
-      CHECK(end < start - 0.1);
+      if (built.model->loss_measures_progress()) CHECK(end < start - 0.1);
       CHECK(built.model->describe().find(prior == kVamp ? "VampPrior of 5 pseudo-inputs" : "mixture of 4 normals") !=
             std::string::npos);
 

@@ -237,7 +237,9 @@ TEST_CASE("the loss falls on synthetic data in 200 steps") {
   constexpr Index count = 32;
   for_all([&](const ModelEntry& entry, const LikelihoodCase& one) {
     const Built built = build_small(entry, one.settings, data_spec(one.values));
-    const std::vector<double> loss = train(built, synthetic(one.values, count), count, 200);
+    const std::vector<Real> x = synthetic(one.values, count);
+    if (!built.model->loss_measures_progress()) return;  // test_perceptual.cpp has what such a model learns
+    const std::vector<double> loss = train(built, x, count, 200);
     const auto mean_of = [&](auto begin) { return std::accumulate(begin, begin + 4, 0.0) / 4; };
     CHECK(mean_of(loss.end() - 4) < mean_of(loss.begin()) - 0.1);
   });
