@@ -12,8 +12,8 @@ struct RecurrentState {
 
 /// LSTM:  i, f, g, o = W x + U h + b;  c' = sigmoid(f) c + sigmoid(i) tanh(g);  h' = sigmoid(o) tanh(c')
 /// GRU:   r, z from W x + b + U h + d;  n = tanh(W_n x + b_n + r (U_n h + d_n));  h' = (1 - z) n + z h
-/// The gates stand in PyTorch's order (i f g o; r z n). Parameters: input/weight [gates hidden, in], input/bias, recurrent/weight [gates hidden, hidden]
-/// and, in the GRU, recurrent/bias. Initial values are PyTorch's.
+/// The gates stand in PyTorch's order (i f g o; r z n). Parameters: input/weight [gates hidden, in], input/bias, recurrent/weight
+/// [gates hidden, hidden] and, in the GRU, recurrent/bias. Initial values are PyTorch's.
 ///   Hochreiter & Schmidhuber, "Long short-term memory", 1997; Cho et al., "Learning Phrase Representations ...", EMNLP 2014
 class RecurrentCell {
  public:

@@ -41,7 +41,9 @@ Lines read_lines(const TextConfig& config, const std::string& file, const std::f
   Lines lines;
   for (std::string line; std::getline(text, line);) {
     if (line.ends_with('\r')) line.pop_back();
-    if (config.lowercase) std::ranges::transform(line, line.begin(), [](unsigned char c) { return c < 128 ? static_cast<char>(std::tolower(c)) : static_cast<char>(c); });
+    if (config.lowercase)
+      std::ranges::transform(line, line.begin(),
+                             [](unsigned char c) { return c < 128 ? static_cast<char>(std::tolower(c)) : static_cast<char>(c); });
     std::vector<std::string> tokens = tokens_of(line, config.tokens == "words");
     if (!tokens.empty()) lines.push_back(std::move(tokens));
   }
@@ -96,13 +98,16 @@ Dataset load_text(const TextConfig& config, const std::filesystem::path& data_di
       }
     }
     if (cut > 0)
-      data.warnings.push_back(ad::cat(file, ": ", cut, " of ", lines.size(), " lines were cut after ", config.max_length, " tokens (dataset.max_length)"));
+      data.warnings.push_back(ad::cat(file, ": ", cut, " of ", lines.size(), " lines were cut after ", config.max_length,
+                                      " tokens (dataset.max_length)"));
     if (unknown > 0)
-      data.warnings.push_back(ad::cat(file, ": ", unknown, " tokens are not in the vocabulary of ", data.vocabulary.size(), " and count as <unk>"));
+      data.warnings.push_back(
+          ad::cat(file, ": ", unknown, " tokens are not in the vocabulary of ", data.vocabulary.size(), " and count as <unk>"));
     return Examples(std::move(x), data.shape.width);
   };
   data.train = examples(training, config.train_file);
-  if (!config.validation_file.empty()) data.validation = examples(read_lines(config, config.validation_file, data_dir), config.validation_file);
+  if (!config.validation_file.empty())
+    data.validation = examples(read_lines(config, config.validation_file, data_dir), config.validation_file);
   if (!config.test_file.empty()) data.test = examples(read_lines(config, config.test_file, data_dir), config.test_file);
   return data;
 }
@@ -131,7 +136,8 @@ Dataset load_grammar(const GrammarConfig& config, Key key) {
     ad::fill_uniform(own.fold("noise"), noise);
     for (Index t = 0; t < kLength; ++t) {
       const bool any = double(noise[static_cast<std::size_t>(t)]) < config.noise;
-      const auto drawn = static_cast<Index>(ad::uniform_integer(own.fold("token").fold(static_cast<std::uint64_t>(t)), any ? kClasses * kEach : kEach));
+      const auto drawn = static_cast<Index>(
+          ad::uniform_integer(own.fold("token").fold(static_cast<std::uint64_t>(t)), any ? kClasses * kEach : kEach));
       x[static_cast<std::size_t>(i * data.shape.width + t)] = static_cast<Real>(1 + (any ? drawn : k * kEach + drawn));
     }
   }

@@ -23,8 +23,8 @@ struct TextConfig {
   void fields(Fields& f);
 };
 
-/// The vocabulary is "<end>", "<unk>" and the most frequent tokens of the training file. Longer lines are cut at max_length, with a warning;
-/// empty lines are left out. Characters are those of UTF-8. Throws DataError when there are no lines.
+/// The vocabulary is "<end>", "<unk>" and the most frequent tokens of the training file. Longer lines are cut at max_length, with
+/// a warning; empty lines are left out. Characters are those of UTF-8. Throws DataError when there are no lines.
 Dataset load_text(const TextConfig& config, const std::filesystem::path& data_dir);
 
 struct GrammarConfig {
@@ -34,8 +34,9 @@ struct GrammarConfig {
   void fields(Fields& f);
 };
 
-/// Sentences of 8 tokens: one of 8 classes is drawn, then each token from the 4 of its class, or with probability `noise` from all 32. Without noise the entropy
-/// is log 8 + 8 log 4 = 13.17 nats; the exact log p(x) is known with noise too. The label is the class.
+/// Sentences of 8 tokens: one of 8 classes is drawn, then each token from the 4 of its class, or with probability `noise` from
+/// all 32. Without noise the entropy is log 8 + 8 log 4 = 13.17 nats; the exact log p(x) is known with noise too. The label is
+/// the class.
 Dataset load_grammar(const GrammarConfig& config, Key key);
 
 /// The tokens of a row [T] up to its end, as text.

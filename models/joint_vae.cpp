@@ -22,4 +22,5 @@ struct JointVaeConfig final : VaeConfig {
 
 }  // namespace
 
-VAEZOO_MODEL(joint_vae, Vae, JointVaeConfig, "VAE whose code is real numbers and classes, each held to a capacity", "Dupont, NeurIPS 2018, eq. (7)")
+VAEZOO_MODEL(joint_vae, Vae, JointVaeConfig, "VAE whose code is real numbers and classes, each held to a capacity",
+             "Dupont, NeurIPS 2018, eq. (7)")

@@ -1,5 +1,6 @@
 // The Poincare VAE: codes in a ball with the geometry of trees.
-//   Mathieu, Le Lan, Maddison, Tomioka & Teh, "Continuous Hierarchical Representations with Poincare Variational Auto-Encoders", NeurIPS 2019
+//   Mathieu, Le Lan, Maddison, Tomioka & Teh, "Continuous Hierarchical Representations with Poincare Variational Auto-Encoders",
+//   NeurIPS 2019
 // The decoder takes the coordinates of z as they are; the paper's has a first layer of distances to hyperplanes of the ball.
 #include "models/registry.hpp"
 #include "models/vae.hpp"
@@ -26,4 +27,5 @@ struct PoincareVaeConfig final : VaeConfig {
 
 }  // namespace
 
-VAEZOO_MODEL(poincare_vae, Vae, PoincareVaeConfig, "VAE whose codes lie in the Poincare ball, for data with a hierarchy", "Mathieu et al., NeurIPS 2019")
+VAEZOO_MODEL(poincare_vae, Vae, PoincareVaeConfig, "VAE whose codes lie in the Poincare ball, for data with a hierarchy",
+             "Mathieu et al., NeurIPS 2019")

@@ -1,6 +1,6 @@
-// The VAE/GAN: reconstructions are compared by the features of a discriminator, which learns to tell images from decoded codes while the decoder learns to
-// deceive it.
-//   Larsen, Sonderby, Larochelle & Winther, "Autoencoding beyond pixels using a learned similarity metric", ICML 2016, algorithm 1
+// The VAE/GAN: reconstructions are compared by the features of a discriminator, which learns to tell images from decoded codes
+// while the decoder learns to deceive it.
+//   Larsen et al., "Autoencoding beyond pixels using a learned similarity metric", ICML 2016, algorithm 1
 #include "autodiff/elementwise.hpp"
 #include "autodiff/reduce.hpp"
 #include "autodiff/shape_ops.hpp"
@@ -19,28 +19,37 @@ struct VaeGanConfig : LatentConfig {
   void fields(Fields& f) {
     LatentConfig::fields(f);
     f("beta", beta, "weight of the KL; features have no unit, so that nothing makes 1 the right one", at_least(0));
-    f("feature_weight", feature_weight, "the paper's gamma: what the decoder loses by other features, next to what it loses to the discriminator", at_least(0));
-    f("equilibrium", equilibrium, "the discriminator's cross-entropy around which the two are kept; log 2 = 0.693: it sees no difference", at_least(0));
+    f("feature_weight", feature_weight,
+      "the paper's gamma: what the decoder loses by other features, next to what it loses to the discriminator", at_least(0));
+    f("equilibrium", equilibrium,
+      "the discriminator's cross-entropy around which the two are kept; log 2 = 0.693: it sees no difference", at_least(0));
     f("margin", margin,
-      "the discriminator rests while its cross-entropy is lower than equilibrium by this, and the decoder while it is higher by this (the authors' code)",
+      "the discriminator rests while its cross-entropy is lower than equilibrium by this, and the decoder while it is higher by "
+      "this (the authors' code)",
       at_least(0));
     discriminator.visit(f, "discriminator",
-                        "network that tells images from decoded codes; its last hidden layer are the features; its optimiser is train.optimizers.discriminator");
+                        "network that tells images from decoded codes; its last hidden layer are the features; its optimiser is "
+                        "train.optimizers.discriminator");
   }
 };
 
 class VaeGan final : public LatentModel {
  public:
   VaeGan(const VaeGanConfig& config, const DataSpec& data, Parameters p)
-      : LatentModel(config, data, p), beta_(static_cast<Real>(config.beta)), feature_weight_(static_cast<Real>(config.feature_weight)), low_(config.equilibrium - config.margin),
+      : LatentModel(config, data, p),
+        beta_(static_cast<Real>(config.beta)),
+        feature_weight_(static_cast<Real>(config.feature_weight)),
+        low_(config.equilibrium - config.margin),
         high_(config.equilibrium + config.margin),
         network_(make_encoder_network(config.discriminator, image_shape(data), p / "discriminator")),
-        head_(p / "discriminator" / "head", network_->outputs().size(), 1), of_decoder_(p.store().groups({"decoder"})),
+        head_(p / "discriminator" / "head", network_->outputs().size(), 1),
+        of_decoder_(p.store().groups({"decoder"})),
         of_discriminator_(p.store().groups({"discriminator"})) {}
   bool loss_measures_progress() const override { return false; }
   bool takes_mask() const override { return false; }  // the discriminator needs whole examples
 
-  // Images, reconstructions and decoded draws of the prior go through the discriminator together, so that a batch norm sees one law.
+  // Images, reconstructions and decoded draws of the prior go through the discriminator together, so that a batch norm sees one
+  // law.
   Objective objective(const Context& c, const Minibatch& batch) const override {
     const Index rows = batch.x.shape()[0];
     const Distribution &q = q_z(c, batch.x), &p = p_z(c, rows);
@@ -56,16 +65,22 @@ class VaeGan final : public LatentModel {
                           Real(0.25) * (mean(softplus(part(scores, 1))) + mean(softplus(part(scores, 2))));
     // Whoever is ahead waits: in training its loss is then a constant.
     const auto unless = [&](bool waits, Var loss) { return c.training && waits ? Real(0) * loss : loss; };
-    const bool discriminator_waits = double(judgement.item()) < low_, decoder_waits = !discriminator_waits && double(judgement.item()) > high_;
+    const bool discriminator_waits = double(judgement.item()) < low_,
+               decoder_waits = !discriminator_waits && double(judgement.item()) > high_;
     return {{{terms::loss(similarity + beta_ * kl), ~(of_decoder_ | of_discriminator_)},
-             {{"decoder_loss", unless(decoder_waits, feature_weight_ * similarity + deceit), "nats", "what the decoder lowers: other features, and being found out"}, of_decoder_},
-             {{"discriminator_loss", unless(discriminator_waits, judgement), "nats", "cross-entropy of the discriminator; log 2 = 0.693: it sees no difference"}, of_discriminator_}},
-            {{"feature_error", similarity, "", "half the squared distance of the features of images and reconstructions"}, terms::kl(kl)}};
+             {{"decoder_loss", unless(decoder_waits, feature_weight_ * similarity + deceit), "nats",
+               "what the decoder lowers: other features, and being found out"},
+              of_decoder_},
+             {{"discriminator_loss", unless(discriminator_waits, judgement), "nats",
+               "cross-entropy of the discriminator; log 2 = 0.693: it sees no difference"},
+              of_discriminator_}},
+            {{"feature_error", similarity, "", "half the squared distance of the features of images and reconstructions"},
+             terms::kl(kl)}};
   }
 
   std::string describe() const override {
-    return cat("|D_l(x) - D_l(decoder(z))|^2 / 2 + ", beta_, " KL, D_l the features of a discriminator; the decoder with ", feature_weight_,
-               " of the first, against the discriminator", describe_parts());
+    return cat("|D_l(x) - D_l(decoder(z))|^2 / 2 + ", beta_, " KL, D_l the features of a discriminator; the decoder with ",
+               feature_weight_, " of the first, against the discriminator", describe_parts());
   }
 
  private:
@@ -78,5 +93,6 @@ class VaeGan final : public LatentModel {
 
 }  // namespace
 
-VAEZOO_MODEL(vae_gan, VaeGan, VaeGanConfig, "VAE that compares images by the features of a discriminator, which it tries to deceive",
+VAEZOO_MODEL(vae_gan, VaeGan, VaeGanConfig,
+             "VAE that compares images by the features of a discriminator, which it tries to deceive",
              "Larsen et al., ICML 2016, algorithm 1")

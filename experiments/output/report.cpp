@@ -100,7 +100,8 @@ std::string to_html(const Report& report) {
       "<meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">\n<title>" +
       title + "</title>\n<style>";
   page += kStyle;
-  page += "</style>\n</head>\n<body><main>\n<h1>" + title + "</h1>\n<p class=\"subtitle\">" + escape_markup(report.subtitle) +
+  page += "</style>\n</head>\n<body><main>\n<h1>" + title + "</h1>\n" +
+          (report.description.empty() ? "" : "<p>" + escape_markup(report.description) + "</p>\n") + "<p class=\"subtitle\">" + escape_markup(report.subtitle) +
           "</p>\n";
   add_warnings(page, report.warnings);
   add_headlines(page, report.headlines);

@@ -33,6 +33,7 @@ struct ReportSection {
 
 struct Report {
   std::string title;
+  std::string description;            ///< what it is about; empty for none
   std::string subtitle;               ///< one line: model, data set, time
   std::vector<std::string> warnings;  ///< shown in a box at the top, for example "the posterior has collapsed"
   std::vector<Headline> headlines;

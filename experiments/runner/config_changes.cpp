@@ -68,7 +68,7 @@ std::vector<ConfigChange> config_changes(const std::string& then, ExperimentConf
 std::string to_text(const ConfigChange& change) { return cat(change.key, " was ", change.then, " and is ", change.now); }
 
 std::string objection_to_resume(const ConfigChange& change) {
-  constexpr std::array kFree = {"name", "train.epochs", "train.steps", "train.schedule", "train.optimizer.learning_rate",
+  constexpr std::array kFree = {"name", "description", "train.epochs", "train.steps", "train.schedule", "train.optimizer.learning_rate",
                                 "train.clip_norm", "train.clip_value", "train.early_stopping.patience",
                                 "train.early_stopping.min_delta", "train.validate_every", "train.log_every",
                                 "train.checkpoint_every", "train.checkpoint_every_steps", "evaluate", "output"};

@@ -49,6 +49,7 @@ void ExperimentConfig::fields(Fields& f) {
   f.require("name", !disturbs_a_terminal(name), "names a folder, so it cannot hold control characters");
   f.require("name", name != "." && name != "..", "names a folder of its own, which \".\" and \"..\" are not");
   f("seed", seed, "of the initial weights, the order of the data and all noise");
+  f("description", description, "what the experiment is about, for the report");
   f.one_of("dataset", dataset.name, dataset.alternatives(), "the data");
   f.one_of("model", model_name, models(), "what is trained");
   f("train", train, "how it is trained");
@@ -77,7 +78,7 @@ ExperimentConfig load_experiment(const std::filesystem::path& file, const std::v
 }
 
 void refuse_overrides_without_effect(const std::vector<std::string>& overrides, const std::string& command) {
-  std::vector<std::string> unread = {"train", "output"};
+  std::vector<std::string> unread = {"train", "output", "description"};
   if (command != "evaluate") unread.push_back("name");
   if (command == "sample" || command == "reconstruct")
     for (const char* key : {"splits", "importance_samples", "kl_split", "chunk", "classifier_epochs", "active_threshold", "active_kl"})

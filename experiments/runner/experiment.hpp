@@ -15,7 +15,8 @@ namespace vaezoo {
 
 /// Every key has a default: {} trains a VAE on the embedded digits.
 struct ExperimentConfig {
-  std::string name;  ///< of the run
+  std::string name;         ///< of the run
+  std::string description;  ///< what it is about, for the report
   std::int64_t seed = 0;
   DatasetConfig dataset;
   std::string model_name = "vae";

@@ -128,7 +128,7 @@ void write_run_report(const RunFolder& folder, const Session& s, const std::vect
                       const std::vector<SavedPicture>& pictures) {
   const std::vector<MetricRecord> records = read_metrics(folder.path / "metrics.jsonl");
   const SplitResult* lead = leading(results);
-  Report report{.title = s.config.name, .subtitle = "", .warnings = {}, .headlines = {}, .sections = {},
+  Report report{.title = s.config.name, .description = s.config.description, .subtitle = "", .warnings = {}, .headlines = {}, .sections = {},
                 .config = read_file(folder.config()), .environment = environment_rows(records)};
   report.subtitle = fmt::format("{} on {}: minimises {}. {} parameters.", s.config.model_name, s.data.name, s.model->describe(),
                                 s.store.count());

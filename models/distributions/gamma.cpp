@@ -29,13 +29,14 @@ double digamma_of(double x) {
 
 }  // namespace
 
-// -dF/da / (z f(z)), with dF/da = int_0^z (log t - digamma(a)) f(t) dt, which is minus the integral from z on. Of the two the one without the bulk of f is taken,
-// over s = |log t - log z|: f(t) t / (f(z) z) = exp(+-a s + z - t) then falls from 1.
+// -dF/da / (z f(z)), with dF/da = int_0^z (log t - digamma(a)) f(t) dt, which is minus the integral from z on. Of the two the one
+// without the bulk of f is taken, over s = |log t - log z|: f(t) t / (f(z) z) = exp(+-a s + z - t) then falls from 1.
 double log_gamma_slope(double a, double log_z) {
   constexpr std::array<double, 8> kNodes{0.0950125098376374, 0.2816035507792589, 0.4580167776572274, 0.6178762444026438,
                                          0.7554044083550030, 0.8656312023878318, 0.9445750230732326, 0.9894009349916499};
-  constexpr std::array<double, 8> kWeights{0.1894506104550685, 0.1826034150449236, 0.1691565193950025, 0.1495959888165767,
-                                           0.1246289712555339, 0.0951585116824928, 0.0622535239386479, 0.0271524594117541};  // Gauss-Legendre, 16
+  constexpr std::array<double, 8> kWeights{0.1894506104550685, 0.1826034150449236, 0.1691565193950025,
+                                           0.1495959888165767, 0.1246289712555339, 0.0951585116824928,
+                                           0.0622535239386479, 0.0271524594117541};  // Gauss-Legendre, 16
   constexpr int kPanels = 8;
   const double z = std::exp(log_z), psi = digamma_of(a), sign = z < a ? -1 : 1;
   const auto exponent = [&](double s) { return sign * a * s - z * std::expm1(sign * s); };
@@ -44,15 +45,18 @@ double log_gamma_slope(double a, double log_z) {
   const auto g = [&](double s) { return (log_z + sign * s - psi) * std::exp(exponent(s)); };
   double total = 0;
   for (int p = 0; p < kPanels; ++p) {  // panels that grow as squares: the integrand changes fastest near 0
-    const double begin = end * p * p / (kPanels * kPanels), half = (end * (p + 1) * (p + 1) / (kPanels * kPanels) - begin) / 2, middle = begin + half;
-    for (std::size_t i = 0; i < kNodes.size(); ++i) total += kWeights[i] * half * (g(middle - kNodes[i] * half) + g(middle + kNodes[i] * half));
+    const double begin = end * p * p / (kPanels * kPanels), half = (end * (p + 1) * (p + 1) / (kPanels * kPanels) - begin) / 2,
+                 middle = begin + half;
+    for (std::size_t i = 0; i < kNodes.size(); ++i)
+      total += kWeights[i] * half * (g(middle - kNodes[i] * half) + g(middle + kNodes[i] * half));
   }
   return sign * total;
 }
 
 Var log_gamma_draw(Var shape, Key key) {
-  return pointwise("log_gamma_draw", shape, [key](double a, Index i) { return log_gamma_number(a, key.fold(static_cast<std::uint64_t>(i))); },
-                   [](double a, double log_z) { return log_gamma_slope(a, log_z); });
+  return pointwise(
+      "log_gamma_draw", shape, [key](double a, Index i) { return log_gamma_number(a, key.fold(static_cast<std::uint64_t>(i))); },
+      [](double a, double log_z) { return log_gamma_slope(a, log_z); });
 }
 
 Draw Gamma::rsample(Key key) const { return {exp(log_gamma_draw(shape, key)) / rate, {}}; }
@@ -82,7 +86,8 @@ Var kl(const Gamma& q, const Gamma& p) { return sum(kl_per_dimension(q, p), 1); 
 
 Var kl_per_dimension(const Beta& q, const Beta& p) {
   const auto log_norm = [](const Beta& of) { return lgamma(of.a + of.b) - lgamma(of.a) - lgamma(of.b); };
-  return log_norm(q) - log_norm(p) + (q.a - p.a) * digamma(q.a) + (q.b - p.b) * digamma(q.b) + (p.a - q.a + p.b - q.b) * digamma(q.a + q.b);
+  return log_norm(q) - log_norm(p) + (q.a - p.a) * digamma(q.a) + (q.b - p.b) * digamma(q.b) +
+         (p.a - q.a + p.b - q.b) * digamma(q.a + q.b);
 }
 Var kl(const Beta& q, const Beta& p) { return sum(kl_per_dimension(q, p), 1); }
 

@@ -1,6 +1,6 @@
 #pragma once
-// Gamma, beta and Dirichlet laws. Their draws are functions of the parameters that are known only through the distribution function F, so their
-// gradients are those of the implicit function F(z; a) = u.
+// Gamma, beta and Dirichlet laws. Their draws are functions of the parameters that are known only through the distribution
+// function F, so their gradients are those of the implicit function F(z; a) = u.
 //   Figurnov, Mohamed & Mnih, "Implicit Reparameterization Gradients", NeurIPS 2018, eq. (6)
 #include "models/distributions/distribution.hpp"
 

@@ -1,7 +1,8 @@
 #pragma once
-// The Poincare ball of curvature -c: points z with |z| < 1 / sqrt c, at z stretched by lambda_z = 2 / (1 - c |z|^2). Densities are relative to the
-// ball's own measure lambda_z^Z dz.
-//   Mathieu, Le Lan, Maddison, Tomioka & Teh, "Continuous Hierarchical Representations with Poincare Variational Auto-Encoders", NeurIPS 2019
+// The Poincare ball of curvature -c: points z with |z| < 1 / sqrt c, at z stretched by lambda_z = 2 / (1 - c |z|^2). Densities
+// are relative to the ball's own measure lambda_z^Z dz.
+//   Mathieu, Le Lan, Maddison, Tomioka & Teh, "Continuous Hierarchical Representations with Poincare Variational Auto-Encoders",
+//   NeurIPS 2019
 #include "models/distributions/distribution.hpp"
 
 namespace vaezoo {

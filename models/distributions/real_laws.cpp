@@ -66,40 +66,49 @@ Draw Laplace::rsample(Key key) const {
 }
 
 Var Laplace::log_prob(Var z) const {
-  return map_sum("laplace_log_prob",
-                 [](auto v, auto m, auto l) { return -abs(v - m) * exp(-l) - l - std::numbers::ln2_v<Real>; }, z, location, log_scale);
+  return map_sum(
+      "laplace_log_prob", [](auto v, auto m, auto l) { return -abs(v - m) * exp(-l) - l - std::numbers::ln2_v<Real>; }, z,
+      location, log_scale);
 }
 
-const Laplace& Laplace::detached() const { return on_tape(location.tape(), Laplace(stop_gradient(location), stop_gradient(log_scale))); }
+const Laplace& Laplace::detached() const {
+  return on_tape(location.tape(), Laplace(stop_gradient(location), stop_gradient(log_scale)));
+}
 
 Var kl_per_dimension(const Laplace& q, const Laplace& p) {
-  return map("laplace_kl",
-             [](auto mq, auto lq, auto mp, auto lp) {
-               const auto d = abs(mq - mp), l = lq - lp;
-               return d * exp(-lp) + exp(l - d * exp(-lq)) - l - Real(1);
-             },
-             q.location, q.log_scale, p.location, p.log_scale);
+  return map(
+      "laplace_kl",
+      [](auto mq, auto lq, auto mp, auto lp) {
+        const auto d = abs(mq - mp), l = lq - lp;
+        return d * exp(-lp) + exp(l - d * exp(-lq)) - l - Real(1);
+      },
+      q.location, q.log_scale, p.location, p.log_scale);
 }
 Var kl(const Laplace& q, const Laplace& p) { return sum(kl_per_dimension(q, p), 1); }
 
 Draw StudentT::rsample(Key key) const {
   const Var t = noise_like(location, key.fold("normal"));
   for (Index i = 0; i < t.size(); ++i)
-    t.data()[i] /= static_cast<Real>(std::sqrt(2 / freedom * gamma_number(freedom / 2, key.fold("gamma").fold(static_cast<std::uint64_t>(i)))));
+    t.data()[i] /= static_cast<Real>(
+        std::sqrt(2 / freedom * gamma_number(freedom / 2, key.fold("gamma").fold(static_cast<std::uint64_t>(i)))));
   return {location + exp(log_scale) * t, {}};
 }
 
 Var StudentT::log_prob(Var z) const {
   const double log_norm = std::lgamma((freedom + 1) / 2) - std::lgamma(freedom / 2) - std::log(std::numbers::pi * freedom) / 2;
-  const Real norm = static_cast<Real>(log_norm), half = static_cast<Real>((freedom + 1) / 2), inverse = static_cast<Real>(1 / freedom);
-  return map_sum("student_t_log_prob",
-                 [=](auto v, auto m, auto l) {
-                   const auto t = (v - m) * exp(-l);
-                   return norm - l - half * log1p(t * t * inverse);
-                 },
-                 z, location, log_scale);
+  const Real norm = static_cast<Real>(log_norm), half = static_cast<Real>((freedom + 1) / 2),
+             inverse = static_cast<Real>(1 / freedom);
+  return map_sum(
+      "student_t_log_prob",
+      [=](auto v, auto m, auto l) {
+        const auto t = (v - m) * exp(-l);
+        return norm - l - half * log1p(t * t * inverse);
+      },
+      z, location, log_scale);
 }
 
-const StudentT& StudentT::detached() const { return on_tape(location.tape(), StudentT(stop_gradient(location), stop_gradient(log_scale), freedom)); }
+const StudentT& StudentT::detached() const {
+  return on_tape(location.tape(), StudentT(stop_gradient(location), stop_gradient(log_scale), freedom));
+}
 
 }  // namespace vaezoo

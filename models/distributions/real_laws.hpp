@@ -4,7 +4,8 @@
 
 namespace vaezoo {
 
-/// N(mean, L L^T), L lower triangular with the diagonal e^log_diagonal; mean and log_diagonal [N, Z], the rest of L row by row, [N, Z (Z - 1) / 2].
+/// N(mean, L L^T), L lower triangular with the diagonal e^log_diagonal; mean and log_diagonal [N, Z], the rest of L row by row,
+/// [N, Z (Z - 1) / 2].
 class FullNormal final : public Distribution {
  public:
   Var mean, log_diagonal, below;  ///< `below` is empty where Z = 1
@@ -41,8 +42,8 @@ class StudentT final : public Distribution {
   const StudentT& detached() const override;
 };
 
-Var kl(const FullNormal& q, const StandardNormal& p);        ///< [N]
-Var kl_per_dimension(const Laplace& q, const Laplace& p);    ///< [N, Z]
-Var kl(const Laplace& q, const Laplace& p);                  ///< [N]
+Var kl(const FullNormal& q, const StandardNormal& p);      ///< [N]
+Var kl_per_dimension(const Laplace& q, const Laplace& p);  ///< [N, Z]
+Var kl(const Laplace& q, const Laplace& p);                ///< [N]
 
 }  // namespace vaezoo

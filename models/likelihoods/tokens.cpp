@@ -26,7 +26,8 @@ class Tokens final : public Likelihood {
     Index* const target = c.tape.scratch<Index>(rows * places);
     const Var counts = c.tape.node("counts", {rows, places}, {});
     for (Index r = 0; r < rows; ++r) {
-      const std::span<const Real> row = std::span<const Real>(x.value()).subspan(static_cast<std::size_t>(r / each * length_), static_cast<std::size_t>(length_));
+      const std::span<const Real> row = std::span<const Real>(x.value()).subspan(static_cast<std::size_t>(r / each * length_),
+                                                                                 static_cast<std::size_t>(length_));
       const Index length = sequence_length(row);
       for (Index t = 0; t < places; ++t) {
         target[r * places + t] = static_cast<Index>(row[static_cast<std::size_t>(t)]);
@@ -70,8 +71,8 @@ struct TokensSettings {
   void fields(Fields&) {}
   std::unique_ptr<Likelihood> build(const LikelihoodArgs& args) const {
     if (args.data.vocabulary == 0)
-      throw ConfigError(cat("model.likelihood: tokens is for sequences of tokens, as dataset text reads them, and ", args.data.name,
-                            " has numbers; choose gaussian or laplace, or bernoulli for numbers in [0, 1]"));
+      throw ConfigError(cat("model.likelihood: tokens is for sequences of tokens, as dataset text reads them, and ",
+                            args.data.name, " has numbers; choose gaussian or laplace, or bernoulli for numbers in [0, 1]"));
     return std::make_unique<Tokens>(args.size, args.data.vocabulary);
   }
 };

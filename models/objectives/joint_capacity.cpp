@@ -21,7 +21,8 @@ struct JointCapacitySettings {
     f("gamma", gamma, "weight of the distance from the capacities", at_least(0));
     f("max_capacity", max_capacity, "the capacity of the real numbers at the end of the rise, in nats", at_least(0));
     f("max_discrete_capacity", max_discrete_capacity,
-      "the capacity of the categorical variables at the end of the rise, in nats; what they can hold at most is the sum of log K", at_least(0));
+      "the capacity of the categorical variables at the end of the rise, in nats; what they can hold at most is the sum of log K",
+      at_least(0));
     f("capacity_steps", capacity_steps, "steps over which both rise from 0", at_least(1));
   }
   std::unique_ptr<VariationalObjective> build(const ObjectiveArgs& args) const;
@@ -29,11 +30,13 @@ struct JointCapacitySettings {
 
 class JointCapacity final : public VariationalObjective {
  public:
-  JointCapacity(const ObjectiveArgs& args, const JointCapacitySettings& settings) : VariationalObjective(args), settings_(settings) {}
+  JointCapacity(const ObjectiveArgs& args, const JointCapacitySettings& settings)
+      : VariationalObjective(args), settings_(settings) {}
 
   Objective operator()(const Context& c, const Minibatch& batch) const override {
     const Trace trace = model().trace(c, batch, false);  // z ~ q(z | x)
-    const auto q = static_cast<const Joined&>(*trace.levels[0].q).parts(), p = static_cast<const Joined&>(*trace.levels[0].p).parts();
+    const auto q = static_cast<const Joined&>(*trace.levels[0].q).parts(),
+               p = static_cast<const Joined&>(*trace.levels[0].p).parts();
     const Var distortion = -mean(trace.log_p_x);
     const Var of_real = mean(kl(*q[0].law, *p[0].law, {}));
     Var of_classes;
@@ -48,15 +51,18 @@ class JointCapacity final : public VariationalObjective {
     const Real capacity = static_cast<Real>(settings_.max_capacity * risen),
                discrete = static_cast<Real>(std::min(settings_.max_discrete_capacity * risen, most));
     return {distortion + static_cast<Real>(settings_.gamma) * (abs(of_real - capacity) + abs(of_classes - discrete)),
-            {terms::reconstruction(-distortion), terms::kl(of_real + of_classes),
+            {terms::reconstruction(-distortion),
+             terms::kl(of_real + of_classes),
              {"kl_real", of_real, "nats", "KL of the real numbers of the code"},
              {"kl_classes", of_classes, "nats", "KL of its categorical variables"},
              {"capacity", c.tape.constant(Shape{}, capacity), "nats", "what the KL of the real numbers is held to"},
-             {"discrete_capacity", c.tape.constant(Shape{}, discrete), "nats", "what the KL of the categorical variables is held to"}}};
+             {"discrete_capacity", c.tape.constant(Shape{}, discrete), "nats",
+              "what the KL of the categorical variables is held to"}}};
   }
   std::string describe() const override {
-    return cat("-log p(x|z) + ", settings_.gamma, " (|KL - C| of the real numbers + |KL - C| of the classes), C up to ", settings_.max_capacity, " and ",
-               settings_.max_discrete_capacity, " nats over ", settings_.capacity_steps, " steps");
+    return cat("-log p(x|z) + ", settings_.gamma, " (|KL - C| of the real numbers + |KL - C| of the classes), C up to ",
+               settings_.max_capacity, " and ", settings_.max_discrete_capacity, " nats over ", settings_.capacity_steps,
+               " steps");
   }
 
  private:
@@ -65,7 +71,9 @@ class JointCapacity final : public VariationalObjective {
 
 std::unique_ptr<VariationalObjective> JointCapacitySettings::build(const ObjectiveArgs& args) const {
   if (!args.model.has_joint_code())
-    throw ConfigError("model.objective: joint_capacity needs a code of real numbers and classes; choose posterior joint in a model of one level, or another objective");
+    throw ConfigError(
+        "model.objective: joint_capacity needs a code of real numbers and classes; choose posterior joint in a model of one "
+        "level, or another objective");
   require_plain_weight(args, "joint_capacity", "gamma");
   return std::make_unique<JointCapacity>(args, *this);
 }

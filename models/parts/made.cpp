@@ -9,7 +9,8 @@ namespace vaezoo {
 
 using namespace ad;
 
-MaskedLinear::MaskedLinear(const Parameters& p, const std::vector<Index>& in, const std::vector<Index>& out, bool strict, Index context)
+MaskedLinear::MaskedLinear(const Parameters& p, const std::vector<Index>& in, const std::vector<Index>& out, bool strict,
+                           Index context)
     : layer_(p, std::ssize(in), std::ssize(out)) {
   if (context > 0) of_context_.emplace(p / "context", context, std::ssize(out), LinearOptions{.bias = false});
   for (const Index i : out)

@@ -12,7 +12,8 @@ using ad::Index;
 using ad::Real;
 using ad::Var;
 
-/// A linear layer of which output i sees input j only if i's degree is above j's (strict), or not below it; and every output all of the context.
+/// A linear layer of which output i sees input j only if i's degree is above j's (strict), or not below it; and every output all
+/// of the context.
 class MaskedLinear {
  public:
   MaskedLinear(const ad::Parameters& p, const std::vector<Index>& in, const std::vector<Index>& out, bool strict, Index context);
@@ -25,8 +26,8 @@ class MaskedLinear {
   std::vector<Real> mask_;
 };
 
-/// Two numbers for each dimension of z, [N, Z] -> [N, 2 Z]: those of dimension i depend on the dimensions before it, in their order or the reverse
-/// one, and on a context of `context` numbers (0: none). Hidden layers with ELU.
+/// Two numbers for each dimension of z, [N, Z] -> [N, 2 Z]: those of dimension i depend on the dimensions before it, in their
+/// order or the reverse one, and on a context of `context` numbers (0: none). Hidden layers with ELU.
 class Made {
  public:
   Made(const ad::Parameters& p, Index dimensions, const std::vector<std::int64_t>& hidden, Index context, bool reversed);

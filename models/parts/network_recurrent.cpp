@@ -16,7 +16,9 @@ namespace {
 
 using namespace ad;
 
-RecurrentCell::Kind kind_of(const std::string& name) { return name == "lstm" ? RecurrentCell::Kind::lstm : RecurrentCell::Kind::gru; }
+RecurrentCell::Kind kind_of(const std::string& name) {
+  return name == "lstm" ? RecurrentCell::Kind::lstm : RecurrentCell::Kind::gru;
+}
 
 /// The cell's state after the last token of each sequence.
 class RecurrentEncoder final : public Network {
@@ -30,14 +32,16 @@ class RecurrentEncoder final : public Network {
     Index* const tokens = c.tape.scratch<Index>(steps * batch);  // step by step, so that a step's inputs lie together
     const Var going_on = c.tape.node("going_on", {steps * batch, 1}, {});
     for (Index b = 0; b < batch; ++b) {
-      const std::span<const Real> row = std::span<const Real>(x.value()).subspan(static_cast<std::size_t>(b * length), static_cast<std::size_t>(length));
+      const std::span<const Real> row =
+          std::span<const Real>(x.value()).subspan(static_cast<std::size_t>(b * length), static_cast<std::size_t>(length));
       const Index end = sequence_length(row);
       for (Index t = 0; t < steps; ++t) {
         tokens[t * batch + b] = static_cast<Index>(row[static_cast<std::size_t>(t)]);
         going_on.data()[t * batch + b] = t < end ? 1 : 0;
       }
     }
-    const Var inputs = cell_.from_input(c, embedding(c.tape.parameter(embedding_), {tokens, static_cast<std::size_t>(steps * batch)}));
+    const Var inputs =
+        cell_.from_input(c, embedding(c.tape.parameter(embedding_), {tokens, static_cast<std::size_t>(steps * batch)}));
     RecurrentState state = cell_.start(c.tape, batch);
     for (Index t = 0; t < steps; ++t) {
       const auto of_step = [&](Var v) { return slice(v, 0, t * batch, (t + 1) * batch); };
@@ -57,14 +61,20 @@ class RecurrentEncoder final : public Network {
 /// p(x_t | x_1 ... x_t-1, z): z sets the first state and is an input of every step, next to the token before.
 class RecurrentDecoder final : public SequenceNetwork {
  public:
-  RecurrentDecoder(const std::string& kind, const RecurrentConfig& config, Index inputs, const ImageShape& data, const Parameters& p)
-      : length_(data.width), vocabulary_(data.vocabulary), word_dropout_(config.word_dropout),
+  RecurrentDecoder(const std::string& kind, const RecurrentConfig& config, Index inputs, const ImageShape& data,
+                   const Parameters& p)
+      : length_(data.width),
+        vocabulary_(data.vocabulary),
+        word_dropout_(config.word_dropout),
         embedding_(p.add("embedding", {data.vocabulary + 2, config.embedding}, init::normal(0, Real(0.1)))),
-        start_(p / "start", inputs, (kind == "lstm" ? 2 : 1) * config.hidden), cell_(kind_of(kind), p / "cell", config.embedding + inputs, config.hidden),
+        start_(p / "start", inputs, (kind == "lstm" ? 2 : 1) * config.hidden),
+        cell_(kind_of(kind), p / "cell", config.embedding + inputs, config.hidden),
         output_(p / "output", config.hidden, data.vocabulary) {}
   ImageShape outputs() const override { return {1, 1, length_ * vocabulary_}; }
 
-  Var operator()(const Context&, Var) const override { throw Error("[recurrent decoder] needs the tokens before each: ask given_tokens() or generate()"); }
+  Var operator()(const Context&, Var) const override {
+    throw Error("[recurrent decoder] needs the tokens before each: ask given_tokens() or generate()");
+  }
 
   Var given_tokens(const Context& c, Var z, Var x) const override {
     const Index rows = z.shape()[0], steps = longest_sequence(x), each = rows / x.shape()[0];
@@ -141,10 +151,12 @@ class RecurrentDecoder final : public SequenceNetwork {
 
 }  // namespace
 
-std::unique_ptr<Network> recurrent_encoder(const std::string& kind, const RecurrentConfig& config, const ImageShape& data, Parameters p) {
+std::unique_ptr<Network> recurrent_encoder(const std::string& kind, const RecurrentConfig& config, const ImageShape& data,
+                                           Parameters p) {
   return std::make_unique<RecurrentEncoder>(kind, config, data, p);
 }
-std::unique_ptr<Network> recurrent_decoder(const std::string& kind, const RecurrentConfig& config, Index inputs, const ImageShape& data, Parameters p) {
+std::unique_ptr<Network> recurrent_decoder(const std::string& kind, const RecurrentConfig& config, Index inputs,
+                                           const ImageShape& data, Parameters p) {
   return std::make_unique<RecurrentDecoder>(kind, config, inputs, data, p);
 }
 

@@ -24,7 +24,8 @@ Var gaussian_window(Tape& tape, Index channels) {
   constexpr double kSigma = 1.5;
   std::array<double, kWindow> g{};
   double total = 0;
-  for (Index i = 0; i < kWindow; ++i) total += g[static_cast<std::size_t>(i)] = std::exp(-std::pow(double(i - kWindow / 2), 2) / (2 * kSigma * kSigma));
+  for (Index i = 0; i < kWindow; ++i)
+    total += g[static_cast<std::size_t>(i)] = std::exp(-std::pow(double(i - kWindow / 2), 2) / (2 * kSigma * kSigma));
   const Var window = tape.node("window", {channels, 1, kWindow, kWindow}, {});
   for (Index i = 0; i < window.size(); ++i) {
     const auto row = static_cast<std::size_t>(i / kWindow % kWindow), column = static_cast<std::size_t>(i % kWindow);
@@ -51,11 +52,14 @@ Var multi_scale_ssim(Var x, Var y, const ImageShape& shape, Index scales) {
   for (Index s = 0; s < scales; ++s) weights += kWeights[static_cast<std::size_t>(s)];
   Var product;
   for (Index s = 0; s < scales; ++s) {
-    const Var ma = blur(a), mb = blur(b), saa = blur(square(a)) - square(ma), sbb = blur(square(b)) - square(mb), sab = blur(a * b) - ma * mb;
-    Var alike = (Real(2) * sab + c2) / (saa + sbb + c2);                                                       // contrast and structure
-    if (s + 1 == scales) alike = alike * (Real(2) * ma * mb + c1) / (square(ma) + square(mb) + c1);            // luminance, at the last scale
+    const Var ma = blur(a), mb = blur(b), saa = blur(square(a)) - square(ma), sbb = blur(square(b)) - square(mb),
+              sab = blur(a * b) - ma * mb;
+    Var alike = (Real(2) * sab + c2) / (saa + sbb + c2);  // contrast and structure
+    if (s + 1 == scales)
+      alike = alike * (Real(2) * ma * mb + c1) / (square(ma) + square(mb) + c1);  // luminance, at the last scale
     const Var of_scale = mean(flatten(alike, 1), 1);
-    const Var factor = pow(maximum(of_scale, of_scale.tape().constant(of_scale.shape(), tiny)), static_cast<Real>(kWeights[static_cast<std::size_t>(s)] / weights));
+    const Var factor = pow(maximum(of_scale, of_scale.tape().constant(of_scale.shape(), tiny)),
+                           static_cast<Real>(kWeights[static_cast<std::size_t>(s)] / weights));
     product = product ? product * factor : factor;
     if (s + 1 < scales) a = avg_pool2d(a), b = avg_pool2d(b);
   }

@@ -1,6 +1,6 @@
 #pragma once
-// Sequences of tokens: a row x [T] holds the numbers of its tokens, whole numbers below the vocabulary's size; 0 ends it, and what stands after that is
-// nothing.
+// Sequences of tokens: a row x [T] holds the numbers of its tokens, whole numbers below the vocabulary's size; 0 ends it, and
+// what stands after that is nothing.
 #include <span>
 
 #include "autodiff/tape.hpp"
@@ -19,7 +19,8 @@ inline ad::Index longest_sequence(ad::Var x) {
   const auto width = static_cast<std::size_t>(x.shape()[1]);
   ad::Index longest = 0;
   for (ad::Index b = 0; b < x.shape()[0]; ++b)
-    longest = std::max(longest, sequence_length(std::span<const ad::Real>(x.value()).subspan(static_cast<std::size_t>(b) * width, width)));
+    longest = std::max(longest,
+                       sequence_length(std::span<const ad::Real>(x.value()).subspan(static_cast<std::size_t>(b) * width, width)));
   return longest;
 }
 

@@ -1,4 +1,5 @@
-// q(z | x) of positive numbers, of numbers in (0, 1), or of probabilities: the encoder gives the logarithms, nearly, of the parameters.
+// q(z | x) of positive numbers, of numbers in (0, 1), or of probabilities: the encoder gives the logarithms, nearly, of the
+// parameters.
 //   Figurnov, Mohamed & Mnih, "Implicit Reparameterization Gradients", NeurIPS 2018
 #include "models/distributions/gamma.hpp"
 
@@ -70,4 +71,5 @@ struct NoSettings {
 
 VAEZOO_PART(Posterior, gamma, NoSettings<GammaPosterior>, "independent gammas, of positive numbers; its prior is gamma")
 VAEZOO_PART(Posterior, beta, NoSettings<BetaPosterior>, "independent betas, of numbers in (0, 1); its prior is uniform")
-VAEZOO_PART(Posterior, dirichlet, NoSettings<DirichletPosterior>, "Dirichlet, of probabilities that add up to 1; its prior is dirichlet")
+VAEZOO_PART(Posterior, dirichlet, NoSettings<DirichletPosterior>,
+            "Dirichlet, of probabilities that add up to 1; its prior is dirichlet")

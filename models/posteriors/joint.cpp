@@ -1,4 +1,5 @@
-// Codes with a part of real numbers and some categorical variables: a diagonal normal, and one-hot vectors that are relaxed in training.
+// Codes with a part of real numbers and some categorical variables: a diagonal normal, and one-hot vectors that are relaxed in
+// training.
 //   Dupont, "Learning Disentangled Joint Continuous and Discrete Representations", NeurIPS 2018
 #include <numeric>
 
@@ -18,7 +19,8 @@ struct JointSettings {
   double temperature = 0.67;
 
   void fields(Fields& f) {
-    f("discrete", discrete, "classes of each categorical variable; what is left of latent_dim are real numbers", between(2, 65536));
+    f("discrete", discrete, "classes of each categorical variable; what is left of latent_dim are real numbers",
+      between(2, 65536));
     f("temperature", temperature, "of the relaxed draws that training sends to the decoder", more_than(0));
     f.require("discrete", !discrete.empty(), "needs at least one variable; without any use posterior normal");
   }
@@ -28,7 +30,9 @@ struct JointSettings {
 class JointPosterior final : public Posterior {
  public:
   JointPosterior(Index real, const JointSettings& settings)
-      : real_(real), classes_(settings.discrete.begin(), settings.discrete.end()), temperature_(static_cast<Real>(settings.temperature)) {}
+      : real_(real),
+        classes_(settings.discrete.begin(), settings.discrete.end()),
+        temperature_(static_cast<Real>(settings.temperature)) {}
   Index inputs() const override { return std::accumulate(classes_.begin(), classes_.end(), 2 * real_); }
   const Distribution& operator()(const Context& c, Var h) const override {
     auto* const parts = c.tape.scratch<Joined::Part>(1 + std::ssize(classes_));
@@ -68,4 +72,5 @@ std::unique_ptr<Posterior> JointSettings::build(const PosteriorArgs& args) const
 
 }  // namespace
 
-VAEZOO_PART(Posterior, joint, JointSettings, "a diagonal normal and categorical variables (Dupont, NeurIPS 2018); its prior is joint")
+VAEZOO_PART(Posterior, joint, JointSettings,
+            "a diagonal normal and categorical variables (Dupont, NeurIPS 2018); its prior is joint")

@@ -1,5 +1,6 @@
 // q(z | x) in the Poincare ball: a wrapped normal, whose mean is where the encoder's numbers lead from the centre.
-//   Mathieu, Le Lan, Maddison, Tomioka & Teh, "Continuous Hierarchical Representations with Poincare Variational Auto-Encoders", NeurIPS 2019
+//   Mathieu, Le Lan, Maddison, Tomioka & Teh, "Continuous Hierarchical Representations with Poincare Variational Auto-Encoders",
+//   NeurIPS 2019
 #include "models/distributions/poincare.hpp"
 
 #include "autodiff/elementwise.hpp"
@@ -23,12 +24,15 @@ class PoincarePosterior final : public Posterior {
   PoincarePosterior(Index latent_dim, double curvature) : latent_dim_(latent_dim), curvature_(static_cast<Real>(curvature)) {}
   Index inputs() const override { return 2 * latent_dim_; }
   const Distribution& operator()(const Context& c, Var h) const override {
-    return on_tape(c.tape, WrappedNormal(exp_from_centre(chunk(h, 2, 0), curvature_), log(softplus(chunk(h, 2, 1)) + Real(1e-5)), curvature_));
+    return on_tape(c.tape, WrappedNormal(exp_from_centre(chunk(h, 2, 0), curvature_), log(softplus(chunk(h, 2, 1)) + Real(1e-5)),
+                                         curvature_));
   }
   const std::type_info& distribution() const override { return typeid(WrappedNormal); }
   Support support() const override { return Support::ball; }
   double curvature() const override { return double(curvature_); }
-  std::string describe() const override { return cat("posterior: wrapped normal in the Poincare ball of curvature -", curvature_); }
+  std::string describe() const override {
+    return cat("posterior: wrapped normal in the Poincare ball of curvature -", curvature_);
+  }
 
  private:
   Index latent_dim_;
@@ -41,4 +45,5 @@ std::unique_ptr<Posterior> PoincareSettings::build(const PosteriorArgs& args) co
 
 }  // namespace
 
-VAEZOO_PART(Posterior, poincare, PoincareSettings, "wrapped normal in the Poincare ball; its prior is poincare (Mathieu et al., NeurIPS 2019)")
+VAEZOO_PART(Posterior, poincare, PoincareSettings,
+            "wrapped normal in the Poincare ball; its prior is poincare (Mathieu et al., NeurIPS 2019)")

@@ -14,7 +14,8 @@ class FullCovariance final : public Posterior {
   explicit FullCovariance(Index latent_dim) : n_(latent_dim) {}
   Index inputs() const override { return 2 * n_ + n_ * (n_ - 1) / 2; }
   const Distribution& operator()(const Context& c, Var h) const override {
-    return on_tape(c.tape, FullNormal(slice(h, 1, 0, n_), slice(h, 1, n_, 2 * n_), n_ > 1 ? slice(h, 1, 2 * n_, inputs()) : Var()));
+    return on_tape(c.tape,
+                   FullNormal(slice(h, 1, 0, n_), slice(h, 1, n_, 2 * n_), n_ > 1 ? slice(h, 1, 2 * n_, inputs()) : Var()));
   }
   const std::type_info& distribution() const override { return typeid(FullNormal); }
   std::string describe() const override { return "posterior: normal with a full covariance"; }
@@ -32,7 +33,9 @@ class LaplacePosterior final : public Posterior {
  public:
   explicit LaplacePosterior(Index latent_dim) : n_(latent_dim) {}
   Index inputs() const override { return 2 * n_; }
-  const Distribution& operator()(const Context& c, Var h) const override { return on_tape(c.tape, Laplace(chunk(h, 2, 0), chunk(h, 2, 1))); }
+  const Distribution& operator()(const Context& c, Var h) const override {
+    return on_tape(c.tape, Laplace(chunk(h, 2, 0), chunk(h, 2, 1)));
+  }
   const std::type_info& distribution() const override { return typeid(Laplace); }
   std::string describe() const override { return "posterior: Laplace"; }
 
@@ -42,7 +45,9 @@ class LaplacePosterior final : public Posterior {
 
 struct LaplaceSettings {
   void fields(Fields&) {}
-  std::unique_ptr<Posterior> build(const PosteriorArgs& args) const { return std::make_unique<LaplacePosterior>(args.latent_dim); }
+  std::unique_ptr<Posterior> build(const PosteriorArgs& args) const {
+    return std::make_unique<LaplacePosterior>(args.latent_dim);
+  }
 };
 
 struct StudentTSettings {

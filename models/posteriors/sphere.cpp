@@ -33,21 +33,24 @@ class OnSphere final : public Posterior {
 };
 
 std::unique_ptr<Posterior> on_sphere(const PosteriorArgs& args, const char* name, auto make) {
-  if (args.latent_dim < 2) throw ConfigError(cat("model.latent_dim: 1, and the sphere of posterior ", name, " needs 2 dimensions or more"));
+  if (args.latent_dim < 2)
+    throw ConfigError(cat("model.latent_dim: 1, and the sphere of posterior ", name, " needs 2 dimensions or more"));
   return make();
 }
 
 struct VonMisesFisherSettings {
   void fields(Fields&) {}
   std::unique_ptr<Posterior> build(const PosteriorArgs& args) const {
-    return on_sphere(args, "von_mises_fisher", [&] { return std::make_unique<OnSphere<VonMisesFisher>>(args.latent_dim, "von Mises-Fisher"); });
+    return on_sphere(args, "von_mises_fisher",
+                     [&] { return std::make_unique<OnSphere<VonMisesFisher>>(args.latent_dim, "von Mises-Fisher"); });
   }
 };
 
 struct PowerSphericalSettings {
   void fields(Fields&) {}
   std::unique_ptr<Posterior> build(const PosteriorArgs& args) const {
-    return on_sphere(args, "power_spherical", [&] { return std::make_unique<OnSphere<PowerSpherical>>(args.latent_dim, "power spherical law"); });
+    return on_sphere(args, "power_spherical",
+                     [&] { return std::make_unique<OnSphere<PowerSpherical>>(args.latent_dim, "power spherical law"); });
   }
 };
 

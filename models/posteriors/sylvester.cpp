@@ -1,5 +1,6 @@
 // Sylvester flows, each step's numbers from the encoder.
-//   van den Berg, Hasenclever, Tomczak & Welling, "Sylvester Normalizing Flows for Variational Inference", UAI 2018, eq. (8), section 4
+//   van den Berg, Hasenclever, Tomczak & Welling, "Sylvester Normalizing Flows for Variational Inference", UAI 2018, eq. (8),
+//   section 4
 #include <vector>
 
 #include "autodiff/elementwise.hpp"
@@ -35,8 +36,12 @@ class SylvesterPosterior final : public FlowPosterior {
   enum class Kind { orthogonal, householder, triangular };
 
   SylvesterPosterior(const PosteriorArgs& args, const SylvesterSettings& settings, Kind kind, Index columns)
-      : FlowPosterior(args, settings.length * numbers(args.latent_dim, settings, kind, columns)), length_(settings.length), kind_(kind),
-        columns_(columns), reflections_(settings.reflections), of_q_(numbers_of_q(args.latent_dim, settings, kind, columns)) {
+      : FlowPosterior(args, settings.length * numbers(args.latent_dim, settings, kind, columns)),
+        length_(settings.length),
+        kind_(kind),
+        columns_(columns),
+        reflections_(settings.reflections),
+        of_q_(numbers_of_q(args.latent_dim, settings, kind, columns)) {
     for (Index i = 0; i < columns; ++i)
       for (Index j = 0; j < columns; ++j) {
         above_.push_back(Real(j > i));
@@ -54,8 +59,9 @@ class SylvesterPosterior final : public FlowPosterior {
     return numbers_of_q(n, settings, kind, columns) + columns * columns + 3 * columns;
   }
 
-  /// f(z) = z + Q R1 tanh(R2 Q^T z + b) and log |det| = sum_m log(1 + (1 - tanh^2) R1_mm R2_mm), where R1 and R2 are upper triangular with
-  /// diagonals in (-1, 1), so that it has an inverse. What lies above their diagonals are the two halves of one matrix.
+  /// f(z) = z + Q R1 tanh(R2 Q^T z + b) and log |det| = sum_m log(1 + (1 - tanh^2) R1_mm R2_mm), where R1 and R2 are upper
+  /// triangular with diagonals in (-1, 1), so that it has an inverse. What lies above their diagonals are the two halves of one
+  /// matrix.
   Flowed operator()(const Context& c, Var z, Var h) const override {
     const Index rows = z.shape()[0], m = columns_, each = h.shape()[1] / length_;
     const Var above = c.tape.constant({1, m, m}, above_), identity = c.tape.constant({1, m, m}, identity_);
@@ -106,7 +112,8 @@ class SylvesterPosterior final : public FlowPosterior {
     }
     return z;
   }
-  /// Q [N, Z, M] by Bjorck's iteration Q (I + (I - Q^T Q) / 2), which converges to orthonormal columns from any Q with singular values in (0, sqrt 3).
+  /// Q [N, Z, M] by Bjorck's iteration Q (I + (I - Q^T Q) / 2), which converges to orthonormal columns from any Q with singular
+  /// values in (0, sqrt 3).
   Var orthonormal(const Context& c, Var numbers) const {
     constexpr int kRounds = 30;
     const Index rows = numbers.shape()[0];
@@ -117,7 +124,8 @@ class SylvesterPosterior final : public FlowPosterior {
       const Var gram = matmul(q, q, true, false);
       q = q + Real(0.5) * matmul(q, identity - gram);
       double off = 0;
-      for (Index j = 0; j < gram.size(); ++j) off = std::max(off, std::abs(double(gram.data()[j]) - double(identity.data()[j % identity.size()])));
+      for (Index j = 0; j < gram.size(); ++j)
+        off = std::max(off, std::abs(double(gram.data()[j]) - double(identity.data()[j % identity.size()])));
       if (off < 1e-6) break;
     }
     return q;
@@ -133,7 +141,8 @@ std::unique_ptr<Posterior> SylvesterSettings::build(const PosteriorArgs& args) c
   using Kind = SylvesterPosterior::Kind;
   const Kind which = kind == "orthogonal" ? Kind::orthogonal : kind == "householder" ? Kind::householder : Kind::triangular;
   if (which == Kind::orthogonal && columns > args.latent_dim)
-    throw ConfigError(cat("model.posterior.matrix.columns: ", columns, " orthonormal columns do not fit in latent_dim = ", args.latent_dim, "; set at most that"));
+    throw ConfigError(cat("model.posterior.matrix.columns: ", columns,
+                          " orthonormal columns do not fit in latent_dim = ", args.latent_dim, "; set at most that"));
   return std::make_unique<SylvesterPosterior>(args, *this, which, which == Kind::orthogonal ? columns : args.latent_dim);
 }
 

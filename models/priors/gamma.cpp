@@ -34,7 +34,9 @@ class GammaPrior final : public Prior {
   GammaSettings settings_;
 };
 
-std::unique_ptr<Prior> GammaSettings::build(const PriorArgs& args) const { return std::make_unique<GammaPrior>(args.latent_dim, *this); }
+std::unique_ptr<Prior> GammaSettings::build(const PriorArgs& args) const {
+  return std::make_unique<GammaPrior>(args.latent_dim, *this);
+}
 
 class UniformPrior final : public Prior {
  public:
@@ -74,8 +76,12 @@ class DirichletPrior final : public Prior {
 struct DirichletSettings {
   double concentration = 1;
 
-  void fields(Fields& f) { f("concentration", concentration, "of each class; below 1 a row has few large probabilities", more_than(0)); }
-  std::unique_ptr<Prior> build(const PriorArgs& args) const { return std::make_unique<DirichletPrior>(args.latent_dim, concentration); }
+  void fields(Fields& f) {
+    f("concentration", concentration, "of each class; below 1 a row has few large probabilities", more_than(0));
+  }
+  std::unique_ptr<Prior> build(const PriorArgs& args) const {
+    return std::make_unique<DirichletPrior>(args.latent_dim, concentration);
+  }
 };
 
 }  // namespace

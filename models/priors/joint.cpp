@@ -20,7 +20,9 @@ class JointPrior final : public Prior {
     auto* const parts = c.tape.scratch<Joined::Part>(1 + std::ssize(classes_));
     parts[0] = {&on_tape(c.tape, StandardNormal(c.tape, rows, real_)), real_};
     for (std::size_t i = 0; i < classes_.size(); ++i)
-      parts[1 + i] = {&on_tape(c.tape, OneHotCategorical(c.tape.constant({rows, 1, classes_[i]}, -std::log(static_cast<Real>(classes_[i]))))), classes_[i]};
+      parts[1 + i] = {
+          &on_tape(c.tape, OneHotCategorical(c.tape.constant({rows, 1, classes_[i]}, -std::log(static_cast<Real>(classes_[i]))))),
+          classes_[i]};
     return on_tape(c.tape, Joined(c.tape, {parts, 1 + classes_.size()}));
   }
   const std::type_info& distribution() const override { return typeid(Joined); }

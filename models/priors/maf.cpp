@@ -1,6 +1,6 @@
 // A masked autoregressive flow: the density of z in one pass of each step's network, a draw in Z of them.
-//   Papamakarios, Pavlakou & Murray, "Masked Autoregressive Flow for Density Estimation", NeurIPS 2017, eq. (3) and (4); as a prior: Chen et al.,
-//   "Variational Lossy Autoencoder", ICLR 2017, section 3.2
+//   Papamakarios, Pavlakou & Murray, "Masked Autoregressive Flow for Density Estimation", NeurIPS 2017, eq. (3) and (4); as a
+//   prior: Chen et al., "Variational Lossy Autoencoder", ICLR 2017, section 3.2
 #include <vector>
 
 #include "autodiff/elementwise.hpp"
@@ -64,7 +64,8 @@ struct MafSettings {
   std::vector<std::int64_t> hidden{128};
 
   void fields(Fields& f) {
-    f("length", length, "number of steps, each in the reverse order of the one before; 1 is an autoregressive prior of normals", between(1, 1000));
+    f("length", length, "number of steps, each in the reverse order of the one before; 1 is an autoregressive prior of normals",
+      between(1, 1000));
     f("hidden", hidden, "width of each hidden layer (ELU) of a step's autoregressive network", between(1, 65536));
     f.require("hidden", !hidden.empty(), "needs at least one layer");
   }
@@ -79,7 +80,9 @@ class MafPrior final : public Prior {
       steps_.back().start_at_zero();  // N(0, I) at first
     }
   }
-  const Distribution& operator()(const Context& c, Index rows) const override { return on_tape(c.tape, Maf(steps_, c, rows, latent_dim_, false)); }
+  const Distribution& operator()(const Context& c, Index rows) const override {
+    return on_tape(c.tape, Maf(steps_, c, rows, latent_dim_, false));
+  }
   const std::type_info& distribution() const override { return typeid(Maf); }
   std::string describe() const override { return cat("prior: ", steps_.size(), " masked autoregressive flows"); }
 
@@ -92,4 +95,5 @@ std::unique_ptr<Prior> MafSettings::build(const PriorArgs& args) const { return 
 
 }  // namespace
 
-VAEZOO_PART(Prior, maf, MafSettings, "a normal sent through masked autoregressive flows, trained with the model; the KL from the sampled z")
+VAEZOO_PART(Prior, maf, MafSettings,
+            "a normal sent through masked autoregressive flows, trained with the model; the KL from the sampled z")

@@ -1,5 +1,6 @@
 // The wrapped normal about the centre of the Poincare ball.
-//   Mathieu, Le Lan, Maddison, Tomioka & Teh, "Continuous Hierarchical Representations with Poincare Variational Auto-Encoders", NeurIPS 2019
+//   Mathieu, Le Lan, Maddison, Tomioka & Teh, "Continuous Hierarchical Representations with Poincare Variational Auto-Encoders",
+//   NeurIPS 2019
 #include "models/distributions/poincare.hpp"
 
 #include <cmath>
@@ -14,7 +15,9 @@ using namespace ad;
 struct PoincareSettings {
   double scale = 1;
 
-  void fields(Fields& f) { f("scale", scale, "standard deviation of the normal that is wrapped; distances from the centre grow with it", more_than(0)); }
+  void fields(Fields& f) {
+    f("scale", scale, "standard deviation of the normal that is wrapped; distances from the centre grow with it", more_than(0));
+  }
   std::unique_ptr<Prior> build(const PriorArgs& args) const;
 };
 
@@ -36,8 +39,11 @@ class PoincarePrior final : public Prior {
   double scale_;
 };
 
-std::unique_ptr<Prior> PoincareSettings::build(const PriorArgs& args) const { return std::make_unique<PoincarePrior>(args, scale); }
+std::unique_ptr<Prior> PoincareSettings::build(const PriorArgs& args) const {
+  return std::make_unique<PoincarePrior>(args, scale);
+}
 
 }  // namespace
 
-VAEZOO_PART(Prior, poincare, PoincareSettings, "wrapped normal about the centre of the Poincare ball, whose curvature is the posterior's")
+VAEZOO_PART(Prior, poincare, PoincareSettings,
+            "wrapped normal about the centre of the Poincare ball, whose curvature is the posterior's")

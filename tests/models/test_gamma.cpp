@@ -18,7 +18,9 @@ Var row(Tape& tape, std::initializer_list<double> numbers) {
   std::ranges::transform(numbers, v.data(), [](double x) { return static_cast<Real>(x); });
   return v;
 }
-Var rows(Tape& tape, Index count, double value, Index width = 1) { return tape.constant({count, width}, static_cast<Real>(value)); }
+Var rows(Tape& tape, Index count, double value, Index width = 1) {
+  return tape.constant({count, width}, static_cast<Real>(value));
+}
 
 constexpr double kTolerance = sizeof(Real) == 4 ? 2e-5 : 1e-8;
 
@@ -30,9 +32,12 @@ TEST_CASE("the slope of a gamma draw by its shape, at a fixed distribution funct
     std::array<double, 4> slopes;  // dz / da at z = .1 a, .5 a, a and 2 a
   };
   constexpr std::array at{.1, .5, 1., 2.};
-  for (const Known& known : {Known{.05, {.4827939522, 1.645521906, 2.666841901, 4.165914174}}, Known{.3, {.3433514974, 1.019637600, 1.525999817, 2.176278852}},
-                             Known{1, {.2892731166, .8069791168, 1.173563027, 1.631691462}}, Known{2.5, {.2700168888, .7392447663, 1.068673020, 1.481279364}},
-                             Known{10, {.2594585363, .7045799224, 1.016823490, 1.409321565}}, Known{100, {.2562058094, .6942849311, 1.001668324, 1.388571425}}})
+  for (const Known& known : {Known{.05, {.4827939522, 1.645521906, 2.666841901, 4.165914174}},
+                             Known{.3, {.3433514974, 1.019637600, 1.525999817, 2.176278852}},
+                             Known{1, {.2892731166, .8069791168, 1.173563027, 1.631691462}},
+                             Known{2.5, {.2700168888, .7392447663, 1.068673020, 1.481279364}},
+                             Known{10, {.2594585363, .7045799224, 1.016823490, 1.409321565}},
+                             Known{100, {.2562058094, .6942849311, 1.001668324, 1.388571425}}})
     for (std::size_t i = 0; i < at.size(); ++i) {
       CAPTURE(known.shape);
       CAPTURE(at[i]);
@@ -51,14 +56,16 @@ TEST_CASE("beta draws: their slopes by both parameters are those of the two gamm
     const Var va = tape.variable({draws, 1}, as), vb = tape.variable({draws, 1}, bs), z = Beta(va, vb).rsample(Key(4)).value;
     tape.backward(sum(z));
     Sample mean, slope_a, slope_b;
-    for (std::size_t i = 0; i < draws; ++i) mean.add(double(z.value()[i])), slope_a.add(double(va.gradient()[i])), slope_b.add(double(vb.gradient()[i]));
+    for (std::size_t i = 0; i < draws; ++i)
+      mean.add(double(z.value()[i])), slope_a.add(double(va.gradient()[i])), slope_b.add(double(vb.gradient()[i]));
     CHECK(std::abs(mean.z(a / (a + b))) < 5);
     CHECK(std::abs(slope_a.z(b / ((a + b) * (a + b)))) < 5);
     CHECK(std::abs(slope_b.z(-a / ((a + b) * (a + b)))) < 5);
   }
 }
 
-TEST_CASE("gamma draws have the mean and the variance of their law, and the implicit gradient those of its derivative, at any shape") {  // |z| < 5
+TEST_CASE(
+    "gamma draws have the mean and the variance of their law, and the implicit gradient those of its derivative, at any shape") {  // |z| < 5
   constexpr Index draws = 100'000;
   for (const double a : {.05, .3, 1., 2.5, 10., 100.}) {
     CAPTURE(a);
@@ -95,7 +102,8 @@ TEST_CASE("the KL of gammas, betas and Dirichlets has its known values, and is l
   check(Dirichlet(row(tape, {1, 2, 3})), Dirichlet(row(tape, {1, 1, 1})), .5511973817);
   check(Dirichlet(row(tape, {.5, 1, 2, 4})), Dirichlet(row(tape, {.3, .3, .3, .3})), 1.943849515);
   // Two classes of a Dirichlet are a beta.
-  CHECK(double(kl(Dirichlet(row(tape, {2, 5})), Dirichlet(row(tape, {1, 1}))).item()) == doctest::Approx(.4845307150).epsilon(kTolerance));
+  CHECK(double(kl(Dirichlet(row(tape, {2, 5})), Dirichlet(row(tape, {1, 1}))).item()) ==
+        doctest::Approx(.4845307150).epsilon(kTolerance));
   CHECK(double(Dirichlet(row(tape, {2, 5})).log_prob(row(tape, {.3, .7})).item()) ==
         doctest::Approx(double(Beta(row(tape, {2}), row(tape, {5})).log_prob(row(tape, {.3})).item())).epsilon(kTolerance));
 }
@@ -106,10 +114,13 @@ TEST_CASE("densities integrate to one: gamma over (0, 60), beta over (0, 1)") {
   for (const double a : {1., 2.5, 7.}) {
     CAPTURE(a);
     const Var z = tape.node("z", {points, 1}, {}), u = tape.node("u", {points, 1}, {});
-    for (Index i = 0; i < points; ++i) u.data()[i] = static_cast<Real>((double(i) + .5) / points), z.data()[i] = Real(60) * u.data()[i];
-    const Var gamma = Gamma(rows(tape, points, a), rows(tape, points, 1.5)).log_prob(z), beta = Beta(rows(tape, points, a), rows(tape, points, 2)).log_prob(u);
+    for (Index i = 0; i < points; ++i)
+      u.data()[i] = static_cast<Real>((double(i) + .5) / points), z.data()[i] = Real(60) * u.data()[i];
+    const Var gamma = Gamma(rows(tape, points, a), rows(tape, points, 1.5)).log_prob(z),
+              beta = Beta(rows(tape, points, a), rows(tape, points, 2)).log_prob(u);
     double of_gamma = 0, of_beta = 0;
-    for (Index i = 0; i < points; ++i) of_gamma += std::exp(double(gamma.data()[i])) * 60 / points, of_beta += std::exp(double(beta.data()[i])) / points;
+    for (Index i = 0; i < points; ++i)
+      of_gamma += std::exp(double(gamma.data()[i])) * 60 / points, of_beta += std::exp(double(beta.data()[i])) / points;
     CHECK(of_gamma == doctest::Approx(1).epsilon(1e-3));
     CHECK(of_beta == doctest::Approx(1).epsilon(1e-3));
   }
@@ -125,18 +136,23 @@ TEST_CASE("with the exact posterior of a gamma prior and a Poisson likelihood th
   for (std::uint64_t i = 0; i < 5; ++i) {
     const Var z = posterior.rsample(Key(i)).value;
     const double log_likelihood = total * std::log(double(z.item())) - 3 * double(z.item()) - factorials;
-    CHECK(log_likelihood + double(prior.log_prob(z).item()) - double(posterior.log_prob(z).item()) == doctest::Approx(evidence).epsilon(2e-6));
+    CHECK(log_likelihood + double(prior.log_prob(z).item()) - double(posterior.log_prob(z).item()) ==
+          doctest::Approx(evidence).epsilon(2e-6));
   }
 }
 
 TEST_CASE("models with gamma, beta and Dirichlet codes: the prior must have the same support") {
   const DataSpec data{.width = 4};
   CHECK(message_of([&] { build("vae", R"({"posterior": "gamma"})", data); })
-            .find("standard_normal is a law of real numbers, and the codes of posterior gamma are positive numbers; choose prior gamma") != std::string::npos);
-  CHECK(message_of([&] { build("vae", R"({"prior": "dirichlet"})", data); }).find("choose prior standard_normal") != std::string::npos);
-  CHECK(message_of([&] { build("hvae", R"({"prior": "gamma"})", data); }).find("choose prior standard_normal") != std::string::npos);
-  for (const char* pair : {R"({"posterior": "gamma", "prior": "gamma"})", R"({"posterior": "beta", "prior": "uniform"})",
-                           R"({"posterior": "dirichlet", "prior": "dirichlet"})", R"({"posterior": "power_spherical", "prior": "sphere"})"}) {
+            .find("standard_normal is a law of real numbers, and the codes of posterior gamma are positive numbers; choose prior "
+                  "gamma") != std::string::npos);
+  CHECK(message_of([&] { build("vae", R"({"prior": "dirichlet"})", data); }).find("choose prior standard_normal") !=
+        std::string::npos);
+  CHECK(message_of([&] { build("hvae", R"({"prior": "gamma"})", data); }).find("choose prior standard_normal") !=
+        std::string::npos);
+  for (const char* pair :
+       {R"({"posterior": "gamma", "prior": "gamma"})", R"({"posterior": "beta", "prior": "uniform"})",
+        R"({"posterior": "dirichlet", "prior": "dirichlet"})", R"({"posterior": "power_spherical", "prior": "sphere"})"}) {
     CAPTURE(pair);
     CHECK_NOTHROW(build("vae", pair, data));
   }

@@ -16,7 +16,8 @@ namespace {
 Var image(Tape& tape, double k) {
   const Var x = tape.node("image", {1, 24 * 24}, {});
   for (Index i = 0; i < 24; ++i)
-    for (Index j = 0; j < 24; ++j) x.data()[i * 24 + j] = static_cast<Real>(.5 + .5 * std::sin(.37 * double(i) + .23 * double(j) * (1 + .1 * k) + k));
+    for (Index j = 0; j < 24; ++j)
+      x.data()[i * 24 + j] = static_cast<Real>(.5 + .5 * std::sin(.37 * double(i) + .23 * double(j) * (1 + .1 * k) + k));
   return x;
 }
 
@@ -38,7 +39,8 @@ TEST_CASE("MS-SSIM of two waves is what a PyTorch version of the formula gives i
   const Var a = image(tape, 0), b = image(tape, .3);
   CHECK(double(multi_scale_ssim(a, b, shape, 1).item()) == doctest::Approx(0.8554915070659134).epsilon(1e-5));
   CHECK(double(multi_scale_ssim(a, b, shape, 2).item()) == doctest::Approx(0.9179199448315581).epsilon(1e-5));
-  for (const Index scales : {1, 2}) CHECK(double(multi_scale_ssim(a, a, shape, scales).item()) == doctest::Approx(1).epsilon(1e-6));
+  for (const Index scales : {1, 2})
+    CHECK(double(multi_scale_ssim(a, a, shape, scales).item()) == doctest::Approx(1).epsilon(1e-6));
 }
 
 TEST_CASE("objective ms_ssim: the loss from its parts; what it cannot compare is refused") {
@@ -51,15 +53,20 @@ TEST_CASE("objective ms_ssim: the loss from its parts; what it cannot compare is
   const auto refused = [](const std::string& model, const std::string& settings, const DataSpec& data) {
     return message_of([&] { build(model, settings, data); });
   };
-  CHECK(refused("vae", R"({"objective": "ms_ssim"})", {.height = 8, .width = 8}).find("compares images of 11 x 11 pixels and more") != std::string::npos);
-  CHECK(refused("vae", R"({"objective": {"name": "ms_ssim", "scales": 3}})", {.height = 28, .width = 28}).find("have room for 2") != std::string::npos);
-  CHECK(refused("hvae", R"({"objective": "ms_ssim"})", {.height = 28, .width = 28}).find("a model of one code") != std::string::npos);
+  CHECK(refused("vae", R"({"objective": "ms_ssim"})", {.height = 8, .width = 8})
+            .find("compares images of 11 x 11 pixels and more") != std::string::npos);
+  CHECK(
+      refused("vae", R"({"objective": {"name": "ms_ssim", "scales": 3}})", {.height = 28, .width = 28}).find("have room for 2") !=
+      std::string::npos);
+  CHECK(refused("hvae", R"({"objective": "ms_ssim"})", {.height = 28, .width = 28}).find("a model of one code") !=
+        std::string::npos);
 }
 
 TEST_CASE("vae_gan: each loss trains its own part, and the feature error is that of the discriminator's features") {
   const DataSpec data = data_spec(LikelihoodCase::Values::binary);
   const std::vector<Real> x = synthetic(LikelihoodCase::Values::binary, 6);
-  const Built m = build_small(find_model("vae_gan"), R"({"name": "bernoulli"})", data, R"({"discriminator": {"name": "mlp", "hidden": [5], "activation": "tanh"}, "margin": 10})");
+  const Built m = build_small(find_model("vae_gan"), R"({"name": "bernoulli"})", data,
+                              R"({"discriminator": {"name": "mlp", "hidden": [5], "activation": "tanh"}, "margin": 10})");
   const auto moved = [&](std::size_t which) {
     m.store->zero_grad();
     Tape tape;
@@ -69,7 +76,8 @@ TEST_CASE("vae_gan: each loss trains its own part, and the feature error is that
     std::string groups;
     for (ad::Parameter& p : m.store->all()) {
       const std::string group = p.path().substr(0, p.path().find('/'));
-      if (std::ranges::any_of(p.gradient(), [](Real g) { return g != 0; }) && groups.find(group) == std::string::npos) groups += group + " ";
+      if (std::ranges::any_of(p.gradient(), [](Real g) { return g != 0; }) && groups.find(group) == std::string::npos)
+        groups += group + " ";
     }
     return groups;
   };
@@ -125,7 +133,8 @@ TEST_CASE("corruption: training hides a share of x from the encoder, evaluation 
   const std::vector<Real> data = synthetic(LikelihoodCase::Values::binary, 6);
   for (const char* model : {"vae", "autoencoder"}) {
     const Built plain = build_small(find_model(model), R"({"name": "bernoulli"})", data_spec(LikelihoodCase::Values::binary)),
-                noisy = build_small(find_model(model), R"({"name": "bernoulli"})", data_spec(LikelihoodCase::Values::binary), R"({"corruption": "masking"})");
+                noisy = build_small(find_model(model), R"({"name": "bernoulli"})", data_spec(LikelihoodCase::Values::binary),
+                                    R"({"corruption": "masking"})");
     const auto loss = [&](const Built& m, bool training) {
       tape.reset();
       return m.model->objective({tape, training, Key(3)}, minibatch(tape, data, 6)).loss.item();

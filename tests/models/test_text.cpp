@@ -15,11 +15,14 @@ using namespace model_tests;
 namespace {
 
 constexpr Index kLength = 4, kVocabulary = 3;
-const DataSpec kText{.height = 1, .width = kLength, .channels = 1, .unit_interval = false, .examples = 20, .vocabulary = kVocabulary};
+const DataSpec kText{
+    .height = 1, .width = kLength, .channels = 1, .unit_interval = false, .examples = 20, .vocabulary = kVocabulary};
 
 Built text_model(const std::string& kind, double word_dropout = 0, const std::string& more = "") {
-  return build("vae", R"({"latent_dim": 2, "likelihood": "tokens", "encoder": {"name": ")" + kind + R"(", "embedding": 3, "hidden": 4}, "decoder": {"name": ")" +
-                          kind + R"(", "embedding": 3, "hidden": 4, "word_dropout": )" + std::to_string(word_dropout) + "}" + more + "}",
+  return build("vae",
+               R"({"latent_dim": 2, "likelihood": "tokens", "encoder": {"name": ")" + kind +
+                   R"(", "embedding": 3, "hidden": 4}, "decoder": {"name": ")" + kind +
+                   R"(", "embedding": 3, "hidden": 4, "word_dropout": )" + std::to_string(word_dropout) + "}" + more + "}",
                kText, 7);
 }
 
@@ -42,7 +45,8 @@ std::vector<Real> all_sequences() {
   return rows;
 }
 
-/// log p(x | z) of each row, by log w = log p(x | z) + log p(z) - log q(z | x), all of the code z that the key draws for that row.
+/// log p(x | z) of each row, by log w = log p(x | z) + log p(z) - log q(z | x), all of the code z that the key draws for that
+/// row.
 std::vector<double> log_p_given(const Built& m, const std::vector<Real>& rows, bool training) {
   Tape tape;
   const Index count = std::ssize(rows) / kLength;
@@ -100,7 +104,8 @@ TEST_CASE("given a code, the probabilities of all sequences add up to one, and d
     for (std::size_t t = 0; t < static_cast<std::size_t>(sequence_length(best)); ++t) {
       std::vector<double> mass(kVocabulary, 0);  // of the sequences that begin with what stands before
       for (std::size_t i = 0; i < log_p.size(); ++i)
-        if (std::equal(best.begin(), best.begin() + static_cast<std::ptrdiff_t>(t), rows.begin() + static_cast<std::ptrdiff_t>(i * kLength)))
+        if (std::equal(best.begin(), best.begin() + static_cast<std::ptrdiff_t>(t),
+                       rows.begin() + static_cast<std::ptrdiff_t>(i * kLength)))
           mass[static_cast<std::size_t>(rows[i * kLength + t])] += std::exp(log_p[i]);
       CHECK(std::max_element(mass.begin(), mass.end()) - mass.begin() == static_cast<std::ptrdiff_t>(best[t]));
     }
@@ -131,7 +136,8 @@ TEST_CASE("word dropout hides tokens before in training only; a decoder that hid
 TEST_CASE("a sequence model takes the parts of every model of one code; what has no place for tokens is refused") {
   const std::vector<Real> rows = all_sequences();
   const Index count = std::ssize(rows) / kLength;
-  for (const char* more : {R"(, "objective": {"name": "iwae", "samples": 3})", R"(, "posterior": {"name": "iaf", "length": 1, "hidden": [4], "context": 2})",
+  for (const char* more : {R"(, "objective": {"name": "iwae", "samples": 3})",
+                           R"(, "posterior": {"name": "iaf", "length": 1, "hidden": [4], "context": 2})",
                            R"(, "prior": {"name": "mixture", "components": 2})", R"(, "free_bits": 0.1)"}) {
     CAPTURE(more);
     const Built m = text_model("lstm", .2, more);
@@ -146,12 +152,16 @@ TEST_CASE("a sequence model takes the parts of every model of one code; what has
   const std::string networks = R"("encoder": "lstm", "decoder": "lstm")";
   CHECK(refused("vae", "{" + networks + "}", kText).find("choose tokens") != std::string::npos);
   CHECK(refused("vae", R"({"likelihood": "tokens"})", kText).starts_with("model.encoder: mlp is for numbers"));
-  CHECK(refused("vae", R"({"encoder": "lstm"})", data_spec(LikelihoodCase::Values::binary)).starts_with("model.encoder: lstm is for sequences"));
-  CHECK(refused("vae", R"({"likelihood": "tokens"})", data_spec(LikelihoodCase::Values::binary)).starts_with("model.likelihood: tokens is for sequences"));
-  CHECK(refused("vae", "{" + networks + R"(, "likelihood": "tokens", "prior": "vampprior"})", kText).find("vampprior learns pseudo-inputs of numbers") !=
+  CHECK(refused("vae", R"({"encoder": "lstm"})", data_spec(LikelihoodCase::Values::binary))
+            .starts_with("model.encoder: lstm is for sequences"));
+  CHECK(refused("vae", R"({"likelihood": "tokens"})", data_spec(LikelihoodCase::Values::binary))
+            .starts_with("model.likelihood: tokens is for sequences"));
+  CHECK(refused("vae", "{" + networks + R"(, "likelihood": "tokens", "prior": "vampprior"})", kText)
+            .find("vampprior learns pseudo-inputs of numbers") != std::string::npos);
+  CHECK(refused("hvae", R"({"likelihood": "tokens"})", kText).find("no decoder for the sequences of tokens") !=
         std::string::npos);
-  CHECK(refused("hvae", R"({"likelihood": "tokens"})", kText).find("no decoder for the sequences of tokens") != std::string::npos);
-  CHECK(refused("vq_vae", R"({"likelihood": "tokens"})", kText).find("no decoder for the sequences of tokens") != std::string::npos);
+  CHECK(refused("vq_vae", R"({"likelihood": "tokens"})", kText).find("no decoder for the sequences of tokens") !=
+        std::string::npos);
 }
 
 #ifdef VAEZOO_DOUBLE

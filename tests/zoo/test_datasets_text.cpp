@@ -22,7 +22,9 @@ std::vector<std::string> lines(const Dataset& data, const Examples& part) {
 
 }  // namespace
 
-TEST_CASE("text: words come back as they were; rare ones are <unk>, long lines are cut, both with a warning; empty lines are left out") {
+TEST_CASE(
+    "text: words come back as they were; rare ones are <unk>, long lines are cut, both with a warning; empty lines are left "
+    "out") {
   const TempFolder folder;
   write(folder / "a.txt", "the cat sat\n\nthe dog sat  on the mat\r\nthe cat\n");
   write(folder / "b.txt", "the bird\n");
@@ -40,10 +42,14 @@ TEST_CASE("text: words come back as they were; rare ones are <unk>, long lines a
 
 TEST_CASE("text: characters are those of UTF-8") {
   const TempFolder folder;
-  write(folder / "a.txt", "\xC3\xA4" "B\xE2\x82\xAC\n");
-  const Dataset data = load_text({.train_file = "a.txt", .tokens = "characters", .max_length = 9, .lowercase = true}, folder.path());
+  write(folder / "a.txt",
+        "\xC3\xA4"
+        "B\xE2\x82\xAC\n");
+  const Dataset data =
+      load_text({.train_file = "a.txt", .tokens = "characters", .max_length = 9, .lowercase = true}, folder.path());
   CHECK(data.vocabulary.size() == 5);
-  CHECK(lines(data, data.train) == std::vector<std::string>{"\xC3\xA4" "b\xE2\x82\xAC"});
+  CHECK(lines(data, data.train) == std::vector<std::string>{"\xC3\xA4"
+                                                            "b\xE2\x82\xAC"});
 }
 
 TEST_CASE("text: files that are missing or without lines are named") {
@@ -53,7 +59,8 @@ TEST_CASE("text: files that are missing or without lines are named") {
   CHECK(contains(data_error([&] { load_text({.train_file = "b.txt"}, folder.path()); }), "b.txt"));
 }
 
-TEST_CASE("grammar: the mean of -log p(x) is the entropy, with noise too, and the noise's density adds up to one over its sentences") {  // |z| < 5
+TEST_CASE(
+    "grammar: the mean of -log p(x) is the entropy, with noise too, and the noise's density adds up to one over its sentences") {  // |z| < 5
   for (const double noise : {0., .2}) {
     CAPTURE(noise);
     const Dataset data = load_grammar({.size = 20'000, .noise = noise}, Key(3));
@@ -65,7 +72,8 @@ TEST_CASE("grammar: the mean of -log p(x) is the entropy, with noise too, and th
       mean += l, squares += l * l;
     }
     mean /= 20'000;
-    // By the number of tokens of the class k = 0 among 8 in a sentence of class 0, ..., the entropy is a sum over counts of each class; without noise log 8 + 8 log 4.
+    // By the number of tokens of the class k = 0 among 8 in a sentence of class 0, ..., the entropy is a sum over counts of each
+    // class; without noise log 8 + 8 log 4.
     if (noise == 0) {
       CHECK(mean == doctest::Approx(std::log(8) + 8 * std::log(4)).epsilon(1e-9));
     } else {
@@ -73,7 +81,8 @@ TEST_CASE("grammar: the mean of -log p(x) is the entropy, with noise too, and th
       double total = 0, total_squares = 0;
       constexpr int draws = 200'000;
       for (int n = 0; n < draws; ++n) {
-        for (std::size_t t = 0; t < 8; ++t) row[t] = static_cast<Real>(1 + ad::uniform_integer(Key(9).fold(static_cast<std::uint64_t>(n)).fold(t), 32));
+        for (std::size_t t = 0; t < 8; ++t)
+          row[t] = static_cast<Real>(1 + ad::uniform_integer(Key(9).fold(static_cast<std::uint64_t>(n)).fold(t), 32));
         row[8] = 0;
         const double w = std::exp(data.log_density(row) + 8 * std::log(32));
         total += w, total_squares += w * w;

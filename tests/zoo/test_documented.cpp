@@ -199,3 +199,16 @@ TEST_CASE("documented: every command in the documents works; of a training the c
   }
   CHECK(checked > 10);
 }
+
+TEST_CASE("documented: the experiments are plain JSON, without comments, and say what they are about") {
+  int files = 0;
+  for (const fs::directory_entry& entry : fs::recursive_directory_iterator("experiments")) {
+    if (entry.path().extension() != ".json" || entry.path().filename() == "schema.json") continue;
+    ++files;
+    CAPTURE(entry.path().string());
+    const json value = json::parse(read_file(entry.path()), nullptr, false);
+    CHECK_FALSE(value.is_discarded());
+    if (!value.is_discarded()) CHECK(value.value("description", "").size() > 20);
+  }
+  CHECK(files > 50);
+}

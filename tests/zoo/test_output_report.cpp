@@ -62,7 +62,7 @@ TEST_CASE("report: text from outside cannot leave its place") {
 }
 
 TEST_CASE("report: an empty report is a page without empty boxes") {
-  const std::string page = to_html(Report{"t", "", {}, {}, {}, "", {}});
+  const std::string page = to_html(Report{"t", "", "", {}, {}, {}, "", {}});
   CHECK(contains(page, "<h1>t</h1>"));
   CHECK_FALSE(contains(page, "<table"));
   CHECK_FALSE(contains(page, "class=\"warnings\""));
