@@ -106,6 +106,7 @@ std::span<const LikelihoodCase> likelihood_cases() {
       {R"({"name": "discretized_logistic_mixture", "components": 2})", Values::grid},
       {R"("poisson")", Values::count},
       {R"("negative_binomial")", Values::count},
+      {R"("zero_inflated_negative_binomial")", Values::count},
   };
   return cases;
 }

@@ -380,7 +380,8 @@ TEST_CASE("likelihoods say whether they are probabilities, and of which values")
     CHECK(s->discrete() == (one.values == LikelihoodCase::Values::binary || one.values == LikelihoodCase::Values::grid));
     CHECK(s->binary() == (one.values == LikelihoodCase::Values::binary));
     const bool mixture = one.settings.find("mixture") != std::string::npos;
-    CHECK(s->outputs() == (mixture ? 6 * kSize : one.values == LikelihoodCase::Values::grid ? 2 * kSize : kSize));
+    const bool two = one.values == LikelihoodCase::Values::grid || one.settings.find("zero_inflated") != std::string::npos;
+    CHECK(s->outputs() == (mixture ? 6 * kSize : two ? 2 * kSize : kSize));
   }
 }
 
@@ -610,6 +611,65 @@ TEST_CASE("mixture of discretised logistics: one component twice is that compone
   std::array<double, 16> count{};
   for (const Real v : s->sample(Context{tape, false, Key(8)}, tape.constant({draws, 6}, rows)).value()) count[static_cast<std::size_t>(std::lround(15 * double(v)))] += 1;
   for (std::size_t k = 0; k < 16; ++k) CHECK(std::abs(count[k] - draws * p[k]) < 5 * std::sqrt(draws * p[k] * (1 - p[k])) + 1);
+}
+
+TEST_CASE("negative binomial and zero-inflated: known values; no zeros of another origin gives the plain one") {
+  struct Known {
+    double x, mean, dispersion, plain, inflated, hardly;  // with logits .3 and -5 of the other zeros
+  };
+  const auto plain = [](double t) { return R"({"name": "negative_binomial", "dispersion": )" + std::to_string(t) + "}"; };
+  const auto inflated = [](double t) { return R"({"name": "zero_inflated_negative_binomial", "dispersion": )" + std::to_string(t) + "}"; };
+  for (const Known& k : {Known{0, 1, 1, -.693147181, -.239245929, -.686476627}, Known{3, 2, .5, -2.637300420, -3.491655664, -2.644015768}}) {
+    const Real log_mean = static_cast<Real>(std::log(k.mean));
+    CHECK(log_p_of(plain(k.dispersion), {log_mean}, k.x) == doctest::Approx(k.plain).epsilon(1e-5));
+    CHECK(log_p_of(inflated(k.dispersion), {log_mean, Real(.3)}, k.x) == doctest::Approx(k.inflated).epsilon(1e-5));
+    CHECK(log_p_of(inflated(k.dispersion), {log_mean, -5}, k.x) == doctest::Approx(k.hardly).epsilon(1e-5));
+    CHECK(log_p_of(inflated(k.dispersion), {log_mean, -60}, k.x) == doctest::Approx(k.plain).epsilon(1e-5));
+  }
+  CHECK(log_p_of(plain(10), {static_cast<Real>(std::log(.001))}, 0) == doctest::Approx(-9.99950003e-4).epsilon(1e-4));
+  CHECK(log_p_of(plain(2), {static_cast<Real>(std::log(50))}, 100) == doctest::Approx(-5.823143875).epsilon(1e-5));
+  double total = 0, mean = 0;
+  for (int x = 0; x < 400; ++x) {
+    const double p = std::exp(log_p_of(inflated(1.5), {Real(1), Real(.4)}, x));
+    total += p, mean += p * x;
+  }
+  CHECK(total == doctest::Approx(1).epsilon(1e-4));
+  Subject s(inflated(1.5), 1);
+  Tape tape(ad::Grad::off);
+  const std::vector<Real> h{Real(1), Real(.4)};
+  CHECK(double(s->mean(tape.constant({1, 2}, h)).item()) == doctest::Approx(mean).epsilon(1e-4));
+  std::vector<Real> rows;
+  for (int i = 0; i < 50'000; ++i) rows.insert(rows.end(), h.begin(), h.end());
+  Sample drawn;  // |z| < 5
+  for (const Real v : s->sample(Context{tape, false, Key(4)}, tape.constant({50'000, 2}, rows)).value()) drawn.add(double(v));
+  CHECK(std::abs(drawn.z(mean)) < 5);
+}
+
+TEST_CASE("multinomial: the probabilities of all ways to place 4 counts on 3 columns add up to one; a mask leaves a column out") {
+  const std::vector<Real> h{Real(.5), Real(-1), Real(.2)};
+  Subject s(R"({"name": "multinomial"})", 3);
+  Tape tape(ad::Grad::off);
+  const Context c{tape, false, Key(4)};
+  double total = 0, without = 0;
+  for (int a = 0; a <= 4; ++a)
+    for (int b = 0; a + b <= 4; ++b) {
+      const std::vector<Real> x{static_cast<Real>(a), static_cast<Real>(b), static_cast<Real>(4 - a - b)};
+      total += std::exp(double(s->log_prob(c, tape.constant({1, 3}, h), tape.constant({1, 3}, x)).item()));
+      if (a > 0) continue;
+      const std::vector<Real> mask{0, 1, 1};
+      without += std::exp(double(s->log_prob(c, tape.constant({1, 3}, h), tape.constant({1, 3}, x), tape.constant({1, 3}, mask)).item()));
+    }
+  CHECK(total == doctest::Approx(1).epsilon(1e-5));
+  CHECK(without == doctest::Approx(1).epsilon(1e-5));
+  // By hand: 4! / (2! 1! 1!) p_1^2 p_2 p_3.
+  const std::vector<Real> x{2, 1, 1};
+  const Var share = s->mean(tape.constant({1, 3}, h));
+  const double by_hand = std::log(12 * std::pow(double(share.data()[0]), 2) * double(share.data()[1]) * double(share.data()[2]));
+  CHECK(double(s->log_prob(c, tape.constant({1, 3}, h), tape.constant({1, 3}, x)).item()) == doctest::Approx(by_hand).epsilon(1e-5));
+  // One x for two rows of h.
+  std::vector<Real> two = h;
+  two.insert(two.end(), h.begin(), h.end());
+  CHECK(double(s->log_prob(c, tape.constant({2, 3}, two), tape.constant({1, 3}, x)).data()[1]) == doctest::Approx(by_hand).epsilon(1e-5));
 }
 
 TEST_CASE("counts are refused where the data are none") {
