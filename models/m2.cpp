@@ -66,7 +66,7 @@ class M2 final : public Model {
   /// y_k ~ q(y | x), z_k ~ q(z | x, y_k).
   Var log_weights(const Context& c, const Minibatch& batch, Index samples) const override {
     const Var logits = repeat_rows(q_y_(c, batch.x), samples), x = repeat_rows(batch.x, samples);
-    const std::span<const Index> y = draw_classes(c, logits);
+    const std::span<const Index> y = draw_classes(logits, c.key.fold("y"));
     const Context given = conditioned(c, one_hot(c.tape, y, classes_));
     const DiagonalNormal q = q_z(given, x);
     const Var z = q.rsample(c.key.fold("z")).value, log_q_y = squeeze(gather(log_softmax(logits), 1, y), 1);
@@ -132,13 +132,6 @@ class M2 final : public Model {
     AD_CHECK(std::ranges::all_of(given.labels, [&](int k) { return k >= 0 && k < classes_; }) && !given.labels.empty(), "m2",
              "needs the class of each row to decode");
     return conditioned(c, one_hot_labels(c.tape, given.labels, classes_));
-  }
-  /// One draw from softmax(logits) for each row.
-  std::span<const Index> draw_classes(const Context& c, Var logits) const {
-    const Var gumbel = c.tape.node("gumbel", logits.shape(), {});  // argmax(logits + Gumbel noise) is such a draw
-    fill_gumbel(c.key.fold("y"), gumbel.value());
-    for (Index i = 0; i < gumbel.size(); ++i) gumbel.data()[i] += logits.data()[i];
-    return argmax(gumbel);
   }
 
   Index classes_, latent_dim_;

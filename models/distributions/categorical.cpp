@@ -22,22 +22,20 @@ Var as_code(Var x) { return reshape(x, {x.shape()[0], -1}); }
 /// The one-hot vectors of the largest numbers of x [N, G, K], a constant [N, G, K].
 Var largest(Var x) { return reshape(one_hot(x.tape(), argmax(x), x.shape()[2]), x.shape()); }
 
-Var with_gumbel_noise(Var log_p, Key key) {
-  const Var noise = log_p.tape().node("gumbel", log_p.shape(), {});
-  fill_gumbel(key, noise.value());
-  return log_p + noise;
-}
-
 Var kl_between(Var log_q, Var log_p) {
   return map_sum("categorical_kl", [](auto q, auto p) { return exp(q) * (q - p); }, log_q, log_p);
 }
 
 }  // namespace
 
-void fill_gumbel(Key key, std::span<Real> out) {
-  fill_uniform(key, out, std::numeric_limits<Real>::min(), 1);
-  for (Real& v : out) v = -std::log(-std::log(v));
+Var with_gumbel_noise(Var logits, Key key) {
+  const Var noise = logits.tape().node("gumbel", logits.shape(), {});
+  fill_uniform(key, noise.value(), std::numeric_limits<Real>::min(), 1);
+  for (Real& v : noise.value()) v = -std::log(-std::log(v));
+  return logits + noise;
 }
+
+std::span<const Index> draw_classes(Var logits, Key key) { return argmax(with_gumbel_noise(logits, key)); }
 
 OneHotCategorical OneHotCategorical::of_logits(Var logits, Index classes) {
   return OneHotCategorical(log_softmax(reshape(logits, {logits.shape()[0], -1, classes})));

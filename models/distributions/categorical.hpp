@@ -47,7 +47,9 @@ class RelaxedOneHot final : public Distribution {
 Var kl(const OneHotCategorical& q, const OneHotCategorical& p);
 Var kl(const RelaxedOneHot& q, const OneHotCategorical& p);
 
-/// Standard Gumbel noise.
-void fill_gumbel(Key key, std::span<Real> out);
+/// logits + standard Gumbel noise, whose largest number is where a draw from softmax(logits) falls.
+Var with_gumbel_noise(Var logits, Key key);
+/// One such draw for each row of logits [N, K].
+std::span<const Index> draw_classes(Var logits, Key key);
 
 }  // namespace vaezoo

@@ -148,12 +148,7 @@ class Multinomial final : public Likelihood {
   /// The shares: the number of counts is not the model's.
   Var mean(Var h) const override { return softmax(h); }
   /// One count.
-  Var sample(const Context& c, Var h) const override {
-    const Var noisy = c.tape.node("gumbel", h.shape(), {});
-    fill_gumbel(c.key.fold("x"), noisy.value());
-    for (Index i = 0; i < h.size(); ++i) noisy.data()[i] += h.data()[i];
-    return one_hot(c.tape, argmax(noisy), size_);
-  }
+  Var sample(const Context& c, Var h) const override { return one_hot(c.tape, draw_classes(h, c.key.fold("x")), size_); }
   std::string describe() const override { return "multinomial, given the number of counts"; }
   bool discrete() const override { return false; }
   bool binary() const override { return false; }

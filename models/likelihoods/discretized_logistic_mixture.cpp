@@ -37,10 +37,10 @@ class DiscretizedLogisticMixture final : public Likelihood {
     return total;
   }
   Var sample(const Context& c, Var h) const override {
-    const Var gumbel = c.tape.node("gumbel", {h.shape()[0], components_, size_}, {}), u = c.tape.node("noise", {h.shape()[0], size_}, {});
-    fill_gumbel(c.key.fold("component"), gumbel.value());
+    const Var u = c.tape.node("noise", {h.shape()[0], size_}, {});
     fill_uniform(c.key.fold("x"), u.value(), Real(1e-6), Real(1 - 1e-6));
-    const Var chosen = c.tape.node("discretized_logistic_mixture", u.shape(), {}), score = reshape(weights(h), gumbel.shape()) + gumbel;
+    const Var score = with_gumbel_noise(reshape(weights(h), {-1, components_, size_}), c.key.fold("component"));
+    const Var chosen = c.tape.node("discretized_logistic_mixture", u.shape(), {});
     for (Index i = 0; i < u.size(); ++i) {
       const Index row = i / size_, d = i % size_;
       Index best = 0;  // argmax(logits + Gumbel noise) is a draw of the component

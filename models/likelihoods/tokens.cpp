@@ -40,12 +40,7 @@ class Tokens final : public Likelihood {
   }
   /// The likeliest token of each place.
   Var mean(Var h) const override { return largest(h.tape(), h); }
-  Var sample(const Context& c, Var h) const override {
-    const Var noisy = c.tape.node("gumbel", h.shape(), {});
-    fill_gumbel(c.key.fold("tokens"), noisy.value());
-    std::ranges::transform(noisy.value(), h.value(), noisy.data(), std::plus<>());
-    return largest(c.tape, noisy);
-  }
+  Var sample(const Context& c, Var h) const override { return largest(c.tape, with_gumbel_noise(h, c.key.fold("tokens"))); }
   std::string describe() const override { return cat("categorical over ", vocabulary_, " tokens"); }
   bool discrete() const override { return false; }  // bits per dimension mean nothing of sequences of their own lengths
   bool binary() const override { return false; }

@@ -110,11 +110,7 @@ class RecurrentDecoder final : public SequenceNetwork {
       const Var token = embedding(c.tape.parameter(embedding_), {last, static_cast<std::size_t>(rows)});
       state = cell_.step(c, cell_.from_input(c, concat({token, z}, 1)), state);
       Var logits = output_(c, state.h);
-      if (how == Tokens::sampled) {
-        const Var gumbel = c.tape.node("gumbel", logits.shape(), {});
-        fill_gumbel(c.key.fold("tokens").fold(static_cast<std::uint64_t>(t)), gumbel.value());
-        logits = logits + gumbel;
-      }
+      if (how == Tokens::sampled) logits = with_gumbel_noise(logits, c.key.fold("tokens").fold(static_cast<std::uint64_t>(t)));
       const std::span<const Index> best = argmax(logits);
       for (Index r = 0; r < rows; ++r) {
         last[r] = best[static_cast<std::size_t>(r)];
