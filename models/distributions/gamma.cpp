@@ -1,7 +1,5 @@
 #include "models/distributions/gamma.hpp"
 
-#include <algorithm>
-#include <array>
 #include <cmath>
 #include <limits>
 
@@ -9,6 +7,7 @@
 #include "autodiff/reduce.hpp"
 #include "autodiff/shape_ops.hpp"
 #include "models/distributions/pointwise.hpp"
+#include "models/distributions/quadrature.hpp"
 #include "models/distributions/samplers.hpp"
 
 namespace vaezoo {
@@ -32,11 +31,6 @@ double digamma_of(double x) {
 // -dF/da / (z f(z)), with dF/da = int_0^z (log t - digamma(a)) f(t) dt, which is minus the integral from z on. Of the two the one
 // without the bulk of f is taken, over s = |log t - log z|: f(t) t / (f(z) z) = exp(+-a s + z - t) then falls from 1.
 double log_gamma_slope(double a, double log_z) {
-  constexpr std::array<double, 8> kNodes{0.0950125098376374, 0.2816035507792589, 0.4580167776572274, 0.6178762444026438,
-                                         0.7554044083550030, 0.8656312023878318, 0.9445750230732326, 0.9894009349916499};
-  constexpr std::array<double, 8> kWeights{0.1894506104550685, 0.1826034150449236, 0.1691565193950025,
-                                           0.1495959888165767, 0.1246289712555339, 0.0951585116824928,
-                                           0.0622535239386479, 0.0271524594117541};  // Gauss-Legendre, 16
   constexpr int kPanels = 8;
   const double z = std::exp(log_z), psi = digamma_of(a), sign = z < a ? -1 : 1;
   const auto exponent = [&](double s) { return sign * a * s - z * std::expm1(sign * s); };
@@ -44,12 +38,8 @@ double log_gamma_slope(double a, double log_z) {
   while (exponent(end) > -40) end *= 1.5;
   const auto g = [&](double s) { return (log_z + sign * s - psi) * std::exp(exponent(s)); };
   double total = 0;
-  for (int p = 0; p < kPanels; ++p) {  // panels that grow as squares: the integrand changes fastest near 0
-    const double begin = end * p * p / (kPanels * kPanels), half = (end * (p + 1) * (p + 1) / (kPanels * kPanels) - begin) / 2,
-                 middle = begin + half;
-    for (std::size_t i = 0; i < kNodes.size(); ++i)
-      total += kWeights[i] * half * (g(middle - kNodes[i] * half) + g(middle + kNodes[i] * half));
-  }
+  for (int p = 0; p < kPanels; ++p)  // panels that grow as squares: the integrand changes fastest near 0
+    add_integral(total, end * p * p / (kPanels * kPanels), end * (p + 1) * (p + 1) / (kPanels * kPanels), g);
   return sign * total;
 }
 

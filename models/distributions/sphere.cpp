@@ -11,6 +11,7 @@
 #include "models/distributions/bessel.hpp"
 #include "models/distributions/gamma.hpp"
 #include "models/distributions/pointwise.hpp"
+#include "models/distributions/quadrature.hpp"
 #include "models/distributions/samplers.hpp"
 
 namespace vaezoo {
@@ -90,10 +91,6 @@ Var VonMisesFisher::log_prob(Var z) const {
 
 // -dF/dkappa / f(w) = -int_{-1}^w (t - A) f(t) dt / f(w). With t = cos a it is an integral over angles without singularities.
 double von_mises_fisher_slope(Index m, double kappa, double w) {
-  constexpr std::array<double, 8> kNodes{0.0950125098376374, 0.2816035507792589, 0.4580167776572274, 0.6178762444026438,
-                                         0.7554044083550030, 0.8656312023878318, 0.9445750230732326, 0.9894009349916499};
-  constexpr std::array<double, 8> kWeights{0.1894506104550685, 0.1826034150449236, 0.1691565193950025, 0.1495959888165767,
-                                           0.1246289712555339, 0.0951585116824928, 0.0622535239386479, 0.0271524594117541};  // Gauss-Legendre, 16
   const double mean = bessel_ratio(order(m), kappa), start = std::acos(std::clamp(w, -1.0, 1.0)), n = double(m);
   const double sine = std::sqrt(std::max(1 - w * w, 1e-300));
   // Beyond some 40 standard deviations of the angle, 1 / sqrt(kappa) at most, the density is 0.
@@ -102,13 +99,7 @@ double von_mises_fisher_slope(Index m, double kappa, double w) {
     return (std::cos(a) - mean) * std::exp((n - 2) * std::log(std::max(std::sin(a), 1e-300)) - (n - 3) * std::log(sine) + kappa * (std::cos(a) - w));
   };
   double total = 0;
-  for (int p = 0; p < 16; ++p) {
-    const double middle = start + (p + 0.5) * panel;
-    for (std::size_t i = 0; i < kNodes.size(); ++i) {
-      const double off = kNodes[i] * panel / 2;
-      total += kWeights[i] * panel / 2 * (g(middle - off) + g(middle + off));
-    }
-  }
+  for (int p = 0; p < 16; ++p) add_integral(total, start + p * panel, start + (p + 1) * panel, g);
   return -total;
 }
 
