@@ -87,9 +87,7 @@ void add_reconstruction(const Model& model, const Context& c, const Minibatch& b
 }
 
 void add_lengths(Var x, Sums& sums) {
-  const auto width = static_cast<std::size_t>(x.shape()[1]);
-  for (Index b = 0; b < x.shape()[0]; ++b)
-    sums.tokens.add(double(sequence_length(std::span<const Real>(x.value()).subspan(static_cast<std::size_t>(b) * width, width))));
+  for (Index b = 0; b < x.shape()[0]; ++b) sums.tokens.add(double(sequence_length(sequence(x, b))));
 }
 
 void add_exact(const Dataset& data, Var x, Index count, Sums& sums) {

@@ -5,6 +5,7 @@
 
 #include "autodiff/elementwise.hpp"
 #include "autodiff/map.hpp"
+#include "autodiff/random_ops.hpp"
 #include "autodiff/reduce.hpp"
 #include "autodiff/shape_ops.hpp"
 #include "models/distributions/samplers.hpp"
@@ -15,14 +16,6 @@ using namespace ad;
 
 namespace {
 
-constexpr Real kHalfLog2Pi = Real(0.91893853320467274178);
-
-Var noise_like(Var x, Key key) {
-  const Var eps = x.tape().node("noise", x.shape(), {});
-  fill_normal(key, eps.value());
-  return eps;
-}
-
 /// sum_{j < i} L_ij v_j of row i, [N, 1].
 Var below_times(Var below, Var v, Index i) {
   return sum(slice(below, 1, i * (i - 1) / 2, i * (i + 1) / 2) * slice(v, 1, 0, i), 1, true);
@@ -32,7 +25,7 @@ Var below_times(Var below, Var v, Index i) {
 
 Draw FullNormal::rsample(Key key) const {
   const Index n = mean.shape()[1];
-  const Var eps = noise_like(mean, key), scaled = mean + exp(log_diagonal) * eps;
+  const Var eps = normal(mean.tape(), mean.shape(), key), scaled = mean + exp(log_diagonal) * eps;
   if (n == 1) return {scaled, {}};
   Var* const off = mean.tape().scratch<Var>(n);
   off[0] = mean.tape().constant({mean.shape()[0], 1}, Real(0));
@@ -46,7 +39,7 @@ Var FullNormal::log_prob(Var z) const {  // eps = L^-1 (z - mean), row by row
   Var eps = slice(from * scale, 1, 0, 1);
   for (Index i = 1; i < n; ++i)
     eps = concat({eps, (slice(from, 1, i, i + 1) - below_times(below, eps, i)) * slice(scale, 1, i, i + 1)}, 1);
-  return sum(Real(-0.5) * square(eps) - log_diagonal, 1) - static_cast<Real>(n) * kHalfLog2Pi;
+  return StandardNormal(mean.tape(), mean.shape()[0], n).log_prob(eps) - sum(log_diagonal, 1);
 }
 
 const FullNormal& FullNormal::detached() const {
@@ -87,7 +80,7 @@ Var kl_per_dimension(const Laplace& q, const Laplace& p) {
 Var kl(const Laplace& q, const Laplace& p) { return sum(kl_per_dimension(q, p), 1); }
 
 Draw StudentT::rsample(Key key) const {
-  const Var t = noise_like(location, key.fold("normal"));
+  const Var t = normal(location.tape(), location.shape(), key.fold("normal"));
   for (Index i = 0; i < t.size(); ++i)
     t.data()[i] /= static_cast<Real>(
         std::sqrt(2 / freedom * gamma_number(freedom / 2, key.fold("gamma").fold(static_cast<std::uint64_t>(i)))));

@@ -26,8 +26,7 @@ class Tokens final : public Likelihood {
     Index* const target = c.tape.scratch<Index>(rows * places);
     const Var counts = c.tape.node("counts", {rows, places}, {});
     for (Index r = 0; r < rows; ++r) {
-      const std::span<const Real> row = std::span<const Real>(x.value()).subspan(static_cast<std::size_t>(r / each * length_),
-                                                                                 static_cast<std::size_t>(length_));
+      const std::span<const Real> row = sequence(x, r / each);
       const Index length = sequence_length(row);
       for (Index t = 0; t < places; ++t) {
         target[r * places + t] = static_cast<Index>(row[static_cast<std::size_t>(t)]);

@@ -4,6 +4,7 @@
 
 #include "autodiff/elementwise.hpp"
 #include "autodiff/indexing.hpp"
+#include "autodiff/random_ops.hpp"
 #include "autodiff/recurrent.hpp"
 #include "autodiff/reduce.hpp"
 #include "autodiff/shape_ops.hpp"
@@ -28,12 +29,11 @@ class RecurrentEncoder final : public Network {
         cell_(kind_of(kind), p / "cell", config.embedding, config.hidden) {}
   ImageShape outputs() const override { return {1, 1, cell_.hidden()}; }
   Var operator()(const Context& c, Var x) const override {
-    const Index batch = x.shape()[0], length = x.shape()[1], steps = longest_sequence(x);
+    const Index batch = x.shape()[0], steps = longest_sequence(x);
     Index* const tokens = c.tape.scratch<Index>(steps * batch);  // step by step, so that a step's inputs lie together
     const Var going_on = c.tape.node("going_on", {steps * batch, 1}, {});
     for (Index b = 0; b < batch; ++b) {
-      const std::span<const Real> row =
-          std::span<const Real>(x.value()).subspan(static_cast<std::size_t>(b * length), static_cast<std::size_t>(length));
+      const std::span<const Real> row = sequence(x, b);
       const Index end = sequence_length(row);
       for (Index t = 0; t < steps; ++t) {
         tokens[t * batch + b] = static_cast<Index>(row[static_cast<std::size_t>(t)]);
@@ -131,8 +131,7 @@ class RecurrentDecoder final : public SequenceNetwork {
   /// Of the decoder's inputs only, in training; a decoder that loses all of them never sees any.
   void drop(const Context& c, std::span<Index> tokens) const {
     if (tokens.empty() || word_dropout_ == 0 || (!c.training && word_dropout_ < 1)) return;
-    const Var u = c.tape.node("word_dropout", {std::ssize(tokens)}, {});
-    fill_uniform(c.key.fold("word dropout"), u.value());
+    const Var u = uniform(c.tape, {std::ssize(tokens)}, c.key.fold("word dropout"));
     for (std::size_t i = 0; i < tokens.size(); ++i)
       if (double(u.data()[i]) < word_dropout_) tokens[i] = dropped_token();
   }
