@@ -6,9 +6,8 @@
 #include "autodiff/elementwise.hpp"
 #include "autodiff/reduce.hpp"
 #include "autodiff/shape_ops.hpp"
-#include "models/distributions/normal.hpp"
 #include "models/parts/networks.hpp"
-#include "models/priors/prior.hpp"
+#include "models/priors/flow_prior.hpp"
 
 namespace {
 
@@ -52,51 +51,6 @@ class Coupling {
   Mlp network_;
 };
 
-class RealNvp final : public Distribution {
- public:
-  RealNvp(const std::vector<Coupling>& couplings, const Context& c, Index rows, Index dimensions, bool constant)
-      : couplings_(&couplings), c_(c), rows_(rows), dimensions_(dimensions), constant_(constant) {}
-
-  Var log_prob(Var z) const override {
-    Var log_det;
-    for (const Coupling& coupling : *couplings_) {
-      const auto [u, step] = coupling.forward(c_, z, constant_);
-      z = u;
-      log_det = log_det ? log_det + step : step;
-    }
-    return base().log_prob(z) + log_det;
-  }
-  Draw rsample(Key key) const override { return {back(base().rsample(key).value), {}}; }
-  Var center() const override { return back(base().center()); }
-  const Distribution& detached() const override { return on_tape(c_.tape, RealNvp(*couplings_, c_, rows_, dimensions_, true)); }
-
- private:
-  StandardNormal base() const { return {c_.tape, rows_, dimensions_}; }
-  Var back(Var u) const {
-    for (auto coupling = couplings_->rbegin(); coupling != couplings_->rend(); ++coupling) u = coupling->inverse(c_, u, constant_);
-    return u;
-  }
-
-  const std::vector<Coupling>* couplings_;
-  Context c_;
-  Index rows_, dimensions_;
-  bool constant_;
-};
-
-class RealNvpPrior final : public Prior {
- public:
-  RealNvpPrior(Index length, const std::vector<std::int64_t>& hidden, Index latent_dim, const Parameters& p) : latent_dim_(latent_dim) {
-    for (Index k = 0; k < length; ++k) couplings_.emplace_back(latent_dim, k % 2 == 0, hidden, p / k);
-  }
-  const Distribution& operator()(const Context& c, Index rows) const override { return on_tape(c.tape, RealNvp(couplings_, c, rows, latent_dim_, false)); }
-  const std::type_info& distribution() const override { return typeid(RealNvp); }
-  std::string describe() const override { return cat("prior: ", couplings_.size(), " affine couplings"); }
-
- private:
-  Index latent_dim_;
-  std::vector<Coupling> couplings_;
-};
-
 struct RealNvpSettings {
   std::int64_t length = 6;
   std::vector<std::int64_t> hidden{128};
@@ -108,7 +62,9 @@ struct RealNvpSettings {
   std::unique_ptr<Prior> build(const PriorArgs& args) const {
     if (args.latent_dim < 2)
       throw ConfigError("model.prior: realnvp moves one half of z by the other, and z has 1 dimension; set latent_dim to 2 or more");
-    return std::make_unique<RealNvpPrior>(length, hidden, args.latent_dim, args.p);
+    std::vector<Coupling> couplings;
+    for (Index k = 0; k < length; ++k) couplings.emplace_back(args.latent_dim, k % 2 == 0, hidden, args.p / k);
+    return std::make_unique<FlowPrior<Coupling>>(std::move(couplings), args.latent_dim, "affine couplings");
   }
 };
 
