@@ -72,6 +72,9 @@ constexpr std::array kEntries = {
     Entry{"shapes3d", "generated: an object in a coloured room with the factors of 3dshapes, 480000 images", true, 0,
           [](DatasetConfig& c, Fields& f) { c.shapes3d.fields(f); },
           [](const DatasetConfig& c, const Path&, Key key) { return load_shapes3d(c.shapes3d, key); }},
+    Entry{"poly_digits", "generated: renderings of a digit on two to five backgrounds, each a modality", true, 0,
+          [](DatasetConfig& c, Fields& f) { c.poly_digits.fields(f); },
+          [](const DatasetConfig& c, const Path& dir, Key key) { return load_poly_digits(c.poly_digits, dir, key); }},
 };
 
 void common_fields(DatasetConfig& config, const Entry& entry, Fields& f) {
@@ -93,6 +96,7 @@ void common_fields(DatasetConfig& config, const Entry& entry, Fields& f) {
   f("labels", config.labels, "which training examples keep their label, for semi-supervised learning");
   f("inputs", config.inputs, "which training examples keep their numbers; the others have only their label, which the model mvae can learn from");
   f("cells", config.cells, "which single numbers of the examples models get to see");
+  f("modalities", config.modalities, "stretches of the numbers of an example that are things of their own, for models of several modalities");
   f("seed", config.seed, "draws splits, binarisation and synthetic data; not the seed of the run", at_least(0));
 }
 
@@ -179,6 +183,29 @@ void choose_cells(Dataset& data, const CellsConfig& cells, Key key) {
   data.test.hide_cells(cells.keep, key.fold("test"));
 }
 
+/// A stretch of whole rows of an image is an image.
+ItemShape stretch_of(const Dataset& data, Index size) {
+  const Index row = data.shape.width * data.shape.channels;
+  if (data.is_image && size % row == 0) return {size / row, data.shape.width, data.shape.channels};
+  return {1, size, 1};
+}
+
+void choose_modalities(Dataset& data, const ModalitiesConfig& config, Key key) {
+  if (!config.names.empty()) {
+    refuse(!data.modalities.empty(), "modalities.names", data.name + " has modalities of its own; leave names and sizes out");
+    refuse(!data.vocabulary.empty(), "modalities.names", "the examples are sequences of tokens, which cannot be cut; leave names and sizes out");
+    Index begin = 0;
+    for (std::size_t m = 0; m < config.names.size(); ++m) {
+      data.modalities.push_back({config.names[m], begin, stretch_of(data, config.sizes[m])});
+      begin += config.sizes[m];
+    }
+    refuse(begin != data.shape.size(), "modalities.sizes", ad::cat("are ", begin, " numbers together, but an example has ", data.shape.size()));
+  }
+  if (config.keep == 1) return;
+  refuse(data.modalities.empty(), "modalities.keep", "the data have no modalities; give their names and sizes, or set it to 1");
+  data.train.hide_modalities(data.modalities, config.keep, key);
+}
+
 void set_digests(Dataset& data) {
   const bool computed = data.name == "linear_gaussian" || data.name == "gaussian_mixture" || data.name == "two_moons";
   for (const Split which : {Split::train, Split::validation, Split::test}) {
@@ -208,6 +235,7 @@ void prepare(Dataset& data, const DatasetConfig& config, const Entry& entry, con
   choose_inputs(data, config.inputs, key.fold("inputs"));
   refuse(!data.vocabulary.empty() && config.cells.keep < 1, "cells.keep", "the examples are sequences of tokens, of which none can be hidden; set it to 1");
   choose_cells(data, config.cells, key.fold("cells"));
+  choose_modalities(data, config.modalities, key.fold("modalities"));
   const bool standardized = (config.name == "npy" && config.npy.standardize) || (config.name == "csv" && config.csv.standardize);
   set_digests(data);
   if (standardized && scale != nullptr) {
@@ -248,6 +276,15 @@ void CellsConfig::fields(Fields& f) {
     "this share of the numbers of every split is kept; the others, drawn with the seed, count as missing, and evaluation measures how well they "
     "are filled in",
     Range{.low = 0, .high = 1, .low_open = true});
+}
+
+void ModalitiesConfig::fields(Fields& f) {
+  f.names("names", names, "of the modalities, in their order; empty: those that the data set brings, if any");
+  f("sizes", sizes, "numbers of each", at_least(1));
+  f("keep", keep, "probability that a training example keeps a modality; the others, drawn with the seed, count as missing, but one always stays",
+    between(0, 1));
+  f.require("sizes", names.size() == sizes.size(), "must be one for each of names");
+  f.require("names", names.size() != 1, "must be two or more; one modality is a data set without this key");
 }
 
 Registry<DatasetEntry>& dataset_registry() {

@@ -8,6 +8,7 @@
 
 #include "config/part.hpp"
 #include "datasets/dataset.hpp"
+#include "datasets/poly_digits.hpp"
 #include "datasets/shapes3d.hpp"
 #include "datasets/sources.hpp"
 #include "datasets/sprites.hpp"
@@ -58,6 +59,14 @@ struct CellsConfig {
   void fields(Fields& f);
 };
 
+/// "modalities": {"names": ["image", "sound"], "sizes": [784, 64], "keep": 0.7}: stretches of x that are things of their own.
+struct ModalitiesConfig {
+  std::vector<std::string> names = {};
+  std::vector<std::int64_t> sizes = {};
+  double keep = 1;  ///< probability that a training example keeps one
+  void fields(Fields& f);
+};
+
 /// Use in the experiment's field list as f.one_of("dataset", dataset.name, dataset.alternatives(), "the data").
 struct DatasetConfig {
   std::string name = "digits";
@@ -69,6 +78,7 @@ struct DatasetConfig {
   LabelsConfig labels = {};                      ///< of the training examples that are left
   InputsConfig inputs = {};                      ///< of those that are in the training split then
   CellsConfig cells = {};
+  ModalitiesConfig modalities = {};
   /// Draws splits, binarisation and synthetic data. It is not the run's seed, so that runs of any seed see the same data.
   std::int64_t seed = 0;
 
@@ -86,6 +96,7 @@ struct DatasetConfig {
   TwoMoonsConfig two_moons = {};
   SpritesConfig sprites = {};
   Shapes3dConfig shapes3d = {};
+  PolyDigitsConfig poly_digits = {};
   AddedDatasets added = {};
 
   std::vector<Alternative> alternatives();

@@ -326,6 +326,21 @@ void Examples::hide_cells(double keep, Key key) {
   set_cells(std::move(cells));
 }
 
+void Examples::hide_modalities(std::span<const Modality> modalities, double keep, Key key) {
+  std::vector<Cell> cells = all_cells() ? std::vector<Cell>(at(count_ * item_size_)) : cells_;
+  std::vector<Real> u(modalities.size() + 1);
+  for (Index i = 0; i < count_; ++i) {
+    ad::fill_uniform(key.fold(static_cast<std::uint64_t>(i)), u);
+    const auto stays = static_cast<std::size_t>(double(u.back()) * double(modalities.size()));
+    for (std::size_t m = 0; m < modalities.size(); ++m) {
+      if (double(u[m]) < keep || m == stays) continue;
+      for (Cell& cell : std::span(cells).subspan(at(i * item_size_ + modalities[m].begin), at(modalities[m].shape.size())))
+        if (cell == Cell::observed) cell = Cell::hidden;
+    }
+  }
+  set_cells(std::move(cells));
+}
+
 std::span<const Cell> Examples::cells(Index row) const {
   if (cells_.empty()) return {};
   return std::span(cells_).subspan(at(row * item_size_), at(item_size_));

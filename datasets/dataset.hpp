@@ -39,6 +39,15 @@ struct ItemShape {
   friend bool operator==(const ItemShape&, const ItemShape&) = default;
 };
 
+/// A stretch of the numbers of an example that is a thing of its own: a picture, a sentence, the readings of one sensor.
+struct Modality {
+  std::string name;
+  Index begin = 0;
+  ItemShape shape;  ///< an image where the example is one and the stretch is whole rows of it
+  Index end() const { return begin + shape.size(); }
+  friend bool operator==(const Modality&, const Modality&) = default;
+};
+
 /// Images that are made on demand: decoded from a file, rendered from factors. A row's bytes depend only on the row, and any
 /// number of threads may read at the same time.
 class ExampleSource {
@@ -105,6 +114,8 @@ class Examples {
   void set_cells(std::vector<Cell> cells);
   /// Each observed number is hidden with probability 1 - keep; example i draws only from key.fold(i).
   void hide_cells(double keep, Key key);
+  /// The same of whole modalities; one at least, which the key draws, stays of each example.
+  void hide_modalities(std::span<const Modality> modalities, double keep, Key key);
   Examples cut_last(Index count);  ///< removes the last `count` examples and returns them
   void keep_first(Index count);
 
@@ -162,6 +173,7 @@ struct Dataset {
   int classes = 0;          ///< 0 when there are no labels
   std::vector<std::string> class_names;  ///< may be empty: the classes are called 0, 1, ...
   std::vector<std::string> column_names;  ///< of each number of an example, where the file names them; else empty
+  std::vector<Modality> modalities;  ///< one after the other, all numbers of an example; empty: they are one thing
   std::vector<std::string> vocabulary;  ///< of sequences: an example's numbers are those of its tokens, 0 ends it; else empty
   std::string token_separator;          ///< between two tokens when they are written
   std::vector<std::string> condition_names;  ///< one for each number of the condition

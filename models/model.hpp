@@ -16,6 +16,14 @@ namespace vaezoo {
 using ad::Context;
 using ad::Position;
 
+/// A stretch of the numbers of x that is a thing of its own, see DataSpec::modalities.
+struct ModalitySpec {
+  std::string name;
+  Index begin = 0;
+  Index height = 1, width = 1, channels = 1;
+  Index size() const { return height * width * channels; }
+};
+
 /// What a model must know of its data.
 struct DataSpec {
   Index height = 1, width = 1, channels = 1;  ///< a vector of D numbers is 1 x D x 1; images are NHWC
@@ -30,6 +38,7 @@ struct DataSpec {
   Index examples = 0;                         ///< training examples
   Index vocabulary = 0;                       ///< x are sequences of so many tokens, see parts/tokens.hpp; 0: x are numbers
   std::string_view name = "this data set";    ///< for messages
+  std::vector<ModalitySpec> modalities = {};  ///< one after the other, all of x; empty: x is one thing
   Index size() const { return height * width * channels; }
 };
 

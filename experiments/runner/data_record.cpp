@@ -71,11 +71,31 @@ class RecordReader {
   std::vector<double> numbers(const char* key, double low) const {
     return list<double>(key, [low](const json& e) { return number_in(e, low, std::numeric_limits<double>::max()); });
   }
+  ItemShape shape() const {
+    const auto sizes = list<std::int64_t>("shape", [](const json& e) { return integer_in(e, 1, std::int64_t{1} << 30); });
+    if (sizes.size() != 3) fail("has a \"shape\" of other than 3 sizes");
+    if (sizes[0] > kMostNumbers / sizes[1] || sizes[0] * sizes[1] > kMostNumbers / sizes[2]) fail("has a \"shape\" beyond all memory");
+    return {sizes[0], sizes[1], sizes[2]};
+  }
 
  private:
   const json& object_;
   const std::string& source_;
 };
+
+/// One after the other, all of an example of this shape.
+std::vector<Modality> modalities_of(const json& list, const ItemShape& whole, const RecordReader& record, const std::string& source) {
+  std::vector<Modality> modalities;
+  Index begin = 0;
+  if (!list.is_array()) record.fail("has a \"modalities\" that is no list");
+  for (const json& element : list) {
+    const RecordReader read(element, source);
+    modalities.push_back({read.text("name"), begin, read.shape()});
+    begin = modalities.back().end();
+  }
+  if (!modalities.empty() && begin != whole.size()) record.fail("has modalities of other sizes than its examples");
+  return modalities;
+}
 
 std::string hexadecimal(std::uint64_t value) {
   std::array<char, 16> text{};
@@ -120,6 +140,7 @@ DataRecord record_of(const Dataset& data) {
                .condition_names = data.condition_names,
                .vocabulary = data.vocabulary,
                .token_separator = data.token_separator,
+               .modalities = data.modalities,
                .mean = {data.mean.begin(), data.mean.end()},
                .stddev = {data.stddev.begin(), data.stddev.end()},
                .shown = pixel_range(data),
@@ -132,6 +153,8 @@ std::string to_json_text(const DataRecord& r) {
   json parts = json::object();
   for (std::size_t i = 0; i < kParts.size(); ++i)
     parts[std::string(to_text(kParts[i]))] = {{"examples", r.parts[i].examples}, {"digest", hexadecimal(r.parts[i].digest)}};
+  json modalities = json::array();
+  for (const Modality& m : r.modalities) modalities.push_back({{"name", m.name}, {"shape", {m.shape.height, m.shape.width, m.shape.channels}}});
   const json j = {{"name", r.name},
                   {"provenance", r.provenance},
                   {"binarize", r.binarize},
@@ -147,6 +170,7 @@ std::string to_json_text(const DataRecord& r) {
                   {"condition_names", r.condition_names},
                   {"vocabulary", r.vocabulary},
                   {"token_separator", r.token_separator},
+                  {"modalities", modalities},
                   {"mean", r.mean},
                   {"stddev", r.stddev},
                   {"shown", {double(r.shown.first), double(r.shown.second)}},
@@ -161,10 +185,7 @@ DataRecord read_data_record(const std::string& text, const std::string& source) 
   r.name = read.text("name");
   r.provenance = read.text("provenance");
   r.binarize = read.text("binarize");
-  const auto sizes = read.list<std::int64_t>("shape", [](const json& e) { return integer_in(e, 1, std::int64_t{1} << 30); });
-  if (sizes.size() != 3) read.fail("has a \"shape\" of other than 3 sizes");
-  if (sizes[0] > kMostNumbers / sizes[1] || sizes[0] * sizes[1] > kMostNumbers / sizes[2]) read.fail("has a \"shape\" beyond all memory");
-  r.shape = {sizes[0], sizes[1], sizes[2]};
+  r.shape = read.shape();
   r.is_image = read.flag("is_image");
   r.unit_range = read.flag("unit_range");
   r.counts = read.has("counts") && read.flag("counts");  // records of earlier versions do without
@@ -178,6 +199,7 @@ DataRecord read_data_record(const std::string& text, const std::string& source) 
     r.vocabulary = read.texts("vocabulary");
     r.token_separator = read.text("token_separator");
   }
+  if (read.has("modalities")) r.modalities = modalities_of(read.at("modalities"), r.shape, read, source);
   r.mean = read.numbers("mean", -std::numeric_limits<double>::max());
   r.stddev = read.numbers("stddev", std::numeric_limits<double>::denorm_min());
   const auto width = static_cast<std::size_t>(r.shape.size());
@@ -211,6 +233,7 @@ Dataset without_examples(const DataRecord& r) {
   data.condition_names = r.condition_names;
   data.vocabulary = r.vocabulary;
   data.token_separator = r.token_separator;
+  data.modalities = r.modalities;
   data.binarize = r.binarize == "none" ? Binarize::none : r.binarize == "static" ? Binarize::fixed : Binarize::dynamic;
   data.mean.assign(r.mean.begin(), r.mean.end());
   data.stddev.assign(r.stddev.begin(), r.stddev.end());
@@ -229,6 +252,14 @@ std::optional<std::string> misfit(const DataRecord& then, const DataRecord& now)
   if (then.column_names != now.column_names) {
     const auto text = [](const std::vector<std::string>& names) { return names.empty() ? "without names" : listed(names, 10); };
     return differs("the columns", text(then.column_names), text(now.column_names));
+  }
+  if (then.modalities != now.modalities) {
+    const auto text = [](const std::vector<Modality>& modalities) {
+      std::vector<std::string> names;
+      for (const Modality& m : modalities) names.push_back(cat(m.name, " of ", m.shape.size(), " numbers"));
+      return names.empty() ? "none" : listed(names, 8);
+    };
+    return differs("the modalities", text(then.modalities), text(now.modalities));
   }
   if (then.classes != now.classes || then.class_names != now.class_names)
     return differs("the classes", names_text(then.class_names, then.classes), names_text(now.class_names, now.classes));

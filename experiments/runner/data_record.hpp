@@ -25,6 +25,7 @@ struct DataRecord {
   Index condition_size = 0;
   std::vector<std::string> column_names, class_names, condition_names, vocabulary = {};
   std::string token_separator = {};
+  std::vector<Modality> modalities = {};
   std::vector<double> mean, stddev;    ///< of each column, when the data were standardised
   std::pair<float, float> shown{0, 1};  ///< what pictures show black and white
   std::array<Part, 3> parts;           ///< training, validation, test

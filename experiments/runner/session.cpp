@@ -7,6 +7,8 @@
 namespace vaezoo {
 
 DataSpec data_spec(const Dataset& data) {
+  std::vector<ModalitySpec> modalities;
+  for (const Modality& m : data.modalities) modalities.push_back({m.name, m.begin, m.shape.height, m.shape.width, m.shape.channels});
   return {.height = data.shape.height,
           .width = data.shape.width,
           .channels = data.shape.channels,
@@ -20,7 +22,8 @@ DataSpec data_spec(const Dataset& data) {
           .missing = data.train.missing_cells(),
           .examples = data.train.size() + data.left_out,
           .vocabulary = std::ssize(data.vocabulary),
-          .name = data.name};
+          .name = data.name,
+          .modalities = std::move(modalities)};
 }
 
 namespace {
