@@ -69,9 +69,9 @@ void check_batch_of_one(Session& s) {
 void check_evaluation(const Session& s) {
   const std::vector<std::string>& splits = s.config.evaluate.splits;
   if (s.config.evaluate.classifier_epochs == 0) return;
-  refuse(s.model->conditioning() != Conditioning::labels,
+  refuse(s.model->conditioning() != Conditioning::labels && (s.data.modalities.empty() || !s.model->takes_mask()),
          cat("evaluate.classifier_epochs: ", s.config.model_name,
-             " is not conditioned on labels, so there are no class-conditional samples to judge; set it to 0"));
+             " is not conditioned on labels and makes no modality from others, so there is nothing to judge; set it to 0"));
   refuse(s.data.classes == 0, cat("evaluate.classifier_epochs: ", s.data.name, " has no labels for a classifier to learn; set it to 0"));
   refuse(fully_observed(s.data).empty(),
          "evaluate.classifier_epochs: no training example has both its numbers and its label, so a classifier has nothing to learn; set it to 0, or "

@@ -86,7 +86,8 @@ std::vector<SplitResult> evaluate_splits(const Session& session, const LoadedWei
     results.push_back({split, evaluate(*session.model, session.data, split,
                                        evaluation_options(session.config.evaluate, weights.trained), session.keys.evaluation(split))});
     if (const std::int64_t epochs = session.config.evaluate.classifier_epochs; epochs > 0 && split == Split::test) {
-      for (Metric& m : judge_samples(session, epochs, kJudgedSamples).metrics())
+      const bool conditional = session.model->conditioning() == Conditioning::labels;
+      for (Metric& m : conditional ? judge_samples(session, epochs, kJudgedSamples).metrics() : judge_modalities(session, epochs, kJudgedSamples))
         results.back().evaluation.terms.push_back(std::move(m));
     }
   }

@@ -166,7 +166,7 @@ void EvaluateConfig::fields(Fields& f) {
     f.require("splits", std::count(splits.begin(), splits.end(), splits[i]) == 1, "names " + splits[i] + " twice");
   }
   f("batch_size", batch_size, "examples evaluated together", between(1, 1e9));
-  f("classifier_epochs", classifier_epochs, "epochs of a classifier that judges class-conditional samples; 0 leaves it out",
+  f("classifier_epochs", classifier_epochs, "epochs of a classifier that judges class-conditional samples, or modalities that are made from others; 0 leaves it out",
     at_least(0));
   f("importance_samples", importance_samples, "samples K of the log-likelihood estimate; 0 leaves it out", between(0, 1e9));
   f("kl_split", kl_split,

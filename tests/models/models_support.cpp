@@ -118,7 +118,8 @@ DataSpec data_spec(LikelihoodCase::Values values, Index dimension) {
           .classes = kClasses,
           .unit_interval = values != LikelihoodCase::Values::real && values != LikelihoodCase::Values::count,
           .counts = values == LikelihoodCase::Values::count,
-          .levels = values == LikelihoodCase::Values::grid ? 16 : values == LikelihoodCase::Values::binary ? 2 : 0};
+          .levels = values == LikelihoodCase::Values::grid ? 16 : values == LikelihoodCase::Values::binary ? 2 : 0,
+          .modalities = {{.name = "top", .begin = 0, .width = dimension / 2}, {.name = "bottom", .begin = dimension / 2, .width = dimension / 2}}};
 }
 
 std::vector<Real> synthetic(LikelihoodCase::Values values, Index count, Index dimension, std::uint64_t seed) {

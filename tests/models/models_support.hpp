@@ -95,7 +95,7 @@ inline std::string kl_settings(const std::string& model, const std::string& fiel
 }
 
 constexpr Index kDimension = 6;
-/// Images 2 pixels high, with labels of kClasses classes.
+/// Images 2 pixels high, each row a modality, with labels of kClasses classes.
 DataSpec data_spec(LikelihoodCase::Values values, Index dimension = kDimension);
 /// [count, dimension]: two hidden factors and noise, brought to the range that `values` asks for.
 std::vector<Real> synthetic(LikelihoodCase::Values values, Index count, Index dimension = kDimension, std::uint64_t seed = 3);

@@ -43,11 +43,15 @@ TEST_CASE("log_variance: bounds that nothing reaches change no bit; narrow ones 
     const Built narrow = built_with(R"({"log_variance": [-0.02, 0.01]})");
     CHECK(step(free, x) != step(narrow, x));
     Tape tape(ad::Grad::off);
-    const Var log_variance = narrow.model->posterior({tape, false, Key(1)}, minibatch(tape, x, kCount)).log_variance;
+    Minibatch batch = minibatch(tape, x, kCount);
+    std::vector<Real> mask(x.size(), 0);  // of one modality, so that no model mixes several of these normals
+    for (std::size_t i = 0; i < mask.size(); ++i) mask[i] = i % kDimension < kDimension / 2 ? Real(1) : Real(0);
+    if (narrow.model->takes_mask()) batch.mask = tape.constant(batch.x.shape(), mask);
+    const Var log_variance = narrow.model->posterior({tape, false, Key(1)}, batch).log_variance;
     const auto [low, high] = std::ranges::minmax(log_variance.value());
     const bool multiplies = std::string(entry.name) == "ladder_vae" || std::string(entry.name) == "mvae";  // two normals
     CHECK(low >= (multiplies ? -0.02 - std::log(2.0) : -0.02) - 1e-6);
-    CHECK(high <= Real(0.01));
+    CHECK(high <= 0.01 + 1e-6);
   }
   CHECK(models > 8);
 }

@@ -52,7 +52,7 @@ std::vector<Real> twice(std::vector<Real> x) {
 
 /// Makes q(z | x), and q(z | y) where there is one, so narrow that every draw is its mean: what is left does not depend on the noise.
 void remove_noise(const Built& built) {
-  for (const std::string head : {"encoder/head", "label_encoder/1"}) {
+  for (const std::string head : {"encoder/head", "encoder/top/head", "encoder/bottom/head", "label_encoder/1"}) {
     if (built.store->find(head + "/bias") == nullptr) continue;
     const std::span<Real> bias = built.values((head + "/bias").c_str()), weight = built.values((head + "/weight").c_str());
     for (std::size_t i = bias.size() / 2; i < bias.size(); ++i) bias[i] = -60;

@@ -101,7 +101,8 @@ TEST_CASE("an unknown model is answered with the nearest name and the list") {
 }
 
 TEST_CASE("every model builds from its defaults for images, and for real vectors once its likelihood suits them") {
-  const DataSpec image{.height = 8, .width = 8, .channels = 1, .classes = kClasses, .unit_interval = true};
+  const DataSpec image{.height = 8, .width = 8, .channels = 1, .classes = kClasses, .unit_interval = true,
+                       .modalities = {{.name = "top", .begin = 0, .height = 4, .width = 8}, {.name = "bottom", .begin = 32, .height = 4, .width = 8}}};
   for (const ModelEntry& entry : model_registry()) {
     CAPTURE(std::string(entry.name));
     const Built built = build(entry.name, "{}", image);

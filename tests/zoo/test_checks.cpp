@@ -102,7 +102,7 @@ TEST_CASE("checks: what watches an empty validation split, and labels that are n
   CHECK(refusal(with("train", {{"drop_last", true}, {"batch_size", 1000}}))
             .starts_with("train.batch_size: the training split of digits has 200 examples"));
   CHECK(refusal(with("evaluate", {{"classifier_epochs", 2}})) ==
-        "evaluate.classifier_epochs: vae is not conditioned on labels, so there are no class-conditional samples to judge; set it to 0");
+        "evaluate.classifier_epochs: vae is not conditioned on labels and makes no modality from others, so there is nothing to judge; set it to 0");
 }
 
 TEST_CASE("checks: a classifier that has no test split to stand beside is refused, not left out") {

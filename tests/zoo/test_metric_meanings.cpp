@@ -16,7 +16,7 @@ using nlohmann::json;
 TEST_CASE("meanings: every number of every model's evaluation has one, which the table shows and the curves share") {
   for (const ModelEntry& entry : model_registry()) {
     CAPTURE(entry.name);
-    const json value = {{"dataset", {{"name", "digits"}, {"limit", 20}}}, {"model", {{"name", entry.name}}}};
+    const json value = {{"dataset", {{"name", "digits"}, {"limit", 20}, {"modalities", {{"names", {"top", "bottom"}}, {"sizes", {32, 32}}}}}}, {"model", {{"name", entry.name}}}};
     const Session session(experiment(value), load_dataset(experiment(value).dataset, ""));
     EvaluationOptions options;
     options.importance_samples = 1;

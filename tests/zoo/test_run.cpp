@@ -223,6 +223,7 @@ TEST_CASE("run: every model trains, resumes, evaluates, samples, reconstructs, e
     const TempFolder temp;
     json whole = tiny_experiment();
     whole["model"] = {{"name", entry.name}};
+    whole["dataset"]["modalities"] = {{"names", {"top", "bottom"}}, {"sizes", {32, 32}}};
     whole["evaluate"]["importance_samples"] = 2;
     whole["train"]["steps"] = 8;  // an epoch has 7
     json half = whole;
@@ -242,6 +243,23 @@ TEST_CASE("run: every model trains, resumes, evaluates, samples, reconstructs, e
     CHECK(count(read_file(temp / "codes.csv"), "\n") == 41);
     CHECK(count(read_file(temp / "half" / "report.html"), "data:image/png;base64,") >= 2);
   }
+}
+
+TEST_CASE("run: the modalities that a model makes are judged against those that they are made from") {
+  const TempFolder temp;
+  json e = tiny_experiment();
+  e["dataset"] = {{"name", "poly_digits"}, {"count", 2}, {"limit", 600}, {"modalities", {{"keep", 0.8}}}};
+  e["model"] = {{"name", "mopoe_vae"}, {"latent_dim", 8}};
+  e["train"]["steps"] = 400;
+  e["evaluate"] = {{"splits", {"test"}}, {"importance_samples", 2}, {"classifier_epochs", 5}};
+  REQUIRE(run(e, temp / "run") == kDone);
+  const json test = read_json_file(temp / "run" / "summary.json").at("test");
+  const double there = test.at("coherence_black_to_white"), back = test.at("coherence_white_to_black");
+  CHECK(test.at("coherence").get<double>() == doctest::Approx((there + back) / 2));
+  CHECK(test.at("classifier_accuracy_black").get<double>() > 0.6);
+  CHECK(there > 0.3);  // 0.1 by chance
+  CHECK(back > 0.3);
+  CHECK(test.at("coherence_of_samples").get<double>() <= 1);
 }
 
 TEST_CASE("run: the experiments that come with the program are valid and their schema is current") {
