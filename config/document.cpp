@@ -165,6 +165,19 @@ std::string Document::set(const std::string& text, const nlohmann::ordered_json&
   return note;
 }
 
+std::string Document::take(const std::string& key) {
+  if (!merged_->contains(key)) return "";
+  std::string text = (*merged_)[key].dump();
+  const auto without = [&](const json& value) {
+    json rest = value;
+    rest.erase(key);
+    return std::make_shared<const json>(std::move(rest));
+  };
+  merged_ = without(*merged_);
+  for (Layer& layer : layers_) layer.value = without(*layer.value);
+  return text;
+}
+
 void Document::push(json value, const std::string& source) {
   if (!value.is_object()) throw ConfigError(source + ": expected an object { ... }, got " + shown(value));
   json merged = layers_.empty() ? json::object() : *merged_;

@@ -36,6 +36,9 @@ class Document {
   /// the settings that are lost in either way, "" when none are.
   std::string set(const std::string& assignment, const nlohmann::ordered_json& schema);
 
+  /// Takes a key of the root out of all layers and returns its merged value as JSON text; "" when there is none.
+  std::string take(const std::string& key);
+
   /// All layers merged.
   const nlohmann::json& value() const { return *merged_; }
   /// The topmost layer in which the object keys `path` lead to a value; the file itself when none does.

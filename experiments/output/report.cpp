@@ -71,9 +71,25 @@ void add_figure(std::string& page, const Figure& figure) {
   page += "</figure>\n";
 }
 
+void add_table(std::string& page, const ReportTable& table) {
+  page += "<div class=\"card\"><table><thead><tr>";
+  for (std::size_t i = 0; i < table.header.size(); ++i)
+    page += std::string(i == 0 ? "<th>" : "<th class=\"number\">") + escape_markup(table.header[i]) + "</th>";
+  page += "</tr></thead><tbody>\n";
+  for (const std::vector<std::string>& row : table.rows) {
+    page += "<tr>";
+    for (std::size_t i = 0; i < row.size(); ++i)
+      page += i == 0 ? "<th scope=\"row\">" + escape_markup(row[i]) + "</th>" : "<td class=\"number\">" + escape_markup(row[i]) + "</td>";
+    page += "</tr>\n";
+  }
+  page += "</tbody></table></div>\n";
+  if (!table.caption.empty()) page += "<p class=\"why\">" + escape_markup(table.caption) + "</p>\n";
+}
+
 void add_section(std::string& page, const ReportSection& section) {
   page += "<section><h2>" + escape_markup(section.heading) + "</h2>\n";
   if (!section.text.empty()) page += "<p>" + escape_markup(section.text) + "</p>\n";
+  for (const ReportTable& table : section.tables) add_table(page, table);
   if (!section.figures.empty()) {
     page += "<div class=\"figures\">\n";
     for (const Figure& figure : section.figures) add_figure(page, figure);

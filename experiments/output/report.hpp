@@ -25,10 +25,17 @@ struct Figure {
   std::vector<std::uint8_t> png;
 };
 
+struct ReportTable {
+  std::string caption;  ///< a sentence below it; empty for none
+  std::vector<std::string> header;
+  std::vector<std::vector<std::string>> rows;  ///< the first cell of each names the row
+};
+
 struct ReportSection {
   std::string heading;
   std::string text;  ///< a paragraph; empty for none
   std::vector<Figure> figures;
+  std::vector<ReportTable> tables = {};
 };
 
 struct Report {

@@ -1,4 +1,5 @@
 #include "experiments/runner/commands.hpp"
+#include "experiments/runner/sweep.hpp"
 
 #include <fmt/core.h>
 #include <unistd.h>
@@ -146,6 +147,11 @@ int validate_command(const std::vector<std::string>& files, const std::vector<st
       }
       ExperimentConfig config = load_experiment(file, overrides);
       for (const std::string& note : config.notes) fmt::print("{}: note: {}\n", printable(file), printable(note));
+      if (!config.sweep.empty()) {
+        const std::vector<SweepRun> runs = plan_sweep(config.sweep, file);
+        for (const SweepRun& run : runs) load_sweep_run(file, overrides, run);
+        fmt::print("{}: a sweep of {} runs\n", printable(file), runs.size());
+      }
       const std::string unread = check_with_data(std::move(config), data_directory(common.data_dir));
       fmt::print("{}: ok{}\n", printable(file), unread.empty() ? "" : printable(cat(", but without its data: ", unread)));
     } catch (const ConfigError& e) {

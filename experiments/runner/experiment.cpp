@@ -62,6 +62,7 @@ ExperimentConfig read_experiment(const Document& document) { return read_config<
 ExperimentConfig load_experiment(const std::filesystem::path& file, const std::vector<std::string>& overrides) {
   const bool from_stdin = file == "-";
   Document document = from_stdin ? Document::from_text(text_of_stdin(), "standard input") : Document::from_file(file);
+  const std::string sweep = document.take("sweep");
   std::vector<std::string> notes;
   if (!overrides.empty()) {
     ExperimentConfig defaults;
@@ -71,6 +72,7 @@ ExperimentConfig load_experiment(const std::filesystem::path& file, const std::v
   }
   ExperimentConfig config = read_experiment(document);
   config.notes = std::move(notes);
+  config.sweep = sweep;
   if (config.name.empty()) config.name = from_stdin ? "experiment" : file.stem().string();
   if (config.name == "." || config.name == ".." || disturbs_a_terminal(config.name))
     throw ConfigError(ad::cat(file.string(), ": the file's name makes no name for a run; give it one (\"name\")"));
@@ -100,7 +102,11 @@ std::string experiment_text(ExperimentConfig& config) {
 
 std::string experiment_schema_text() {
   ExperimentConfig config;
-  return config_schema_text("A vaezoo experiment", [&](Fields& f) { config.fields(f); });
+  nlohmann::ordered_json schema = nlohmann::ordered_json::parse(config_schema_text("A vaezoo experiment", [&](Fields& f) { config.fields(f); }));
+  schema["properties"]["sweep"] = {{"description", "settings of many runs, for vaezoo sweep: paths with lists of values (all combinations), a list of "
+                                                   "runs, or draws (\"random\": {\"count\": 20})"},
+                                   {"type", {"object", "array"}}};
+  return schema.dump(1) + "\n";
 }
 
 }  // namespace vaezoo

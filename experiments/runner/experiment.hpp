@@ -24,6 +24,7 @@ struct ExperimentConfig {
   TrainConfig train;
   EvaluateConfig evaluate;
   OutputConfig output;
+  std::string sweep;  ///< the block "sweep" of the file as JSON text, see plan_sweep; "" when there is none. Not part of a run's config.json
   std::vector<std::string> notes;  ///< sentences on settings that an override left out, see Document::set
 
   void fields(Fields& f);

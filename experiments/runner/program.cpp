@@ -13,8 +13,10 @@
 #include "experiments/output/console.hpp"
 #include "experiments/output/files.hpp"
 #include "experiments/runner/commands.hpp"
+#include "experiments/runner/compare.hpp"
 #include "experiments/runner/errors.hpp"
 #include "experiments/runner/interrupt.hpp"
+#include "experiments/runner/sweep.hpp"
 
 namespace {
 
@@ -26,7 +28,9 @@ struct Arguments {  // of all commands
   std::vector<std::string> overrides;
   std::vector<std::string> files;
   std::int64_t count = 64;
-  bool force = false;
+  bool force = false, of_sweep = false;
+  int jobs = 1;
+  std::string csv;
   CommonOptions common;
   std::optional<std::int64_t> seed;
   EncodeRequest encode;
@@ -83,6 +87,16 @@ int dispatch(int argc, char** argv) {
   run->add_option("--set", a.overrides, "change a setting, for example model.latent_dim=2")->allow_extra_args(false);
   run->add_option("--seed", a.seed, "the same as --set seed=N");
   run->add_flag("--force", a.force, "replace a run that is in the folder");
+  run->add_flag("--of-sweep", a.of_sweep, "train one run of a file with a sweep")->group("");
+  CLI::App* sweep = add_command(app, "sweep", "train every run that the block \"sweep\" of an experiment asks for, and compare them", a);
+  sweep->add_option("file", a.target, "the experiment, a JSON file")->required();
+  sweep->add_option("--out", a.out, "the folder of all runs (default: sweeps/NAME)");
+  sweep->add_option("--set", a.overrides, "change a setting of all, for example train.epochs=2")->allow_extra_args(false);
+  sweep->add_option("--jobs", a.jobs, "runs at a time (default: 1)")->check(CLI::Range(1, 1024));
+  CLI::App* compare = app.add_subcommand("compare", "several runs side by side: settings, numbers, curves");
+  compare->add_option("runs", a.files, "the runs' folders")->required()->expected(2, 10'000);
+  compare->add_option("--out", a.out, "the page, an .html file (default: only the table)");
+  compare->add_option("--csv", a.csv, "the numbers, a .csv file")->check(CLI::Validator(no_place_for, ""));
   CLI::App* resume = add_command(app, "resume", "go on with an interrupted run, bit for bit", a);
   resume->add_option("run", a.target, "the run's folder")->required();
   resume->add_option("--set", a.overrides, "change what may change, for example train.epochs=50")->allow_extra_args(false);
@@ -133,8 +147,8 @@ int dispatch(int argc, char** argv) {
   std::vector<std::string> commands;
   for (CLI::App* command : app.get_subcommands({})) {
     commands.push_back(command->get_name());
-    if (CLI::Option* option = command->get_option_no_throw("--out")) option->check(command == run ? named : named & placed);
-    for (const char* name : {"--seed", "--count", "--nll", "--threads"})
+    if (CLI::Option* option = command->get_option_no_throw("--out")) option->check(command == run || command == sweep ? named : named & placed);
+    for (const char* name : {"--seed", "--count", "--nll", "--threads", "--jobs"})
       if (CLI::Option* option = command->get_option_no_throw(name)) option->check(whole);
   }
   if (argc > 1 && argv[1][0] != '-' && std::ranges::find(commands, argv[1]) == commands.end())
@@ -154,10 +168,14 @@ int dispatch(int argc, char** argv) {
   if (*schema) return schema_command();
   if (*download) return download_command(a.target, a.common);
   if (*doctor) return doctor_command(a.common);
+  if (*sweep) return sweep_command({.file = a.target, .out = a.out, .overrides = a.overrides, .jobs = a.jobs}, a.common);
+  if (*compare) return compare_command({.runs = a.files, .html = a.out, .csv = a.csv}, a.common);
   if (a.seed) a.overrides.push_back("seed=" + std::to_string(*a.seed));
   if (*run) {
     ExperimentConfig config = load_experiment(a.target, a.overrides);
     print_notes(config.notes);
+    if (!config.sweep.empty() && !a.of_sweep)
+      throw UsageError(ad::cat(a.target, ": asks for many runs (\"sweep\"); train them with vaezoo sweep ", a.target, ", or take the block out"));
     const fs::path folder = a.out.empty() ? fs::path("runs") / config.name : fs::path(a.out);
     return run_experiment(std::move(config), folder, a.force, a.common);
   }
