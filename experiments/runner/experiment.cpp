@@ -83,10 +83,10 @@ void refuse_overrides_without_effect(const std::vector<std::string>& overrides, 
   std::vector<std::string> unread = {"train", "output", "description"};
   if (command != "evaluate") unread.push_back("name");
   if (command == "sample" || command == "reconstruct")
-    for (const char* key : {"splits", "importance_samples", "kl_split", "chunk", "classifier_epochs", "active_threshold", "active_kl"})
+    for (const char* key : {"splits", "importance_samples", "kl_split", "chunk", "classifier_epochs", "disentanglement", "active_threshold", "active_kl"})
       unread.push_back(std::string("evaluate.") + key);
   if (command == "encode")
-    for (const char* key : {"splits", "importance_samples", "kl_split", "classifier_epochs", "active_threshold", "active_kl"})
+    for (const char* key : {"splits", "importance_samples", "kl_split", "classifier_epochs", "disentanglement", "active_threshold", "active_kl"})
       unread.push_back(std::string("evaluate.") + key);
   for (const std::string& assignment : overrides) {
     const std::string key = assignment.substr(0, assignment.find('='));

@@ -13,6 +13,7 @@
 #include "experiments/output/files.hpp"
 #include "experiments/runner/checks.hpp"
 #include "experiments/runner/classifier.hpp"
+#include "experiments/runner/disentanglement.hpp"
 #include "experiments/runner/config_changes.hpp"
 #include "experiments/runner/errors.hpp"
 #include "experiments/runner/interrupt.hpp"
@@ -85,6 +86,8 @@ std::vector<SplitResult> evaluate_splits(const Session& session, const LoadedWei
       continue;
     results.push_back({split, evaluate(*session.model, session.data, split,
                                        evaluation_options(session.config.evaluate, weights.trained), session.keys.evaluation(split))});
+    if (const std::int64_t images = session.config.evaluate.disentanglement; images > 0 && split == Split::test)
+      for (Metric& m : judge_disentanglement(session, images)) results.back().evaluation.terms.push_back(std::move(m));
     if (const std::int64_t epochs = session.config.evaluate.classifier_epochs; epochs > 0 && split == Split::test) {
       const bool conditional = session.model->conditioning() == Conditioning::labels;
       for (Metric& m : conditional ? judge_samples(session, epochs, kJudgedSamples).metrics() : judge_modalities(session, epochs, kJudgedSamples))
