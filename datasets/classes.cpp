@@ -30,7 +30,38 @@ bool count_from_zero(const std::vector<std::string>& names) {
   return true;
 }
 
-[[noreturn]] void refuse(const std::string& sentence) { throw ConfigError("dataset.classes: " + sentence); }
+[[noreturn]] void refuse(const char* key, const std::string& sentence) { throw ConfigError(ad::cat("dataset.", key, ": ", sentence)); }
+
+/// The numbers of classes that the setting `key` names, each once.
+std::vector<int> classes_named(const Dataset& data, const std::vector<std::string>& wanted, const char* key) {
+  if (data.classes == 0) refuse(key, "the examples have no labels");
+  std::vector<int> numbers;
+  for (const std::string& word : wanted) {
+    const auto found = find_class(data, word);
+    if (!found) refuse(key, ad::cat("there is no class '", excerpt(word), "'; ", about_classes(data)));
+    if (std::ranges::count(numbers, *found) > 0) refuse(key, "names class '" + excerpt(word) + "' twice");
+    numbers.push_back(*found);
+  }
+  return numbers;
+}
+
+/// Keeps the examples of a split whose class is marked.
+void keep_marked(Examples& split, Split which, const std::vector<bool>& marked, const char* key) {
+  if (split.size() == 0) return;
+  std::vector<Index> rows;
+  for (Index i = 0; i < split.size(); ++i) {
+    const int label = split.labels()[static_cast<std::size_t>(i)];
+    if (label >= 0 && marked[static_cast<std::size_t>(label)]) rows.push_back(i);
+  }
+  if (rows.empty()) refuse(key, ad::cat("leaves no examples in the ", to_text(which), " split"));
+  split = split.subset(rows);
+}
+
+std::vector<bool> marks(const std::vector<int>& numbers, int classes) {
+  std::vector<bool> marked(static_cast<std::size_t>(classes));
+  for (const int number : numbers) marked[static_cast<std::size_t>(number)] = true;
+  return marked;
+}
 
 }  // namespace
 
@@ -93,32 +124,29 @@ std::string about_classes(const Dataset& data) {
 
 void keep_classes(Dataset& data, const std::vector<std::string>& wanted) {
   if (wanted.empty()) return;
-  if (data.classes == 0) refuse("the examples have no labels");
+  const std::vector<int> numbers = classes_named(data, wanted, "classes");
   std::vector<int> becomes(static_cast<std::size_t>(data.classes), -1);
   std::vector<std::string> names;
-  for (const std::string& word : wanted) {
-    const auto found = find_class(data, word);
-    if (!found) refuse(ad::cat("there is no class '", excerpt(word), "'; ", about_classes(data)));
-    const auto number = static_cast<std::size_t>(*found);
-    if (becomes[number] >= 0) refuse("names class '" + excerpt(word) + "' twice");
-    becomes[number] = static_cast<int>(names.size());
-    names.push_back(class_name(data, *found));
+  for (const int number : numbers) {
+    becomes[static_cast<std::size_t>(number)] = static_cast<int>(names.size());
+    names.push_back(class_name(data, number));
   }
   for (const auto& [which, split] : {std::pair(Split::train, &data.train), std::pair(Split::validation, &data.validation),
                                      std::pair(Split::test, &data.test)}) {
-    if (split->size() == 0) continue;
-    std::vector<Index> rows;
-    for (Index i = 0; i < split->size(); ++i) {
-      if (becomes[static_cast<std::size_t>(split->labels()[static_cast<std::size_t>(i)])] >= 0) rows.push_back(i);
-    }
-    if (rows.empty()) refuse(ad::cat("leaves no examples in the ", to_text(which), " split"));
-    *split = split->subset(rows);
-    split->renumber(becomes);
+    keep_marked(*split, which, marks(numbers, data.classes), "classes");
+    if (split->size() > 0) split->renumber(becomes);
   }
   data.classes = static_cast<int>(names.size());
   data.class_names = count_from_zero(names) ? std::vector<std::string>() : std::move(names);
   data.log_density = {};
   data.factors = nullptr;
+}
+
+void keep_normal(Dataset& data, const std::vector<std::string>& wanted) {
+  if (wanted.empty()) return;
+  data.normal = marks(classes_named(data, wanted, "normal"), data.classes);
+  keep_marked(data.train, Split::train, data.normal, "normal");
+  keep_marked(data.validation, Split::validation, data.normal, "normal");
 }
 
 }  // namespace vaezoo

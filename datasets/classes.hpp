@@ -41,4 +41,8 @@ std::string about_classes(const Dataset& data);
 /// "dataset.classes" when the data have no labels or not that class, or when a class is named twice.
 void keep_classes(Dataset& data, const std::vector<std::string>& wanted);
 
+/// Keeps only the examples of the named classes in training and validation, and marks the others as anomalies (Dataset::normal), which stay in the test
+/// split. Throws ConfigError about "dataset.normal" as above, and when no example is left.
+void keep_normal(Dataset& data, const std::vector<std::string>& wanted);
+
 }  // namespace vaezoo

@@ -85,6 +85,9 @@ void common_fields(DatasetConfig& config, const Entry& entry, Fields& f) {
   }
   f.names("classes", config.classes,
           "keep only the examples of these classes, by name or by number from 0, and number them in this order; empty: all");
+  f.names("normal", config.normal,
+          "for the detection of anomalies: training and validation keep only the examples of these classes, by name or number, the test split keeps all, "
+          "and evaluation measures how well a model tells them apart; empty: all are normal");
   f("validation", config.validation,
     "number of examples cut from the end of the training split for validation; null: none where the source has a test split, "
     "else a tenth (digits 180, frey_faces 200)",
@@ -231,6 +234,7 @@ void describe(Dataset& data) {
 void prepare(Dataset& data, const DatasetConfig& config, const Entry& entry, const Scale* scale, Key key) {
   keep_classes(data, config.classes);
   cut_splits(data, config, entry, key.fold("split"));
+  keep_normal(data, config.normal);
   choose_labels(data, config.labels, key.fold("labels"));
   choose_inputs(data, config.inputs, key.fold("inputs"));
   refuse(!data.vocabulary.empty() && config.cells.keep < 1, "cells.keep", "the examples are sequences of tokens, of which none can be hidden; set it to 1");

@@ -74,6 +74,7 @@ struct DatasetConfig {
   std::optional<std::int64_t> validation = {};   ///< examples cut from the end of the training split
   std::optional<std::int64_t> test = {};         ///< examples drawn for the test split, where the source has none
   std::vector<std::string> classes = {};         ///< names or numbers of those to keep, in their new order; empty: all
+  std::vector<std::string> normal = {};          ///< names or numbers of the classes that training and validation keep; empty: all
   std::optional<std::int64_t> limit = {};        ///< keep only the first so many training examples
   LabelsConfig labels = {};                      ///< of the training examples that are left
   InputsConfig inputs = {};                      ///< of those that are in the training split then

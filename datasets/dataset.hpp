@@ -171,6 +171,7 @@ struct Dataset {
   bool unit_range = false;  ///< all numbers lie in [0, 1]
   bool counts = false;      ///< all are whole numbers from 0 on, of other things than shades
   int classes = 0;          ///< 0 when there are no labels
+  std::vector<bool> normal;  ///< of each class: do training and validation have it? The others are anomalies. Empty: all are normal
   std::vector<std::string> class_names;  ///< may be empty: the classes are called 0, 1, ...
   std::vector<std::string> column_names;  ///< of each number of an example, where the file names them; else empty
   std::vector<Modality> modalities;  ///< one after the other, all numbers of an example; empty: they are one thing

@@ -7,6 +7,7 @@
 
 #include "experiments/runner/aggregate_posterior.hpp"
 #include "experiments/runner/clustering.hpp"
+#include "experiments/runner/detection.hpp"
 #include "experiments/runner/errors.hpp"
 #include "experiments/runner/feed.hpp"
 #include "models/parts/terms.hpp"
@@ -32,6 +33,10 @@ struct Sums {
   Running loss, reconstruction, kl, elbo, elbo_mean_code, nll, squared_error, hidden_error, exact, tokens;
   std::vector<Running> code, kl_per_dimension;
   std::vector<std::pair<Metric, Running>> terms;  ///< the objective's, each with its mean
+  struct {
+    std::vector<double> elbo, reconstruction, kl, nll;  ///< of each example
+    std::vector<std::uint8_t> anomaly;
+  } scores;  ///< of data with anomalies
 };
 
 Metric metric(const Term& term, double value) { return {term.name, value, term.unit, term.meaning}; }
@@ -61,6 +66,9 @@ void add_elbo(const Model& model, const Context& c, const Minibatch& batch, Sums
     sums.reconstruction.add(r);
     sums.kl.add(k);
     sums.elbo.add(r - k);
+    sums.scores.reconstruction.push_back(-r);
+    sums.scores.kl.push_back(k);
+    sums.scores.elbo.push_back(k - r);
     sums.elbo_mean_code.add(double(at_mean.reconstruction.data()[i]) - double(at_mean.kl.data()[i]));
   }
   if (sampled.kl_per_dimension) add_columns(sampled.kl_per_dimension, sums.kl_per_dimension);
@@ -120,6 +128,22 @@ void add_levels(Evaluation& e) {
   }
 }
 
+/// How well each score tells the anomalies.
+void add_detection(Evaluation& e, const Sums& s, bool has_density) {
+  const auto add = [&](const std::string& name, const std::vector<double>& scores, const std::string& what) {
+    if (scores.empty()) return;
+    e.terms.push_back({"auroc_" + name, auroc(scores, s.scores.anomaly), "", "area under the ROC curve of anomalies by " + what});
+    e.terms.push_back({"auprc_" + name, average_precision(scores, s.scores.anomaly), "", "average precision of anomalies by " + what});
+  };
+  const auto anomalies = std::ranges::count(s.scores.anomaly, 1);
+  if (anomalies == 0 || anomalies == std::ssize(s.scores.anomaly)) return;
+  if (has_density) add("elbo", s.scores.elbo, "-ELBO");
+  add("reconstruction", s.scores.reconstruction, "-log p(x|z)");
+  if (!has_density) return;
+  add("kl", s.scores.kl, "KL(q(z|x) || p(z))");
+  add("nll", s.scores.nll, "-log p(x) by importance sampling");
+}
+
 Evaluation summarise(const Model& model, const Sums& s, const Dataset& data, const EvaluationOptions& options) {
   Evaluation e;
   e.examples = static_cast<std::int64_t>(s.loss.count);
@@ -133,6 +157,7 @@ Evaluation summarise(const Model& model, const Sums& s, const Dataset& data, con
   }
   for (const Running& r : s.code) e.code_variance.push_back(r.variance());
   if (data.log_density) e.exact_nll = -s.exact.mean;
+  add_detection(e, s, model.has_density());
   if (!model.has_density()) return e;
 
   e.kl = s.kl.mean;
@@ -230,7 +255,9 @@ Evaluation evaluate(const Model& model, const Dataset& data, Split split, const 
     if (model.has_density() && options.importance_samples > 0)
       for (const double log_p : importance_log_likelihood(
                model, tape, [&](Tape& t) { return feed.batch(t); }, options.importance_samples, options.chunk, keys.nll))
-        sums.nll.add(-log_p);
+        sums.nll.add(-log_p), sums.scores.nll.push_back(-log_p);
+    if (!data.normal.empty())
+      for (const int label : feed.batch(tape).labels) sums.scores.anomaly.push_back(label >= 0 && !data.normal[static_cast<std::size_t>(label)]);
     if (data.log_density) add_exact(data, feed.batch(tape).x, count, sums);
   }
   Evaluation e = summarise(model, sums, data, options);
