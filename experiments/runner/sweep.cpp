@@ -49,6 +49,7 @@ std::string name_of(const std::vector<Setting>& settings) {
                 : value.is_string() ? value.get<std::string>()
                                     : value.dump());
   }
+  std::erase(name, '"');
   for (char& c : name)
     if (c == '/' || static_cast<unsigned char>(c) < 0x20 || c == 0x7f) c = '_';
   return name;

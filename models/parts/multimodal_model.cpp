@@ -92,9 +92,7 @@ DiagonalNormal product_of(std::span<const DiagonalNormal> experts, std::span<con
   for (std::size_t m = 0; m < experts.size(); ++m) {
     if ((members >> m & 1u) == 0) continue;
     Var t = exp(-experts[m].log_variance);
-    if (with_prior)
-      t = t *
-          t.tape().constant({std::ssize(seen[m]), 1}, std::span<const Real>(seen[m]));  // an expert that saw nothing has no part
+    if (with_prior) t = t * t.tape().constant({std::ssize(seen[m]), 1}, std::span<const Real>(seen[m]));  // nothing seen: no part
     const Var mean = t * experts[m].mean;
     precision = precision ? precision + t : t;
     weighted = weighted ? weighted + mean : mean;
@@ -122,10 +120,10 @@ RowMixture mixture_of(Tape& tape, std::span<const Component> parts, Index sample
   return {normals, log_weights};
 }
 
-std::span<Real> zeros(Tape& tape, std::size_t count) {
-  const std::span<Real> numbers(tape.scratch(static_cast<Index>(count)), count);
-  std::ranges::fill(numbers, Real(0));
-  return numbers;
+std::span<Real> numbers(Tape& tape, std::size_t count, Real value) {
+  const std::span<Real> all(tape.scratch(static_cast<Index>(count)), count);
+  std::ranges::fill(all, value);
+  return all;
 }
 
 /// A mixture of nothing is no law: an example of which nothing was observed has all experts, which saw zeros.
@@ -148,17 +146,15 @@ Var tile(Var x, Index times) {
 void MultimodalConfig::fields(Fields& f) {
   AutoencoderConfig::fields(f);
   f.choice("experts", experts, {"product", "mixture", "mixture_of_products"},
-           "how q(z | x) is made of what each modality says: the product of p(z) and all experts, the mixture of the experts, or "
-           "the mixture of the "
-           "products of every subset of them");
+           "how q(z | x) is made of what each modality says: the product of p(z) and all experts, the mixture of the experts, or the "
+           "mixture of the products of every subset of them");
   fields_of_bound(f);
 }
 
 void MultimodalConfig::fields_of_bound(Fields& f) {
   f("importance_samples", importance_samples,
-    "0: each component of a mixture has an ELBO, with its KL in closed form; K: each has K draws that are weighted by the "
-    "density of the whole mixture, "
-    "a tighter bound",
+    "0: each component of a mixture has an ELBO, with its KL in closed form; K: each has K draws that are weighted by the density "
+    "of the whole mixture, a tighter bound",
     between(0, 10'000));
   f.require("importance_samples", importance_samples == 0 || experts != "product",
             "weighs the components of a mixture; set it to 0");
@@ -222,21 +218,21 @@ std::span<const MultimodalModel::Component> MultimodalModel::infer(const Context
 
   if (mixture()) expect_something(seen);
   const std::span<Component> components(tape.scratch<Component>(std::ssize(members_)), members_.size());
-  const std::span<Real> total = zeros(tape, rows);
+  const std::span<Real> total = numbers(tape, rows, 0);
+  const auto seen_of = [&](std::size_t i) { return std::ranges::count_if(seen, [i](const auto& of) { return of[i] != 0; }); };
   for (std::size_t k = 0; k < members_.size(); ++k) {
     const std::uint32_t s = members_[k];
-    const bool always = !mixture() && s == everything();
-    const std::span<Real> weight = zeros(tape, rows);
+    const std::span<Real> weight = numbers(tape, rows, 1);
     for (std::size_t i = 0; i < rows; ++i) {
-      weight[i] = 1;
-      for (std::size_t m = 0; m < count && !always; ++m)
+      for (std::size_t m = 0; m < count; ++m)
         if ((s >> m & 1u) != 0) weight[i] *= seen[m][i];
+      // Of a product, q(z | all that was observed) counts always, and q(z | x_m) where it is another one.
+      if (!mixture()) weight[i] = s == everything() ? Real(1) : seen_of(i) > 1 ? weight[i] : Real(0);
       total[i] += weight[i];
     }
     const bool expert_itself = mixture() && std::has_single_bit(s);
-    components[k] = {
-        expert_itself ? experts[static_cast<std::size_t>(std::countr_zero(s))] : product_of(experts, seen, s, !mixture()), weight,
-        mixture() ? everything() : s};
+    const DiagonalNormal& q = expert_itself ? experts[static_cast<std::size_t>(std::countr_zero(s))] : product_of(experts, seen, s, !mixture());
+    new (&components[k]) Component{q, weight, mixture() ? everything() : s};
   }
   if (mixture())
     for (const Component& component : components)

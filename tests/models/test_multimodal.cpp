@@ -197,3 +197,21 @@ TEST_CASE("multimodal: data of one modality are refused, and experts that have n
           build("multimodal_vae", R"({"experts": "product", "importance_samples": 5})", spec());
         }).find("set it to 0") != std::string::npos);
 }
+
+TEST_CASE("multimodal: a product has an example of one modality in its loss once, and one of both three times") {
+  constexpr Index count = 3;
+  const std::vector<Real> x = data(count);
+  const Partly some(x, count);
+  const Built built = exact("multimodal_vae", R"({"experts": "product"})");
+  Sample loss;
+  for (std::uint64_t draw = 0; draw < 4000; ++draw) {
+    Tape tape(ad::Grad::off);
+    loss.add(double(built.model->objective({tape, false, Key(draw)}, some.batch(tape)).loss.item()));
+  }
+  // With exact posteriors every ELBO is log p of what it decodes: all, x_1 and x_2 of the first example, and one each of the
+  // others.
+  const double expected =
+      -(truth(x, 0) + log_density(x.data(), 0, 2) + log_density(x.data(), 2, 5) + truth(x, 1) + truth(x, 2)) / 3;
+  CHECK(std::abs(loss.z(expected)) < 5);
+  CHECK(loss.standard_error() < 0.03);
+}

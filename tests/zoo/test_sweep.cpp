@@ -37,6 +37,7 @@ TEST_CASE("sweep: lists of values are combined, a list of runs is taken as it is
         std::vector<std::string>{"name=vae", "name=iwae,seed=3"});
   CHECK(names_of(R"({"model.decoder.hidden": [[6, 7]], "model.encoder.hidden": [[5]]})") ==
         std::vector<std::string>{"model.decoder.hidden=[6,7],model.encoder.hidden=[5]"});
+  CHECK(names_of(R"({"dataset.normal": [["3", "5"]]})") == std::vector<std::string>{"normal=[3,5]"});
   CHECK(names_of(R"({"dataset.path": ["a/b"]})") == std::vector<std::string>{"path=a_b"});  // names a folder
   CHECK(names_of(R"([{"seed": 1}, {"seed": 1}])") == std::vector<std::string>{"seed=1", "seed=1,1"});
 }
