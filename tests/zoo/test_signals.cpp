@@ -21,6 +21,17 @@ namespace {
 
 void pause_for(std::chrono::milliseconds time) { std::this_thread::sleep_for(time); }
 
+/// Seconds that a process has computed so far, however busy the machine is. (man 5 proc)
+double processor_time(const Child& child) {
+  std::ifstream file(ad::cat("/proc/", child.id(), "/stat"));
+  std::string field;
+  std::getline(file, field, ')');  // the name, which may hold spaces
+  double ticks = 0;
+  for (int i = 3; i <= 15 && file >> field; ++i)
+    if (i >= 14) ticks += std::stod(field);
+  return ticks / double(sysconf(_SC_CLK_TCK));
+}
+
 /// Wide layers, so that nearly all of its time is spent in matrix products.
 json wide_experiment() {
   json value = tiny_experiment();
@@ -111,18 +122,19 @@ TEST_CASE("signals: evaluate, sample, reconstruct and encode stop at once, say s
     fs::path file;
   };
   for (const Command& c :
-       {Command{{"evaluate", folder, "--set", many}, "evaluation stopped; nothing was written", temp / "run" / "evaluation.json"},
-        Command{{"sample", folder, "--count", "1000000", "--out", (temp / "s.csv").string()},
+       {Command{{"evaluate", folder, "--threads", "1", "--set", many}, "evaluation stopped; nothing was written", temp / "run" / "evaluation.json"},
+        Command{{"sample", folder, "--threads", "1", "--count", "1000000", "--out", (temp / "s.csv").string()},
                 "stopped; nothing was written",
                 temp / "s.csv"},
-        Command{{"encode", folder, "--nll", "100000000", "--out", (temp / "c.csv").string()},
+        Command{{"encode", folder, "--threads", "1", "--nll", "100000000", "--out", (temp / "c.csv").string()},
                 "stopped; nothing was written",
                 temp / "c.csv"}})
     for (const int signal : {SIGINT, SIGTERM, SIGINT}) {
       CAPTURE(c.arguments[0]);
       CAPTURE(signal);
       Child child(c.arguments, temp / "child.txt");
-      pause_for(std::chrono::milliseconds(300 + random() % 100));  // loaded, and far from done
+      while (child.running() && processor_time(child) < 0.3 + double(random() % 100) / 1000)  // until it is loaded, and far from done
+        pause_for(std::chrono::milliseconds(10));
       child.send(signal);
       CHECK(child.wait() == 128 + signal);
       CHECK(contains(child.output(), c.sentence));
