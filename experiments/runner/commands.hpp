@@ -50,4 +50,15 @@ int encode_command(const LoadedRun& run, const EncodeRequest& request);
 /// DataError when the file does not hold codes of this model.
 int decode_command(const LoadedRun& run, const std::string& file, const std::string& out);
 
+struct ImputeRequest {
+  std::string file;       ///< examples with missing numbers, see load_new_examples
+  Index iterations = 100;
+  std::string out = "";
+};
+/// Writes the examples of the file with their missing numbers filled in, by pseudo-Gibbs sampling: z ~ q(z | x), the missing numbers of x ~ p(x | z), and
+/// so on, starting from what was observed; what is written is the mean of E[x | z] over the second half of the iterations. Numbers that were
+/// observed stay as they are.   Rezende, Mohamed & Wierstra, ICML 2014, appendix F
+/// Throws UsageError when nothing is missing, and for a model of sequences or one that does without masks.
+int impute_command(const LoadedRun& run, const ImputeRequest& request);
+
 }  // namespace vaezoo

@@ -82,7 +82,7 @@ ExperimentConfig load_experiment(const std::filesystem::path& file, const std::v
 void refuse_overrides_without_effect(const std::vector<std::string>& overrides, const std::string& command) {
   std::vector<std::string> unread = {"train", "output", "description"};
   if (command != "evaluate") unread.push_back("name");
-  if (command == "sample" || command == "reconstruct")
+  if (command == "sample" || command == "reconstruct" || command == "impute")
     for (const char* key : {"splits", "importance_samples", "kl_split", "chunk", "classifier_epochs", "disentanglement", "active_threshold", "active_kl"})
       unread.push_back(std::string("evaluate.") + key);
   if (command == "encode")

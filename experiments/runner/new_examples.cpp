@@ -49,6 +49,11 @@ DatasetConfig config_of(const Session& s, const fs::path& file) {
   config.validation = config.test = 0;
   config.limit.reset();
   config.classes.clear();
+  config.normal.clear();
+  config.labels = {};  // what a file lacks it lacks; nothing else is hidden
+  config.inputs = {};
+  config.cells = {};
+  config.modalities.keep = 1;
   if (config.binarize == "dynamic") config.binarize = "static";
   if (config.name == "csv")
     choose_csv(config.csv, file, s.data);

@@ -34,6 +34,7 @@ struct Arguments {  // of all commands
   CommonOptions common;
   std::optional<std::int64_t> seed;
   EncodeRequest encode;
+  ImputeRequest impute;
   std::vector<std::string> classes;
   std::string codes;
 };
@@ -126,6 +127,10 @@ int dispatch(int argc, char** argv) {
   CLI::App* decode = add_run_command(app, "decode", "decode codes from a file", a);
   decode->add_option("codes", a.codes, "a .csv file as encode writes it, or a .npy file [N, Z]")->required();
   decode->add_option("--out", a.out, "a .png, .npy or .csv file (default: decoded.png in the run's folder; .csv for data that are no images)");
+  CLI::App* impute = add_run_command(app, "impute", "fill in the missing numbers of examples in a file", a);
+  impute->add_option("file", a.impute.file, "a file as the run's data, with missing numbers (dataset.missing)")->required();
+  impute->add_option("--iterations", a.impute.iterations, "of pseudo-Gibbs sampling (default: 100)")->check(CLI::Range(2, 1'000'000));
+  impute->add_option("--out", a.impute.out, "a .csv, .npy or .png file (default: imputed.csv, or .png for images, in the run's folder)");
   CLI::App* list = app.add_subcommand("list", "the models and data sets");
   CLI::App* describe =
       app.add_subcommand("describe", "a model, a data set, or 'experiment': its settings with defaults and ranges");
@@ -148,7 +153,7 @@ int dispatch(int argc, char** argv) {
   for (CLI::App* command : app.get_subcommands({})) {
     commands.push_back(command->get_name());
     if (CLI::Option* option = command->get_option_no_throw("--out")) option->check(command == run || command == sweep ? named : named & placed);
-    for (const char* name : {"--seed", "--count", "--nll", "--threads", "--jobs"})
+    for (const char* name : {"--seed", "--count", "--nll", "--threads", "--jobs", "--iterations"})
       if (CLI::Option* option = command->get_option_no_throw(name)) option->check(whole);
   }
   if (argc > 1 && argv[1][0] != '-' && std::ranges::find(commands, argv[1]) == commands.end())
@@ -182,15 +187,16 @@ int dispatch(int argc, char** argv) {
   if (!a.encode.file.empty() && split->count() > 0)
     throw UsageError("--file and --split: the examples of a file are in no split; give one of the two");
   if (*resume) return resume_run(a.target, a.overrides, a.common);
-  for (const auto* command : {evaluate, sample, reconstruct, encode, decode})
+  for (const auto* command : {evaluate, sample, reconstruct, encode, decode, impute})
     if (*command) refuse_overrides_without_effect(a.overrides, command->get_name());
-  const Need need = *sample ? Need::draws : *decode || !a.encode.file.empty() ? Need::model : Need::examples;
+  const Need need = *sample ? Need::draws : *decode || *impute || !a.encode.file.empty() ? Need::model : Need::examples;
   const LoadedRun loaded = load_run(a.target, a.checkpoint, a.overrides, a.common, need);
   print_notes(loaded.session->config.notes);
   if (*evaluate) return evaluate_run(loaded, a.common.quiet);
   if (*sample) return sample_command(loaded, {.count = a.count, .classes = a.classes, .out = a.out});
   if (*reconstruct) return reconstruct_command(loaded, a.count, a.out);
   if (*encode) return encode_command(loaded, a.encode);
+  if (*impute) return impute_command(loaded, a.impute);
   if (*decode) return decode_command(loaded, a.codes, a.out);
   return kUsage;
 }
