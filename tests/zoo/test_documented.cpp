@@ -176,9 +176,10 @@ TEST_CASE("documented: every command in the documents works; of a training the c
     const bool has_placeholder = std::ranges::any_of(words, [](const std::string& w) { return w == "NAME" || w == "RUN" || w == "FILE"; });
     if (words.size() == 1 || has_placeholder) {  // the command is spoken of
       CHECK(run_program({name, "--help"}, temp).code == kDone);
-    } else if (name == "run") {
+    } else if (name == "run" || name == "sweep") {
       words[0] = "validate";
-      if (const auto out = std::ranges::find(words, "--out"); out != words.end()) words.erase(out, out + 2);
+      for (const char* option : {"--out", "--jobs"})
+        if (const auto at = std::ranges::find(words, option); at != words.end()) words.erase(at, at + 2);
       const Finished finished = run_program(words, temp);
       INFO(finished.output);
       CHECK(finished.code == kDone);
