@@ -175,7 +175,7 @@ TEST_CASE("run: what is wrong has its exit code and a sentence") {
   expect(kData, "vaezoo download mnist",
          {"run", write_experiment(temp, value), "--data-dir", (temp / "data").string(), "--out", (temp / "x").string()});
   CHECK_FALSE(fs::exists(temp / "x"));
-  expect(kUsage, "there is no command \"fly\"; there are run, resume", {"fly"});
+  expect(kUsage, "there is no command \"fly\"; there are run, sweep, compare, resume", {"fly"});
   expect(kUsage, "there is no command \"evalute\"; did you mean \"evaluate\"?", {"evalute", "x"});
   expect(kUsage, "an empty name was given", {"run", write_experiment(temp, tiny_experiment()), "--out", ""});
   expect(kUsage, "nowhere is no folder; make it first", {"encode", "x", "--out", (temp / "nowhere" / "codes.csv").string()});
