@@ -308,11 +308,12 @@ std::string html_of(const CompareRequest& request, const std::vector<Run>& runs,
                 .description = request.description,
                 .subtitle = fmt::format("{} runs. Numbers of the {} split, in nats per example where they have a unit.",
                                         runs.size(), split),
-                .warnings = caveats(runs, split, settings),
+                .warnings = request.warnings,
                 .headlines = {},
                 .sections = {},
                 .config = "",
                 .environment = {}};
+  std::ranges::move(caveats(runs, split, settings), std::back_inserter(report.warnings));
   report.sections.push_back({.heading = "Results", .text = "", .figures = {}, .tables = {numbers_table(groups, split, metrics)}});
   ReportSection pictures{.heading = "Pictures", .text = "", .figures = {}, .tables = {}};
   if (auto figure = rate_distortion(groups, split)) pictures.figures.push_back(std::move(*figure));

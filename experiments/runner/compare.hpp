@@ -10,6 +10,7 @@ namespace vaezoo {
 struct CompareRequest {
   std::vector<std::string> runs;  ///< folders
   std::string title = "Comparison", description = "";
+  std::vector<std::string> warnings = {};  ///< sentences that the page shows first, for example which runs failed
   std::string html = "";  ///< the page; empty: none
   std::string csv = "";   ///< the numbers; empty: none
 };
