@@ -2,7 +2,7 @@
 file(GLOB config_sources CONFIGURE_DEPENDS config/*.cpp)
 file(GLOB model_sources CONFIGURE_DEPENDS models/*.cpp models/*/*.cpp)
 file(GLOB dataset_sources CONFIGURE_DEPENDS datasets/*.cpp)
-file(GLOB runner_sources CONFIGURE_DEPENDS experiments/runner/*.cpp experiments/output/*.cpp)
+file(GLOB runner_sources CONFIGURE_DEPENDS experiments/runner/*.cpp experiments/output/*.cpp experiments/tasks/*.cpp)
 list(FILTER runner_sources EXCLUDE REGEX "/main\\.cpp$")
 
 add_library(config STATIC ${config_sources})

@@ -85,6 +85,13 @@ class Describer final : public Fields {
     for (const Alternative& alternative : alternatives)
       describe_below(entry.below.emplace_back(Entry{{in_quotes(alternative.name), "", "", "", alternative.doc}}), alternative.fields);
   }
+  void list_of(const char* key, std::vector<std::string>&, const std::function<std::vector<Alternative>(std::size_t)>& alternatives,
+               const char* doc) override {
+    std::string none;
+    one_of(key, none, alternatives(0), doc);
+    entries_.back().row[kType] = "list of";
+    entries_.back().row[kDefault] = "[]";
+  }
   void require(const char*, bool, const std::string&) override {}
 
  private:

@@ -77,6 +77,10 @@ class Fields {
   /// A nested object whose "name" picks one of the alternatives; `name` is the default and receives the choice.
   /// A bare string "adam" stands for {"name": "adam"}.
   virtual void one_of(const char* key, std::string& name, const std::vector<Alternative>& alternatives, const char* doc) = 0;
+  /// A list of such objects: `names` receives the choice of each, `alternatives(i)` are those of element i, also of the first
+  /// in descriptions, where the list has none.
+  virtual void list_of(const char* key, std::vector<std::string>& names,
+                       const std::function<std::vector<Alternative>(std::size_t)>& alternatives, const char* doc) = 0;
   /// An object whose keys are names of the user's: `names` receives them, `entry` visits the field of one. `any_name` stands for a name
   /// in descriptions. Most use the other one, below.
   virtual void entries(const char* key, std::vector<std::string>& names, const char* any_name, const char* doc,

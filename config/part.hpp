@@ -64,16 +64,19 @@ class PartChoice {
   }
   /// `without`: kinds that do not suit this model.
   void visit(Fields& f, const char* key, const char* doc, std::initializer_list<std::string_view> without = {}) {
-    std::vector<Alternative> alternatives;
+    f.one_of(key, name_, alternatives(without), doc);
+  }
+  std::vector<Alternative> alternatives(std::initializer_list<std::string_view> without = {}) const {
+    std::vector<Alternative> all;
     for (const Kind& kind : kinds_)
       if (std::ranges::find(without, std::string_view(kind.entry.name)) == without.end())
-        alternatives.push_back({kind.entry.name, kind.entry.summary, [settings = kind.settings](Fields& g) { settings->fields(g); }});
-    f.one_of(key, name_, alternatives, doc);
+        all.push_back({kind.entry.name, kind.entry.summary, [settings = kind.settings](Fields& g) { settings->fields(g); }});
+    return all;
   }
   /// Only the settings of the kind that is chosen.
   void visit_settings(Fields& f) { chosen().fields(f); }
   const std::string& name() const { return name_; }
-  void choose(const char* name) { name_ = name; }
+  void choose(std::string name) { name_ = std::move(name); }
   std::unique_ptr<Part> build(const Args& args) const { return chosen().build(args); }
 
  private:

@@ -90,26 +90,17 @@ class Reader final : public Fields {
   }
 
   void one_of(const char* key, std::string& name, const std::vector<Alternative>& alternatives, const char*) override {
-    std::vector<std::string> names;
-    for (const Alternative& alternative : alternatives) names.push_back(alternative.name);
+    read_tagged(take(key), key, name, alternatives);
+  }
+
+  void list_of(const char* key, std::vector<std::string>& names,
+               const std::function<std::vector<Alternative>(std::size_t)>& alternatives, const char*) override {
     const json* given = take(key);
-    const bool has_fields = given && given->is_object();
-    if (given && given->is_string()) {
-      name = given->get<std::string>();
-      check_choice(key, name, names);
-    } else if (has_fields && given->contains("name")) {
-      const std::string tag_key = std::string(key) + ".name";
-      name = text(given->at("name"), tag_key);
-      check_choice(tag_key, name, names);
-    } else if (given && !has_fields) {
-      fail(key, "expected a name or an object with a \"name\", got " + shown(*given) + "; choices: " + joined(names));
-    } else if (name.empty()) {
-      return require(key, false, "needs a \"name\"; choices: " + joined(names));
-    }
-    for (const Alternative& alternative : alternatives) {
-      if (alternative.name == name) return read_object(has_fields ? *given : kNothing, path_to(key), alternative.fields, name);
-    }
-    throw std::logic_error(std::string("config: the default \"") + name + "\" of " + key + " is none of its alternatives");
+    if (!given) return;
+    if (!given->is_array()) fail(key, "expected a list of names or objects, got " + shown(*given));
+    names.assign(given->size(), "");
+    for (std::size_t i = 0; i < names.size(); ++i)
+      read_tagged(&(*given)[i], std::string(key) + "[" + std::to_string(i) + "]", names[i], alternatives(i));
   }
 
   void require(const char* key, bool ok, const std::string& sentence) override {
@@ -126,6 +117,29 @@ class Reader final : public Fields {
     std::vector<std::string> known;
     std::string tag;  // of a tagged object
   };
+
+  /// `given` is null where the JSON does not have it; then `name` is the default.
+  void read_tagged(const json* given, const std::string& key, std::string& name, const std::vector<Alternative>& alternatives) {
+    std::vector<std::string> names;
+    for (const Alternative& alternative : alternatives) names.push_back(alternative.name);
+    const bool has_fields = given && given->is_object();
+    if (given && given->is_string()) {
+      name = given->get<std::string>();
+      check_choice(key, name, names);
+    } else if (has_fields && given->contains("name")) {
+      const std::string tag_key = key + ".name";
+      name = text(given->at("name"), tag_key);
+      check_choice(tag_key, name, names);
+    } else if (given && !has_fields) {
+      fail(key, "expected a name or an object with a \"name\", got " + shown(*given) + "; choices: " + joined(names));
+    } else if (name.empty()) {
+      return require(key.c_str(), false, "needs a \"name\"; choices: " + joined(names));
+    }
+    for (const Alternative& alternative : alternatives) {
+      if (alternative.name == name) return read_object(has_fields ? *given : kNothing, path_to(key), alternative.fields, name);
+    }
+    throw std::logic_error("config: the default \"" + name + "\" of " + key + " is none of its alternatives");
+  }
 
   void read_object(const json& object, Path path, const std::function<void(Fields&)>& fields, const std::string& tag = "") {
     frames_.push_back({&object, std::move(path), {}, tag});
@@ -219,11 +233,15 @@ class Reader final : public Fields {
     std::string shown_path;  // the keys of this path may be a file's own
     for (const std::string& part : path_to(key)) shown_path = join_path(shown_path, excerpt(part));
     Path path = frames_.back().path;
-    const std::string object_keys = key.substr(0, key.find('['));
-    std::size_t begin = 0;
-    for (std::size_t dot; (dot = object_keys.find('.', begin)) != std::string::npos; begin = dot + 1)
-      path.push_back(object_keys.substr(begin, dot - begin));
-    if (!key.empty()) path.push_back(object_keys.substr(begin));
+    for (std::size_t begin = 0, dot = 0; dot != std::string::npos && !key.empty(); begin = dot + 1) {
+      dot = key.find('.', begin);
+      path.push_back(key.substr(begin, dot == std::string::npos ? dot : dot - begin));
+    }
+    const auto list = std::ranges::find_if(path, [](const std::string& part) { return part.find('[') != std::string::npos; });
+    if (list != path.end()) {  // which comes whole from one layer
+      list->resize(list->find('['));
+      path.erase(list + 1, path.end());
+    }
     return document_.source_of(path) + ": " + (shown_path.empty() ? "" : shown_path + ": ") + sentence;
   }
 

@@ -88,6 +88,15 @@ class SchemaWriter final : public Fields {
     if (!name.empty()) schema["default"] = {{"name", name}};
   }
 
+  void list_of(const char* key, std::vector<std::string>&, const std::function<std::vector<Alternative>(std::size_t)>& alternatives,
+               const char* doc) override {
+    Json element = Json::object();
+    std::string none;
+    SchemaWriter(element).one_of(key, none, alternatives(0), doc);
+    element[key].erase("description");
+    properties_[key] = {{"description", doc}, {"type", "array"}, {"items", element[key]}, {"default", Json::array()}};
+  }
+
   void require(const char*, bool, const std::string&) override {}
 
  private:

@@ -57,6 +57,17 @@ class Writer final : public Fields {
     throw std::logic_error(std::string("config: \"") + name + "\" is none of the alternatives of " + key);
   }
 
+  void list_of(const char* key, std::vector<std::string>& names,
+               const std::function<std::vector<Alternative>(std::size_t)>& alternatives, const char* doc) override {
+    Json list = Json::array();
+    for (std::size_t i = 0; i < names.size(); ++i) {
+      Json element = Json::object();
+      Writer(element).one_of(key, names[i], alternatives(i), doc);
+      list.push_back(element[key]);
+    }
+    object_[key] = std::move(list);
+  }
+
   void require(const char*, bool, const std::string&) override {}
 
  private:

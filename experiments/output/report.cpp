@@ -42,6 +42,8 @@ td.why{min-width:240px}
 details::details-content{content-visibility:visible;height:auto}}
 )css";
 
+constexpr std::string_view kLaterBegin = "<!-- later -->\n", kLaterEnd = "<!-- /later -->\n";
+
 void add_warnings(std::string& page, const std::vector<std::string>& warnings) {
   if (warnings.empty()) return;
   page += "<div class=\"warnings\" role=\"alert\"><strong>" + std::string(warnings.size() == 1 ? "Warning" : "Warnings") +
@@ -52,7 +54,7 @@ void add_warnings(std::string& page, const std::vector<std::string>& warnings) {
 
 void add_headlines(std::string& page, const std::vector<Headline>& headlines) {
   if (headlines.empty()) return;
-  page += "<h2>Results</h2>\n<div class=\"card\"><table><thead><tr><th>Quantity</th><th class=\"number\">Value</th><th>Unit</th>"
+  page += "<div class=\"card\"><table><thead><tr><th>Quantity</th><th class=\"number\">Value</th><th>Unit</th>"
           "<th>Meaning</th></tr></thead><tbody>\n";
   for (const Headline& row : headlines) {
     page += "<tr><th scope=\"row\">" + escape_markup(row.name) + "</th><td class=\"number\">" +
@@ -89,6 +91,7 @@ void add_table(std::string& page, const ReportTable& table) {
 void add_section(std::string& page, const ReportSection& section) {
   page += "<section><h2>" + escape_markup(section.heading) + "</h2>\n";
   if (!section.text.empty()) page += "<p>" + escape_markup(section.text) + "</p>\n";
+  add_headlines(page, section.numbers);
   for (const ReportTable& table : section.tables) add_table(page, table);
   if (!section.figures.empty()) {
     page += "<div class=\"figures\">\n";
@@ -120,8 +123,10 @@ std::string to_html(const Report& report) {
           (report.description.empty() ? "" : "<p>" + escape_markup(report.description) + "</p>\n") + "<p class=\"subtitle\">" + escape_markup(report.subtitle) +
           "</p>\n";
   add_warnings(page, report.warnings);
+  if (!report.headlines.empty()) page += "<h2>Results</h2>\n";
   add_headlines(page, report.headlines);
   for (const ReportSection& section : report.sections) add_section(page, section);
+  page.append(kLaterBegin).append(kLaterEnd);
   if (!report.config.empty()) {
     page +=
         "<h2>Configuration</h2>\n<details class=\"card\"><summary>Every setting of this run, defaults included</summary><pre>" +
@@ -130,6 +135,14 @@ std::string to_html(const Report& report) {
   add_environment(page, report.environment);
   page += "</main></body>\n</html>\n";
   return page;
+}
+
+std::optional<std::string> with_later_sections(const std::string& page, const std::vector<ReportSection>& sections) {
+  const std::size_t begin = page.rfind(kLaterBegin), end = page.rfind(kLaterEnd);
+  if (begin == std::string::npos || end == std::string::npos || end < begin) return std::nullopt;
+  std::string out = page.substr(0, begin + kLaterBegin.size());
+  for (const ReportSection& section : sections) add_section(out, section);
+  return out + page.substr(end);
 }
 
 }  // namespace vaezoo

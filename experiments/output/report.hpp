@@ -36,6 +36,7 @@ struct ReportSection {
   std::string text;  ///< a paragraph; empty for none
   std::vector<Figure> figures;
   std::vector<ReportTable> tables = {};
+  std::vector<Headline> numbers = {};
 };
 
 struct Report {
@@ -51,5 +52,9 @@ struct Report {
 
 /// The page, UTF-8. All text is escaped; SVG is inserted as it is.
 std::string to_html(const Report& report);
+
+/// A page of to_html with these sections in the place kept for what is done with the run later, after its own; what stood there
+/// goes. Nothing where the page has no such place, as one of an earlier version.
+std::optional<std::string> with_later_sections(const std::string& page, const std::vector<ReportSection>& sections);
 
 }  // namespace vaezoo

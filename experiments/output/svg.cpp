@@ -353,6 +353,40 @@ std::string to_svg(const BarChart& chart) {
   return std::move(canvas).finish();
 }
 
+std::string to_svg(const HeatMap& map) {
+  require_equal("HeatMap", map.values.size(), map.rows.size() * map.columns.size());
+  constexpr double kRow = 24;
+  double names = 0;
+  for (const std::string& row : map.rows) names = std::max(names, text_width(row));
+  const auto rows = static_cast<double>(map.rows.size()), columns = static_cast<double>(std::max<std::size_t>(1, map.columns.size()));
+  const Frame frame{kWidth, 42 + kRow * rows + 48, 42 + names, 42, kWidth - 16, 42 + kRow * rows};
+  Canvas canvas(frame, map.title);
+  Extent extent;
+  extent.add(0);
+  for (const double value : map.values) extent.add(value);
+  const double pitch = (frame.right - frame.left) / columns, range = extent.high > extent.low ? extent.high - extent.low : 1;
+  for (std::size_t i = 0; i < map.values.size(); ++i) {
+    const double value = map.values[i];
+    const double x = frame.left + pitch * static_cast<double>(i % map.columns.size()), y = frame.top + kRow * static_cast<double>(i / map.columns.size());
+    const double share = std::isfinite(value) ? (value - extent.low) / range : 0;
+    const auto shade = [share](double light, double dark) { return static_cast<int>(std::lround(light + share * (dark - light))); };
+    canvas.add("<rect x=\"{:.1f}\" y=\"{:.1f}\" width=\"{:.1f}\" height=\"{:.1f}\" fill=\"#{:02x}{:02x}{:02x}\"><title>{}, {}: {}</title></rect>", x + 0.5,
+               y + 0.5, pitch - 1, kRow - 1, shade(247, 8), shade(251, 48), shade(255, 107), escape_markup(map.rows[i / map.columns.size()]),
+               escape_markup(map.columns[i % map.columns.size()]), format_number(value, 4));
+    if (std::isfinite(value) && pitch > 36)
+      canvas.text(x + pitch / 2, y + kRow / 2 + 4, fmt::format("{:.2f}", value),
+                  fmt::format("text-anchor=\"middle\" style=\"fill:{}\"", share > 0.5 ? "#fff" : "#1b1f24"));
+  }
+  for (std::size_t r = 0; r < map.rows.size(); ++r)
+    canvas.text(frame.left - 8, frame.top + kRow * static_cast<double>(r) + kRow / 2 + 4, map.rows[r], "text-anchor=\"end\"");
+  for (std::size_t c = 0; c < map.columns.size(); ++c)
+    canvas.text(frame.left + pitch * (static_cast<double>(c) + 0.5), frame.bottom + 16, map.columns[c], "text-anchor=\"middle\"");
+  canvas.text((frame.left + frame.right) / 2, frame.height - 10, map.x_label, "text-anchor=\"middle\"");
+  const double middle = (frame.top + frame.bottom) / 2;
+  canvas.text(16, middle, map.y_label, fmt::format("text-anchor=\"middle\" transform=\"rotate(-90 16 {:.1f})\"", middle));
+  return std::move(canvas).finish();
+}
+
 std::string to_svg(const TextPanel& panel) {
   constexpr double kLine = 18, kMono = 7.3;  // of the 12 px monospace font
   std::size_t longest = 0;

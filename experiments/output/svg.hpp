@@ -38,6 +38,13 @@ struct BarChart {
   std::string name, faded_name;  ///< the legend; empty for none
 };
 
+/// A matrix as cells, the darker the larger, from 0 (or the least value below it) to the largest; a value that is not finite is left white.
+struct HeatMap {
+  std::string title, x_label, y_label;
+  std::vector<std::string> columns, rows;  ///< names
+  std::vector<double> values;              ///< [rows, columns]
+};
+
 /// Lines of text in a fixed-width font.
 struct TextPanel {
   std::string title;
@@ -48,6 +55,7 @@ struct TextPanel {
 std::string to_svg(const LineChart& chart);
 std::string to_svg(const ScatterPlot& plot);
 std::string to_svg(const BarChart& chart);
+std::string to_svg(const HeatMap& map);
 std::string to_svg(const TextPanel& panel);
 
 /// One of ten colours that colour-blind readers can tell apart (M. Petroff, "Accessible Color Sequences for Data

@@ -8,6 +8,7 @@
 #include "config/range.hpp"
 #include "experiments/runner/classifier.hpp"
 #include "experiments/runner/feed.hpp"
+#include "experiments/runner/run_tasks.hpp"
 
 namespace vaezoo {
 namespace {
@@ -68,14 +69,6 @@ void check_batch_of_one(Session& s) {
 
 void check_evaluation(const Session& s) {
   const std::vector<std::string>& splits = s.config.evaluate.splits;
-  if (s.config.evaluate.disentanglement > 0) {
-    refuse(s.data.factors == nullptr, cat("evaluate.disentanglement: ", s.data.name, " has no known factors, as sprites and shapes3d have; set it to 0"));
-    refuse(s.model->conditioning() != Conditioning::none,
-           cat("evaluate.disentanglement: ", s.config.model_name, " is conditioned on what the factors are; set it to 0"));
-    refuse(s.data.factors->varying().size() < 2, "evaluate.disentanglement: fewer than two factors vary; fix fewer, or set it to 0");
-    refuse(s.data.test.size() == 0 || std::ranges::find(splits, "test") == splits.end(),
-           "evaluate.disentanglement: is part of the evaluation of the test split, which is left out; set it to 0, or add \"test\" to evaluate.splits");
-  }
   if (s.config.evaluate.classifier_epochs == 0) return;
   refuse(s.model->conditioning() != Conditioning::labels && (s.data.modalities.empty() || !s.model->takes_mask()),
          cat("evaluate.classifier_epochs: ", s.config.model_name,
@@ -93,6 +86,7 @@ void check_evaluation(const Session& s) {
 void check_before_training(Session& session) {
   check_splits(session);
   check_evaluation(session);
+  check_tasks(session);
   check_batch_of_one(session);
 }
 

@@ -51,6 +51,12 @@ void describe_dataset(const DatasetInfo& info) {
   }
 }
 
+void describe_task(const TaskEntry& entry) {
+  TaskChoice choice(entry.name);
+  fmt::print("{}: {}\n\n\"tasks\": [{{\"name\": \"{}\", ...}}] takes\n\n{}", entry.name, sentence(entry.summary), entry.name,
+             describe_config([&](Fields& f) { choice.visit_settings(f); }, 2));
+}
+
 /// Is the file what schema_command writes? A shell's experiments/*.json takes it in.
 bool is_schema(const std::string& file) {
   if (std::filesystem::path(file).filename() != "schema.json") return false;
@@ -110,6 +116,8 @@ int list_command() {
   for (const ModelEntry& m : model_registry()) fmt::print("  {:<18} {} ({})\n", m.name, m.summary, m.paper);
   fmt::print("\nData sets (* vaezoo download NAME fetches it)\n");
   for (const DatasetInfo& d : dataset_list()) fmt::print("  {:<18} {}\n", d.name + (d.downloadable ? " *" : ""), d.doc);
+  fmt::print("\nTasks, for \"tasks\" in an experiment and vaezoo task\n");
+  for (const TaskEntry& t : task_registry()) fmt::print("  {:<18} {}\n", t.name, t.summary);
   return kDone;
 }
 
@@ -123,14 +131,17 @@ int describe_command(const std::string& name) {
   std::vector<std::string> names{"experiment"};
   for (const ModelEntry& m : model_registry()) names.emplace_back(m.name);
   for (const DatasetInfo& d : sets) names.push_back(d.name);
+  for (const TaskEntry& t : task_registry()) names.emplace_back(t.name);
   if (std::ranges::find(names, name) == names.end())
-    throw ConfigError(cat("there is no model or data set \"", excerpt(name), "\"", did_you_mean(name, names)));
+    throw ConfigError(cat("there is no model, data set or task \"", excerpt(name), "\"", did_you_mean(name, names)));
   if (name == "experiment") {
     ExperimentConfig config;
     fmt::print("An experiment, a JSON file: an object with these keys, all optional.\n\n{}",
                describe_config([&](Fields& f) { config.fields(f); }, 2));
   } else if (const DatasetInfo* set = find_dataset(sets, name)) {
     describe_dataset(*set);
+  } else if (const auto task = std::ranges::find(task_registry(), name, &TaskEntry::name); task != task_registry().end()) {
+    describe_task(*task);
   } else {
     describe_model(find_model(name));
   }

@@ -71,7 +71,7 @@ std::string objection_to_resume(const ConfigChange& change) {
   constexpr std::array kFree = {"name", "description", "train.epochs", "train.steps", "train.schedule", "train.optimizer.learning_rate",
                                 "train.clip_norm", "train.clip_value", "train.early_stopping.patience",
                                 "train.early_stopping.min_delta", "train.validate_every", "train.log_every",
-                                "train.checkpoint_every", "train.checkpoint_every_steps", "evaluate", "output"};
+                                "train.checkpoint_every", "train.checkpoint_every_steps", "evaluate", "tasks", "output"};
   if (std::ranges::any_of(kFree, [&](const char* path) { return is_under(change.key, path); }) || names_data_file(change.key)) return "";
   if (is_under(change.key, "train.optimizers") && change.key.ends_with(".learning_rate")) return "";
   constexpr std::array<std::pair<const char*, const char*>, 8> kReasons = {{

@@ -54,6 +54,7 @@ void ExperimentConfig::fields(Fields& f) {
   f.one_of("model", model_name, models(), "what is trained");
   f("train", train, "how it is trained");
   f("evaluate", evaluate, "what is measured after training");
+  tasks.visit(f);
   f("output", output, "what is written besides checkpoints and metrics");
 }
 
@@ -80,13 +81,13 @@ ExperimentConfig load_experiment(const std::filesystem::path& file, const std::v
 }
 
 void refuse_overrides_without_effect(const std::vector<std::string>& overrides, const std::string& command) {
-  std::vector<std::string> unread = {"train", "output", "description"};
+  std::vector<std::string> unread = {"train", "tasks", "output", "description"};
   if (command != "evaluate") unread.push_back("name");
   if (command == "sample" || command == "reconstruct" || command == "impute")
-    for (const char* key : {"splits", "importance_samples", "kl_split", "chunk", "classifier_epochs", "disentanglement", "active_threshold", "active_kl"})
+    for (const char* key : {"splits", "importance_samples", "kl_split", "chunk", "classifier_epochs", "active_threshold", "active_kl"})
       unread.push_back(std::string("evaluate.") + key);
   if (command == "encode")
-    for (const char* key : {"splits", "importance_samples", "kl_split", "classifier_epochs", "disentanglement", "active_threshold", "active_kl"})
+    for (const char* key : {"splits", "importance_samples", "kl_split", "classifier_epochs", "active_threshold", "active_kl"})
       unread.push_back(std::string("evaluate.") + key);
   for (const std::string& assignment : overrides) {
     const std::string key = assignment.substr(0, assignment.find('='));

@@ -9,6 +9,7 @@
 #include "config/fields.hpp"
 #include "datasets/config.hpp"
 #include "experiments/runner/train_config.hpp"
+#include "experiments/tasks/task.hpp"
 #include "models/registry.hpp"
 
 namespace vaezoo {
@@ -23,6 +24,7 @@ struct ExperimentConfig {
   std::unique_ptr<ModelConfig> model;  ///< of `model_name`; `fields` makes it, so it is there once the experiment was read
   TrainConfig train;
   EvaluateConfig evaluate;
+  TasksConfig tasks;
   OutputConfig output;
   std::string sweep;  ///< the block "sweep" of the file as JSON text, see plan_sweep; "" when there is none. Not part of a run's config.json
   std::vector<std::string> notes;  ///< sentences on settings that an override left out, see Document::set

@@ -16,6 +16,7 @@
 #include "experiments/runner/compare.hpp"
 #include "experiments/runner/errors.hpp"
 #include "experiments/runner/interrupt.hpp"
+#include "experiments/runner/run_tasks.hpp"
 #include "experiments/runner/sweep.hpp"
 
 namespace {
@@ -36,7 +37,7 @@ struct Arguments {  // of all commands
   EncodeRequest encode;
   ImputeRequest impute;
   std::vector<std::string> classes;
-  std::string codes;
+  std::string codes, task;
 };
 
 CLI::App* add_command(CLI::App& app, const char* name, const char* doc, Arguments& a) {
@@ -102,6 +103,8 @@ int dispatch(int argc, char** argv) {
   resume->add_option("run", a.target, "the run's folder")->required();
   resume->add_option("--set", a.overrides, "change what may change, for example train.epochs=50")->allow_extra_args(false);
   CLI::App* evaluate = add_run_command(app, "evaluate", "evaluate a run again, with other settings or weights", a);
+  CLI::App* task = add_run_command(app, "task", "run a task on a finished run, for its summary and report", a);
+  task->add_option("task", a.task, "its name, as vaezoo list has it; --set changes its settings: --set draws=20")->required();
   CLI::App* sample = add_run_command(app, "sample", "draw from the prior and decode", a);
   sample->add_option("--count", a.count, "how many")->check(CLI::Range(1, 1'000'000));
   sample->add_option("--class", a.classes, "draw only this class, given by name or number; repeat it for several in turn (default: all in turn)")
@@ -175,6 +178,8 @@ int dispatch(int argc, char** argv) {
   if (*doctor) return doctor_command(a.common);
   if (*sweep) return sweep_command({.file = a.target, .out = a.out, .overrides = a.overrides, .jobs = a.jobs}, a.common);
   if (*compare) return compare_command({.runs = a.files, .html = a.out, .csv = a.csv}, a.common);
+  std::vector<std::string> of_task;
+  if (*task) of_task = std::exchange(a.overrides, {});
   if (a.seed) a.overrides.push_back("seed=" + std::to_string(*a.seed));
   if (*run) {
     ExperimentConfig config = load_experiment(a.target, a.overrides);
@@ -193,6 +198,7 @@ int dispatch(int argc, char** argv) {
   const LoadedRun loaded = load_run(a.target, a.checkpoint, a.overrides, a.common, need);
   print_notes(loaded.session->config.notes);
   if (*evaluate) return evaluate_run(loaded, a.common.quiet);
+  if (*task) return task_command(loaded, a.task, of_task, a.common);
   if (*sample) return sample_command(loaded, {.count = a.count, .classes = a.classes, .out = a.out});
   if (*reconstruct) return reconstruct_command(loaded, a.count, a.out);
   if (*encode) return encode_command(loaded, a.encode);

@@ -13,12 +13,12 @@
 #include "experiments/output/files.hpp"
 #include "experiments/runner/checks.hpp"
 #include "experiments/runner/classifier.hpp"
-#include "experiments/runner/disentanglement.hpp"
 #include "experiments/runner/config_changes.hpp"
 #include "experiments/runner/errors.hpp"
 #include "experiments/runner/interrupt.hpp"
 #include "experiments/runner/pictures.hpp"
 #include "experiments/runner/run_report.hpp"
+#include "experiments/runner/run_tasks.hpp"
 #include "experiments/runner/summary.hpp"
 #include "experiments/runner/training_state.hpp"
 
@@ -86,8 +86,6 @@ std::vector<SplitResult> evaluate_splits(const Session& session, const LoadedWei
       continue;
     results.push_back({split, evaluate(*session.model, session.data, split,
                                        evaluation_options(session.config.evaluate, weights.trained), session.keys.evaluation(split))});
-    if (const std::int64_t images = session.config.evaluate.disentanglement; images > 0 && split == Split::test)
-      for (Metric& m : judge_disentanglement(session, images)) results.back().evaluation.terms.push_back(std::move(m));
     if (const std::int64_t epochs = session.config.evaluate.classifier_epochs; epochs > 0 && split == Split::test) {
       const bool conditional = session.model->conditioning() == Conditioning::labels;
       for (Metric& m : conditional ? judge_samples(session, epochs, kJudgedSamples).metrics() : judge_modalities(session, epochs, kJudgedSamples))
@@ -106,6 +104,7 @@ int conclude(Session& session, const RunFolder& folder, const TrainingState& sta
   const std::vector<SavedPicture> pictures = draw_pictures(session, folder.path, state.step, events);
   if (session.config.output.report) write_run_report(folder, session, results, pictures);
   if (!common.quiet) fmt::print("{}", results_table(session, results));
+  run_tasks(session, folder, weights.checkpoint, common);
   say(common, fmt::format("wrote {}", (session.config.output.report ? folder.path / "report.html" : folder.summary()).string()));
   return kDone;
 }

@@ -55,7 +55,7 @@ bool take(int descriptor, int how) {
 bool RunFolder::holds_run() const { return fs::exists(config()) || fs::exists(checkpoints()); }
 
 void RunFolder::clear() const {
-  std::vector<fs::path> old = {best(), last(), state(), tensorboard(), summary()};
+  std::vector<fs::path> old = {best(), last(), state(), tensorboard(), tasks(), summary()};
   for (const char* name : {"metrics.jsonl", "metrics.jsonl.damaged", "metrics.csv", "report.html", "evaluation.json"})
     old.push_back(path / name);
   for (const auto& entry : fs::directory_iterator(path))

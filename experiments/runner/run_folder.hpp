@@ -9,6 +9,7 @@ struct RunFolder {
   std::filesystem::path config() const { return path / "config.json"; }
   std::filesystem::path summary() const { return path / "summary.json"; }
   std::filesystem::path tensorboard() const { return path / "tensorboard"; }
+  std::filesystem::path tasks() const { return path / "tasks"; }
   std::filesystem::path checkpoints() const { return path / "checkpoints"; }
   std::filesystem::path last() const { return checkpoints() / "last.safetensors"; }    ///< weights for use
   std::filesystem::path best() const { return checkpoints() / "best.safetensors"; }  ///< weights with the best validation metric

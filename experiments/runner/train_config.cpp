@@ -168,10 +168,6 @@ void EvaluateConfig::fields(Fields& f) {
   f("batch_size", batch_size, "examples evaluated together", between(1, 1e9));
   f("classifier_epochs", classifier_epochs, "epochs of a classifier that judges class-conditional samples, or modalities that are made from others; 0 leaves it out",
     at_least(0));
-  f("disentanglement", disentanglement,
-    "of data whose factors are known (sprites, shapes3d): images from which MIG, DCI, the FactorVAE score, modularity and IRS are computed, 10000 in "
-    "the literature; 0 leaves them out",
-    between(0, 1'000'000));
   f("importance_samples", importance_samples, "samples K of the log-likelihood estimate; 0 leaves it out", between(0, 1e9));
   f("kl_split", kl_split,
     "draws at which the KL is split into mutual information, total correlation and dimension-wise KL, where the split has examples enough to tell "

@@ -146,7 +146,6 @@ struct EvaluateConfig {
   std::int64_t importance_samples = 100;  ///< K of the log-likelihood estimate; 0 leaves it out
   std::int64_t chunk = 50;                ///< of the K samples, how many are evaluated side by side
   std::int64_t classifier_epochs = 0;     ///< of the classifier that judges class-conditional samples; 0 leaves it out
-  std::int64_t disentanglement = 0;       ///< images for the measures of disentanglement, of data whose factors are known; 0 leaves them out
   double active_threshold = 0.01;         ///< Burda et al. 2016: a unit is active when Var_x E_q[z] exceeds this
   double active_kl = 0.01;                ///< nats; where the prior is conditional, a unit is active when E_x KL(q || p(z | ...)) exceeds this
   void fields(Fields& f);

@@ -53,7 +53,7 @@ TEST_CASE("experiment: what is misspelt is told with its path") {
         "exp.json: model.latent_dims: unknown key for \"beta_vae\"; did you mean \"latent_dim\"?");
   CHECK(error({{"dataset", "minst"}}).starts_with("exp.json: dataset: unknown \"minst\"; did you mean \"mnist\"? choices: "));
   CHECK(error({{"training", {{"epochs", 1}}}}) ==
-        "exp.json: training: unknown key; valid keys: name, seed, description, dataset, model, train, evaluate, output");
+        "exp.json: training: unknown key; valid keys: name, seed, description, dataset, model, train, evaluate, tasks, output");
   CHECK(error({{"name", "a/b"}}) == "exp.json: name: names a folder, so it cannot hold a \"/\"");
 }
 
