@@ -9,6 +9,7 @@
 #include <map>
 #include <stdexcept>
 #include <string_view>
+#include <tuple>
 #include <utility>
 
 #include "experiments/output/axis.hpp"
@@ -229,26 +230,51 @@ std::string label_name(const ScatterPlot& plot, int label) {
   return named ? plot.label_names[static_cast<std::size_t>(label)] : std::to_string(label);
 }
 
-/// The names next to the plot, as many as fit, and at the median of each class.
-void draw_classes(Canvas& canvas, const ScatterPlot& plot, const std::map<int, std::vector<std::size_t>>& classes, const Axis& x,
-                  const Axis& y, const Frame& frame) {
-  const std::size_t room = 20;
-  double at = frame.top + 10;
-  std::size_t listed = 0;
+/// The classes of a scatter plot as its legend names them and as the plot does.
+struct ClassNames {
+  std::vector<Legend> legend;        ///< as many as fit
+  std::vector<std::string> in_plot;  ///< in the order of the labels
+  bool beside = true;                ///< does the legend fit next to the plot? Else it stands above, with numbers for the plot
+};
+
+/// For a plot that ends at `right`.
+ClassNames names_of(const ScatterPlot& plot, const std::map<int, std::vector<std::size_t>>& classes, double right) {
+  ClassNames names;
+  for (const auto& [label, points] : classes)
+    names.beside = names.beside && right + 34 + text_width(label_name(plot, label)) <= kWidth;
+  const std::size_t room = names.beside ? 20 : 60;
   for (const auto& [label, points] : classes) {
-    if (listed++ >= room) continue;
-    canvas.swatch(frame.right + 16, at, {label_name(plot, label), palette_color(static_cast<std::size_t>(std::max(0, label)))});
-    at += 18;
+    const std::string name = label_name(plot, label), number = std::to_string(names.in_plot.size() + 1);
+    const char* color = palette_color(static_cast<std::size_t>(std::max(0, label)));
+    if (names.legend.size() < room) names.legend.push_back({names.beside ? name : number + ": " + name, color});
+    names.in_plot.push_back(names.beside ? name : number);
   }
-  if (listed > room) canvas.text(frame.right + 16, at, fmt::format("and {} more", listed - room));
-  for (const auto& [label, points] : classes) {
-    std::vector<double> xs, ys;
-    for (const std::size_t i : points) {
-      xs.push_back(plot.x[i]);
-      ys.push_back(plot.y[i]);
+  if (classes.size() > room) names.legend.push_back({fmt::format("and {} more", classes.size() - room), "none"});
+  return names;
+}
+
+/// The names at the median of each class; of few points by its side, so that they hide none.
+void name_classes(Canvas& canvas, const ScatterPlot& plot, const std::map<int, std::vector<std::size_t>>& classes,
+                  const std::vector<std::string>& names, const Axis& x, const Axis& y, const Frame& frame) {
+  const bool few = plot.x.size() <= kDotsUpTo;
+  if (!few && classes.size() <= 2) return;  // two clouds may share their middle; the legend says enough
+  auto name = names.begin();
+  for (auto [label, points] : classes) {
+    if (few) {  // by the side of the middle one
+      const auto middle = points.begin() + static_cast<std::ptrdiff_t>(points.size() / 2);
+      std::ranges::nth_element(points, middle, {}, [&](std::size_t i) { return plot.x[i]; });
+      const double at_x = x(plot.x[*middle]), at_y = y(plot.y[*middle]) - 8;
+      const bool right = at_x < (frame.left + frame.right) / 2;  // where there is room
+      canvas.text(at_x + (right ? 8 : -8), at_y, *name, right ? "class=\"name\"" : "class=\"name\" text-anchor=\"end\"");
+    } else {
+      std::vector<double> xs, ys;
+      for (const std::size_t i : points) {
+        xs.push_back(plot.x[i]);
+        ys.push_back(plot.y[i]);
+      }
+      canvas.text(x(median(xs)), y(median(ys)) + 5, *name, "class=\"name\" text-anchor=\"middle\"");
     }
-    if (classes.size() > 2)  // two clouds may share their middle; the legend says enough
-      canvas.text(x(median(xs)), y(median(ys)) + 5, label_name(plot, label), "class=\"name\" text-anchor=\"middle\"");
+    ++name;
   }
 }
 
@@ -304,8 +330,18 @@ std::string to_svg(const ScatterPlot& plot) {
   const double half = classes.empty() ? 1 : 1.04 * std::max({radius(x_extent), radius(y_extent), 5e-10});
   const double x_middle = classes.empty() ? 0 : middle(x_extent), y_middle = classes.empty() ? 0 : middle(y_extent);
 
-  const Frame frame{kWidth, 470, 62, 42, 442, 422};
+  Frame frame{kWidth, 470, 62, 42, 442, 422};
+  const ClassNames names = plot.labels.empty() ? ClassNames{} : names_of(plot, classes, frame.right);
+  std::vector<std::pair<double, double>> places;
+  if (names.beside) {
+    for (std::size_t i = 0; i < names.legend.size(); ++i) places.emplace_back(frame.right + 16, frame.top + 10 + 18 * double(i));
+  } else {
+    double top = 0;
+    std::tie(places, top) = legend_rows(names.legend, kWidth);
+    frame = {kWidth, frame.height + top - frame.top, frame.left, top, frame.right, frame.bottom + top - frame.top};
+  }
   Canvas canvas(frame, plot.title);
+  for (std::size_t i = 0; i < names.legend.size(); ++i) canvas.swatch(places[i].first, places[i].second, names.legend[i]);
   const AxisOptions ticks{.ticks = 8};
   const Axis x(x_middle - half, x_middle + half, frame.left, frame.right, ticks);
   const Axis y(y_middle - half, y_middle + half, frame.bottom, frame.top, ticks);
@@ -319,7 +355,7 @@ std::string to_svg(const ScatterPlot& plot) {
       if (!some.empty()) draw_points(canvas, plot, some, palette_color(static_cast<std::size_t>(std::max(0, label))), x, y);
     }
   }
-  if (!plot.labels.empty()) draw_classes(canvas, plot, classes, x, y, frame);
+  if (!plot.labels.empty()) name_classes(canvas, plot, classes, names.in_plot, x, y, frame);
   return std::move(canvas).finish();
 }
 

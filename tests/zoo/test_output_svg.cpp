@@ -119,6 +119,20 @@ TEST_CASE("svg: the best epoch is marked and named") {
   CHECK(contains(svg, "text-anchor=\"end\">best: epoch 9</text>"));  // at the right edge the name stands to the left
 }
 
+TEST_CASE("svg: names stand by the side of few points and hide none; long ones stand above the plot, with numbers in it") {
+  const auto svg_of = [](const std::string& first) {
+    return to_svg(ScatterPlot{"t", "", "", {0, 10}, {0, 10}, {0, 1}, {first, "b"}});
+  };
+  const std::string brief = svg_of("a"), lengthy = svg_of("beta=0.5, latent_dim=20, seed=3");
+  CHECK(contains(brief, "class=\"name\">a</text>"));                           // to the right of the left point
+  CHECK(contains(brief, "class=\"name\" text-anchor=\"end\">b</text>"));       // to the left of the right one
+  CHECK(contains(brief, "<text x=\"476.0\" y=\"52.0\" >a</text>"));
+  check_self_contained(lengthy);
+  CHECK(contains(lengthy, "<text x=\"34.0\" y=\"46.0\" >1: beta=0.5, latent_dim=20, seed=3</text>"));
+  CHECK(contains(lengthy, "class=\"name\">1</text>"));
+  CHECK(contains(lengthy, "class=\"name\" text-anchor=\"end\">2</text>"));
+}
+
 TEST_CASE("svg: a scatter plot shows every finite point in its label's colour and names the classes twice") {
   ScatterPlot plot{"t", "z1", "z2", {}, {}, {}, {"zero", "one"}};
   for (int i = 0; i < 100; ++i) {
