@@ -163,6 +163,7 @@ class Sweep {
                            .title = base.name,
                            .description = base.description,
                            .warnings = {},
+                           .names_say_settings = true,
                            .html = (out_ / "compare.html").string(),
                            .csv = (out_ / "compare.csv").string()};
     for (const SweepRun& run : runs)

@@ -34,9 +34,9 @@ struct SweepRequest {
 };
 /// Trains each run in a folder of its own below `out`, as child processes of this program; finished runs are passed over, broken
 /// ones resumed. All are validated before the first starts. One that fails does not stop the others; at the end those that failed
-/// are listed, and the finished ones compared (compare.html, see compare_command). However this ends, by a signal or an error too,
-/// no child is left running: each saves first. Returns kDone, the exit code of the first run that failed, or signal_code. Throws
-/// ConfigError, UsageError, and std::runtime_error when a run cannot be started.
+/// are listed, and the finished ones compared (compare.html, see compare_command). However this ends, by a signal or an error
+/// too, no child is left running: each saves first. Returns kDone, the exit code of the first run that failed, or signal_code.
+/// Throws ConfigError, UsageError, and std::runtime_error when a run cannot be started.
 int sweep_command(const SweepRequest& request, const CommonOptions& common);
 
 }  // namespace vaezoo

@@ -54,7 +54,7 @@ std::string unknown(const std::string& what, const std::string& word, const std:
   return cat("unknown ", what, near ? cat("; did you mean \"", *near, "\"?") : cat("; choices: ", joined(choices)));
 }
 
-/// Rounded, as it stands in names and tables: to four digits, more in a range that is narrow for its place or that they would leave.
+/// Rounded, as it stands in names and tables: to four digits, or more in a narrow range, which four would leave or hardly divide.
 double rounded_within(double value, double low, double high) {
   const double widest = std::max(std::abs(low), std::abs(high));
   int digits = 4 + static_cast<int>(std::floor(std::log10(widest)) - std::floor(std::log10(high - low)));
@@ -100,8 +100,9 @@ class Planner {
     std::vector<std::vector<Setting>> all(1);
     for (const auto& [path, values] : settings_of(sweep_).items()) {
       if (values.is_object())
-        fail(path, nearest(path, {"random"}) ? "unknown setting; did you mean \"random\"?"
-                                             : "expected a list of values; draws from a range need \"random\": {\"count\": 20} with them");
+        fail(path, nearest(path, {"random"})
+                       ? "unknown setting; did you mean \"random\"?"
+                       : "expected a list of values; draws from a range need \"random\": {\"count\": 20} with them");
       if (!values.is_array() || values.empty()) fail(path, "expected a list of values, for example [1, 2, 4]");
       if (all.size() * values.size() > kMostRuns) fail("", cat("has more than ", kMostRuns, " combinations"));
       std::vector<std::vector<Setting>> longer;
