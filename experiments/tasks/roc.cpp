@@ -30,32 +30,25 @@ std::pair<double, double> totals(const std::vector<double>& scores, const std::v
 
 }  // namespace
 
-RocCurve roc_curve(const std::vector<double>& scores, const std::vector<bool>& positive) {
-  const auto [negatives, positives] = totals(scores, positive);
-  RocCurve curve{{0}, {0}};
-  for_thresholds(scores, positive, [&, n = negatives, p = positives](double false_alarms, double hits) {
-    curve.false_alarms.push_back(false_alarms / n);
-    curve.hits.push_back(hits / p);
-  });
-  return curve;
-}
-
 double roc_area(const std::vector<double>& scores, const std::vector<bool>& positive) {
-  const RocCurve curve = roc_curve(scores, positive);
-  double area = 0;
-  for (std::size_t i = 1; i < curve.hits.size(); ++i)
-    area += (curve.false_alarms[i] - curve.false_alarms[i - 1]) * (curve.hits[i] + curve.hits[i - 1]) / 2;
-  return area;
+  const auto [negatives, positives] = totals(scores, positive);
+  double area = 0, alarms_before = 0, hits_before = 0;  // of counts, so that the sum is exact
+  for_thresholds(scores, positive, [&](double false_alarms, double hits) {
+    area += (false_alarms - alarms_before) * (hits + hits_before) / 2;
+    alarms_before = false_alarms;
+    hits_before = hits;
+  });
+  return area / (negatives * positives);
 }
 
 double average_precision(const std::vector<double>& scores, const std::vector<bool>& positive) {
   const double positives = totals(scores, positive).second;
   double area = 0, before = 0;
   for_thresholds(scores, positive, [&](double false_alarms, double hits) {
-    area += (hits - before) / positives * hits / (hits + false_alarms);
+    area += (hits - before) * hits / (hits + false_alarms);
     before = hits;
   });
-  return area;
+  return area / positives;
 }
 
 }  // namespace vaezoo
