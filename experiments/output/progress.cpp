@@ -1,7 +1,6 @@
 #include "experiments/output/progress.hpp"
 
 #include <fmt/format.h>
-#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -36,11 +35,6 @@ bool locale_is_utf8() {
   return false;
 }
 
-int stderr_width() {
-  winsize size{};
-  return ::ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0 ? size.ws_col : 80;
-}
-
 std::string metric_text(const Metric& metric) { return metric.name + " " + format_number(metric.value, 5); }
 
 }  // namespace
@@ -51,7 +45,7 @@ ProgressOptions progress_on_stderr(bool quiet) {
   options.terminal = ::isatty(STDERR_FILENO) == 1 && is_set("TERM") && std::string_view(std::getenv("TERM")) != "dumb";
   options.color = options.terminal && !is_set("NO_COLOR");
   options.unicode = locale_is_utf8();
-  options.width = stderr_width;
+  options.width = [] { return terminal_columns(STDERR_FILENO).value_or(80); };
   options.clock = [] { return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count(); };
   options.output = tell;
   return options;

@@ -86,6 +86,10 @@ class Canvas {
     }
     add("<line class=\"axis\" x1=\"{:.1f}\" x2=\"{:.1f}\" y1=\"{:.1f}\" y2=\"{:.1f}\"/>", frame_.left, frame_.right,
         frame_.bottom, frame_.bottom);
+    axis_labels(x_label, y_label);
+  }
+
+  void axis_labels(const std::string& x_label, const std::string& y_label) {
     text((frame_.left + frame_.right) / 2, frame_.height - 10, x_label, "text-anchor=\"middle\"");
     const double middle = (frame_.top + frame_.bottom) / 2;
     text(16, middle, y_label, fmt::format("text-anchor=\"middle\" transform=\"rotate(-90 16 {:.1f})\"", middle));
@@ -417,9 +421,7 @@ std::string to_svg(const HeatMap& map) {
     canvas.text(frame.left - 8, frame.top + kRow * static_cast<double>(r) + kRow / 2 + 4, map.rows[r], "text-anchor=\"end\"");
   for (std::size_t c = 0; c < map.columns.size(); ++c)
     canvas.text(frame.left + pitch * (static_cast<double>(c) + 0.5), frame.bottom + 16, map.columns[c], "text-anchor=\"middle\"");
-  canvas.text((frame.left + frame.right) / 2, frame.height - 10, map.x_label, "text-anchor=\"middle\"");
-  const double middle = (frame.top + frame.bottom) / 2;
-  canvas.text(16, middle, map.y_label, fmt::format("text-anchor=\"middle\" transform=\"rotate(-90 16 {:.1f})\"", middle));
+  canvas.axis_labels(map.x_label, map.y_label);
   return std::move(canvas).finish();
 }
 

@@ -1,13 +1,13 @@
 #include "experiments/runner/compare.hpp"
 
 #include <fmt/core.h>
-#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <iterator>
 
 #include "config/printable.hpp"
+#include "experiments/output/console.hpp"
 #include "experiments/output/files.hpp"
 #include "experiments/output/metrics_log.hpp"
 #include "experiments/output/report.hpp"
@@ -103,8 +103,8 @@ ReportTable settings_table(const Comparison& c) {
 
 /// Columns of a terminal; without bound where the output goes elsewhere.
 std::size_t terminal_width() {
-  winsize size{};
-  return ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0 ? size.ws_col : std::string::npos;
+  const std::optional<int> columns = terminal_columns(STDOUT_FILENO);
+  return columns ? static_cast<std::size_t>(*columns) : std::string::npos;
 }
 
 /// Columns as wide as their cells, the first to the left, the others to the right; those that do not fit follow below, with the
