@@ -47,6 +47,11 @@ std::optional<std::string> nearest(const std::string& word, const std::vector<st
   return best;
 }
 
+std::string did_you_mean(const std::string& name, const std::vector<std::string>& names) {
+  const auto guess = nearest(name, names);
+  return guess ? "; did you mean \"" + *guess + "\"?" : "; there are " + joined(names);
+}
+
 std::string joined(const std::vector<std::string>& words, const std::string& separator) {
   std::string all;
   for (const std::string& word : words) all += (all.empty() ? "" : separator) + word;

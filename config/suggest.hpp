@@ -13,6 +13,9 @@ std::size_t edit_distance(const std::string& a, const std::string& b);
 /// Case does not count.
 std::optional<std::string> nearest(const std::string& word, const std::vector<std::string>& candidates);
 
+/// "; did you mean "vae"?", or "; there are ..." where no name is near.
+std::string did_you_mean(const std::string& name, const std::vector<std::string>& names);
+
 /// "a, b, c"
 std::string joined(const std::vector<std::string>& words, const std::string& separator = ", ");
 

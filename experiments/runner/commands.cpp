@@ -106,11 +106,6 @@ std::string version_text() {
   return fmt::format("vaezoo {} ({}, {})", e.vaezoo_version, e.compiler, e.flags);
 }
 
-std::string did_you_mean(const std::string& name, const std::vector<std::string>& names) {
-  const auto guess = nearest(name, names);
-  return guess ? cat("; did you mean \"", *guess, "\"?") : cat("; there are ", joined(names));
-}
-
 int list_command() {
   fmt::print("Models (vaezoo describe NAME tells their settings)\n");
   for (const ModelEntry& m : model_registry()) fmt::print("  {:<18} {} ({})\n", m.name, m.summary, m.paper);

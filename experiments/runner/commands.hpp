@@ -8,8 +8,6 @@
 namespace vaezoo {
 
 std::string version_text();
-/// "; did you mean "vae"?", or "; there are ..." where no name is near.
-std::string did_you_mean(const std::string& name, const std::vector<std::string>& names);
 
 int list_command();
 /// A model, a data set, "experiment", or an experiment file ("-": standard input). Throws ConfigError with the nearest name otherwise.

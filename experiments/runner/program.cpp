@@ -10,6 +10,7 @@
 #include "autodiff/process.hpp"
 #include "autodiff/safetensors.hpp"
 #include "config/printable.hpp"
+#include "config/suggest.hpp"
 #include "experiments/output/console.hpp"
 #include "experiments/output/files.hpp"
 #include "experiments/runner/commands.hpp"

@@ -2,7 +2,6 @@
 //   Locatello et al., "Challenging Common Assumptions in the Unsupervised Learning of Disentangled Representations", ICML 2019
 #include <algorithm>
 #include <cmath>
-#include <numeric>
 
 #include "autodiff/parallel.hpp"
 #include "datasets/factors.hpp"
@@ -106,8 +105,6 @@ class Representation {
   const Factors& truth_;
   bool mean_;
 };
-
-double mean_of(const std::vector<double>& values) { return std::accumulate(values.begin(), values.end(), 0.0) / static_cast<double>(values.size()); }
 
 class Disentanglement final : public Task {
  public:

@@ -14,10 +14,6 @@ namespace {
 
 std::size_t at(Index i) { return static_cast<std::size_t>(i); }
 
-double mean_of(const std::vector<double>& values) {
-  return values.empty() ? 0 : std::accumulate(values.begin(), values.end(), 0.0) / static_cast<double>(values.size());
-}
-
 /// -sum p log p of counts.
 double entropy_of(const std::vector<double>& counts) {
   const double total = std::accumulate(counts.begin(), counts.end(), 0.0);
@@ -73,6 +69,10 @@ void for_shared(const std::vector<int>& counts, Index batches, Index batch, Key 
 }
 
 }  // namespace
+
+double mean_of(const std::vector<double>& values) {
+  return values.empty() ? 0 : std::accumulate(values.begin(), values.end(), 0.0) / static_cast<double>(values.size());
+}
 
 std::vector<int> equal_width_bins(const std::vector<double>& values, int bins) {
   const auto [low, high] = std::ranges::minmax(values);

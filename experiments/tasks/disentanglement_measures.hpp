@@ -5,6 +5,9 @@
 
 namespace vaezoo {
 
+/// 0 of no values.
+double mean_of(const std::vector<double>& values);
+
 /// The bin 0 <= b < bins of each value, between its least and largest; all in one bin where they are equal.
 std::vector<int> equal_width_bins(const std::vector<double>& values, int bins);
 

@@ -6,8 +6,8 @@
 #include "autodiff/check.hpp"
 #include "config/printable.hpp"
 #include "config/reader.hpp"
+#include "config/suggest.hpp"
 #include "config/writer.hpp"
-#include "experiments/runner/commands.hpp"
 
 #define TASK(name) ::vaezoo::TaskEntry vaezoo_Task_##name();
 #include "experiments/tasks/registry.def"
